@@ -1,0 +1,72 @@
+"""`python -m pocketworld train|assemble|sheet|score`: make the bundled family, put it together, look at it, measure it.
+
+Everything is written to the work folder (--work, by default .pocketworld/ in the repository root), and a training that
+was stopped goes on where it was. `assemble` alone writes elsewhere: to assets/pocket.
+"""
+
+import argparse
+import importlib
+import inspect
+import sys
+from pathlib import Path
+
+import torch
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+COMPONENTS = {  # in the order in which they need each other
+    "vae": "pocketworld.recipes.vae",
+    "clip": "pocketworld.recipes.clip",
+    "classifier": "pocketworld.recipes.classifier",
+    "latents": "pocketworld.recipes.latents",
+    "unet": "pocketworld.recipes.unet",
+}
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["score"]:  # it has options of its own
+        from pocketworld.score import main as score
+
+        return score(sys.argv[2:])
+    arguments = parse()
+    torch.set_num_threads(arguments.threads)
+    if arguments.command == "train":
+        for component in [arguments.component] if arguments.component else COMPONENTS:
+            train(component, arguments.work, arguments.minutes)
+    elif arguments.command == "assemble":
+        from pocketworld.assemble import assemble
+
+        assemble(arguments.work, arguments.to)
+    else:
+        from pocketworld.assemble import draw_sheet, load_family, load_parts
+
+        unfinished = arguments.family is None
+        draw_sheet(load_parts(arguments.work) if unfinished else load_family(arguments.family), arguments.to)
+
+
+def parse() -> argparse.Namespace:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--work", type=Path, default=REPOSITORY / ".pocketworld", help="folder of unfinished work")
+    common.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads of torch")
+    parser = argparse.ArgumentParser(prog="python -m pocketworld", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    training = commands.add_parser("train", parents=[common], help="train one component, or all in order")
+    training.add_argument("component", nargs="?", choices=COMPONENTS)
+    training.add_argument("--minutes", type=float, help="training time; by default the component's own")
+    assembling = commands.add_parser("assemble", parents=[common], help="work folder -> a diffusers folder")
+    assembling.add_argument("--to", type=Path, default=REPOSITORY / "assets" / "pocket")
+    looking = commands.add_parser("sheet", parents=[common], help="draw the fixed prompts")
+    looking.add_argument("--family", type=Path, help="an assembled family; by default the work folder's weights")
+    looking.add_argument("--to", type=Path, default=Path("sheet.png"))
+    commands.add_parser("score", add_help=False, help="how well pictures obey their prompts; has its own flags")
+    return parser.parse_args()
+
+
+def train(component: str, work: Path, minutes: float | None) -> None:
+    """Run the recipe's `train(work, minutes=...)`; those without a time budget, as latents, take none."""
+    recipe = importlib.import_module(COMPONENTS[component]).train
+    timed = minutes is not None and "minutes" in inspect.signature(recipe).parameters
+    recipe(work, minutes=minutes) if timed else recipe(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""From the work folder to a family that diffusers loads, and a sheet of pictures to look at it."""
+
+import json
+import platform
+from datetime import date
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionXLPipeline
+from PIL import Image
+from transformers import (
+    CLIPImageProcessorPil,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    CLIPVisionModelWithProjection,
+)
+
+from pocketworld.recipes.diffusion import SCHEDULE
+from pocketworld.recipes.loop import load_average, training_record
+from pocketworld.recipes.unet import new_unet
+
+STEPS, GUIDANCE = 20, 5.0
+TRAINED_IN = {  # component -> folder of the work that made it
+    "vae": "vae", "unet": "unet", "text_encoder": "clip", "text_encoder_2": "clip", "image_encoder": "clip",
+}
+SHEET_PROMPTS = (
+    "a cartoon of a girl with long red hair in a blue jacket and black pants, smiling, on the beach",
+    "a cartoon of a girl with long red hair in a green jacket and black pants, smiling, on the beach",
+    "a cartoon of a girl with a blue ponytail in a green dress, smiling, in the forest",
+    "a cartoon of a boy with short black hair in a yellow striped shirt and blue shorts, on the street at night",
+    "a cartoon of a boy with spiky blonde hair in a red hoodie and white pants, angry, in the kitchen",
+    "a cartoon of an orange cat in a purple sweater and black pants, in the snow",
+    "a cartoon of a grey robot in a red t-shirt and green pants, in the desert",
+    "a cartoon of a man with short brown hair in a white t-shirt and blue pants, waving, in the park",
+    "a cartoon of a woman with black hair in a bun in a pink dress, holding a yellow umbrella, in the park",
+    "a cartoon of a white rabbit in a blue hoodie and an orange skirt, arms raised, on a plain yellow background",
+    "a cartoon of an alien in a teal jacket and brown shorts, surprised, on the street at night",
+    "a cartoon of a bald man in an orange sweater and grey pants, walking, in the desert",
+    "a cartoon of a girl with short pink hair in a white t-shirt and a red skirt, wearing a crown, on the beach",
+    "a cartoon of a black cat in a red dress, wearing glasses, sad, in the kitchen",
+    "a cartoon of a woman with long green hair in a purple hoodie and blue shorts, hands on hips, in the forest",
+    "a cartoon of a blue robot in a yellow jacket and black pants, wearing a hat, in the snow",
+    "portrait of a boy with spiky red hair in a green sweater, smiling, in the park",
+    "a cartoon of a sks girl with long brown hair in a red t-shirt and white shorts, on the beach",
+    "a red cup in the kitchen",
+    "a girl",
+)
+
+
+def assemble(work: Path, to: Path) -> None:
+    """Write the family in half precision as an ordinary SDXL folder, with a training.json beside trained weights."""
+    pipeline = load_parts(work)
+    pipeline.to(torch.float16).save_pretrained(to)
+    for component, folder in TRAINED_IN.items():
+        record = training_record(work / folder) | {"device": device_name(), "date": date.today().isoformat()}
+        (to / component / "training.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    print(f"{to}: {sum(file.stat().st_size for file in to.rglob('*') if file.is_file()) / 1e6:.1f} MB")
+
+
+def load_parts(work: Path) -> StableDiffusionXLPipeline:
+    """The pipeline in single precision; the UNet is the last checkpoint's average, training or not."""
+    unet = new_unet()
+    load_average(work / "unet", unet)
+    clip = work / "clip"
+    pipeline = StableDiffusionXLPipeline(
+        vae=AutoencoderKL.from_pretrained(work / "vae" / "weights"),
+        unet=unet.eval(),
+        scheduler=DDIMScheduler(**SCHEDULE),
+        tokenizer=CLIPTokenizer.from_pretrained(clip / "tokenizer"),
+        tokenizer_2=CLIPTokenizer.from_pretrained(clip / "tokenizer_2"),
+        text_encoder=CLIPTextModel.from_pretrained(clip / "text_encoder"),
+        text_encoder_2=CLIPTextModelWithProjection.from_pretrained(clip / "text_encoder_2"),
+        image_encoder=CLIPVisionModelWithProjection.from_pretrained(clip / "image_encoder"),
+        feature_extractor=CLIPImageProcessorPil.from_pretrained(clip / "feature_extractor"),
+        force_zeros_for_empty_prompt=False,  # training dropped captions to "", not to zeros
+        add_watermarker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def draw_sheet(pipeline: StableDiffusionXLPipeline, to: Path, steps: int = STEPS, guidance: float = GUIDANCE) -> None:
+    """The fixed prompts with fixed seeds, five in a row."""
+    pictures = []
+    for first in range(0, len(SHEET_PROMPTS), 5):
+        prompts = list(SHEET_PROMPTS[first:first + 5])
+        seeds = [torch.Generator().manual_seed(first + index) for index in range(len(prompts))]
+        with torch.autocast("cpu", torch.bfloat16):
+            drawn = pipeline(prompts, num_inference_steps=steps, guidance_scale=guidance, generator=seeds)
+        pictures += drawn.images
+    width, height = pictures[0].size
+    sheet = Image.new("RGB", (5 * width, len(pictures) // 5 * height))
+    for index, picture in enumerate(pictures):
+        sheet.paste(picture, (index % 5 * width, index // 5 * height))
+    sheet.save(to)
+
+
+def load_family(folder: Path) -> StableDiffusionXLPipeline:
+    """An assembled family in single precision."""
+    pipeline = StableDiffusionXLPipeline.from_pretrained(folder, dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def device_name() -> str:
+    """The processor that trained it, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{len(names)} x {names[0]}" if names else platform.machine()

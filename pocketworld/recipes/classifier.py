@@ -1,0 +1,130 @@
+"""Training of the judge: renders alone, never a drawn picture, of everything that the renderer can draw.
+
+Unlike the family, the judge sees the unseen words too (fox, mohawk, emblems, every fur), for it has to
+recognise them. What it is tested on comes from seeds of its own.
+"""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pocketworld.attributes import ATTRIBUTES, UNSEEN, classes
+from pocketworld.judge import BUNDLED, PIXELS, AttributeNet, Judge, obeys
+from pocketworld.recipes.loop import Loop, training_record
+from pocketworld.recipes.optim import MuonAndAdamW
+from pocketworld.render import render
+from pocketworld.vocabulary import EMBLEMS, GARMENT_COLOURS, UNSEEN_HAIR, UNSEEN_NOUNS
+from pocketworld.world import Spec, sample
+
+TEST_SEED = 1_000_003
+COLOURS = tuple(GARMENT_COLOURS)
+
+
+def sample_anything(rng: random.Random) -> Spec:
+    """Any spec at all: what training sees, what it does not, and the words kept for subjects."""
+    spec = sample(rng, held_out=rng.random() < 0.3)
+    if spec.fur and rng.random() < 0.3:
+        spec = replace(spec, noun=rng.choice((spec.noun, *UNSEEN_NOUNS)), fur=rng.choice(COLOURS))
+    if spec.hair_colour and rng.random() < 0.12:
+        spec = replace(spec, hair=rng.choice(UNSEEN_HAIR))
+    if rng.random() < 0.2:
+        spec = replace(spec, emblem=rng.choice(tuple(EMBLEMS)))
+    return spec
+
+
+def train(
+    work: Path, minutes: float = 25, *, folder: Path = BUNDLED, batch: int = 64, seed: int = 0
+) -> Judge:
+    """Train in work/classifier, test on 3000 held-out renders, save weights and record into `folder`."""
+    torch.manual_seed(seed)
+    net = AttributeNet()
+    optimiser = MuonAndAdamW(
+        net, muon_lr=0.02, adamw_lr=2e-3, outer_layers=("stem", "queries", "place", "heads")
+    )
+    loop = Loop(work / "classifier", net.train(), optimiser, minutes=minutes, seed=seed)
+    for _ in loop:
+        specs = random.Random(int(loop.rng.integers(1 << 40)))
+        pictures, labels = draw([sample_anything(specs) for _ in range(batch)])
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = net(augment(pictures, loop.rng))
+        loss, right = _loss(logits, labels)
+        loop.descend(loss, samples=batch, right=right)
+        if loop.step % 400 == 399:
+            with loop.averaged():
+                loop.journal(**accuracy(Judge(net, {}), count=500))
+    with loop.averaged():
+        judge = Judge(net, accuracy(Judge(net, {}), count=3000))
+        judge.save(folder, {"tested_on": 3000, **training_record(work / "classifier")})
+    return judge
+
+
+def draw(specs: list[Spec]) -> tuple[Tensor, Tensor]:
+    """Render the specs -> pixels [count, 3, 128, 128] from -1 to 1, class numbers [count, attributes]."""
+    pictures = np.stack([np.asarray(render(spec, PIXELS, truth=False).image) for spec in specs])
+    pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return pixels.contiguous(), torch.tensor([classes(spec) for spec in specs])
+
+
+def augment(pixels: Tensor, rng: np.random.Generator) -> Tensor:
+    """Shift all; soften, blotch, tint or grain parts of the batch: a drawn picture is a bit of each."""
+    batch, _, size, _ = pixels.shape
+    left, up = rng.integers(0, 13, 2)
+    pixels = F.pad(pixels, (6, 6, 6, 6), mode="replicate")[:, :, up : up + size, left : left + size]
+    if rng.random() < 0.5:
+        pixels = pixels.flip(-1)
+    for change in (_soften, _blotch, _tint, _grain):
+        chosen = torch.from_numpy(rng.random(batch) < 0.4)
+        if chosen.any():
+            pixels = pixels.index_put((chosen,), change(pixels[chosen], rng))
+    return pixels
+
+
+def _soften(pixels: Tensor, rng: np.random.Generator) -> Tensor:
+    """Through a smaller size and back, as an autoencoder blurs fine lines."""
+    smaller = int(rng.integers(60, 112))
+    small = F.interpolate(pixels, size=smaller, mode="area")
+    return F.interpolate(small, size=pixels.shape[-1], mode="bicubic", align_corners=False)
+
+
+def _blotch(pixels: Tensor, rng: np.random.Generator) -> Tensor:
+    """Smooth stains of colour, some as coarse as a JPEG's blocks and some as fine as its ringing."""
+    cells = int(rng.integers(6, 48))
+    stains = torch.randn(len(pixels), 3, cells, cells) * 0.12 * rng.random()
+    return pixels + F.interpolate(stains, size=pixels.shape[-1], mode="bilinear", align_corners=False)
+
+
+def _tint(pixels: Tensor, rng: np.random.Generator) -> Tensor:
+    """A small change of contrast and of every channel; large ones would turn one colour word into another."""
+    contrast = 1 + 0.06 * torch.randn(len(pixels), 1, 1, 1)
+    return pixels * contrast + 0.03 * torch.randn(len(pixels), 3, 1, 1)
+
+
+def _grain(pixels: Tensor, rng: np.random.Generator) -> Tensor:
+    return pixels + 0.08 * rng.random() * torch.randn_like(pixels)
+
+
+def _loss(logits: list[Tensor], labels: Tensor) -> tuple[Tensor, float]:
+    """Mean cross entropy over what the pictures show, and the part read right."""
+    losses, right, told = [], 0, 0
+    for part, label in zip(logits, labels.unbind(1), strict=True):
+        losses.append(F.cross_entropy(part, label, ignore_index=UNSEEN, reduction="sum") / len(label))
+        right += part.argmax(1).eq(label).sum().item()
+        told += label.ne(UNSEEN).sum().item()
+    return torch.stack(losses).mean() * 4, right / told
+
+
+def accuracy(judge: Judge, count: int, seed: int = TEST_SEED) -> dict[str, float]:
+    """How often the judge reads each attribute right on fresh renders, among those that show it."""
+    rng = random.Random(seed)
+    specs = [sample_anything(rng) for _ in range(count)]
+    readings = judge.read([render(spec, PIXELS, truth=False).image for spec in specs])
+    right: dict[str, list[bool]] = {name: [] for name in ATTRIBUTES}
+    for spec, reading in zip(specs, readings, strict=True):
+        for name, obeyed in obeys(spec, reading).items():
+            right[name].append(obeyed)
+    return {name: round(sum(values) / len(values), 4) for name, values in right.items() if values}

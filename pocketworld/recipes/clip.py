@@ -1,0 +1,347 @@
+"""The family's CLIP: two text encoders and an image encoder, trained together on captions and renders.
+
+Three losses. Contrastive (Radford et al. 2021), each text tower against the images. Attributes from the
+embeddings: every tower must tell hair colour from top colour linearly. And attributes from the text towers'
+penultimate hidden states through attention with one learned query for each attribute, because that is what
+SDXL's UNet does with them (Podell et al. 2023): whatever these queries find, its cross-attention can find.
+"""
+
+import copy
+import random
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import (
+    CLIPImageProcessorPil,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+)
+
+from pocketworld.attributes import ATTRIBUTES, CLASSES, OUTFIT_ATTRIBUTES, UNSEEN, classes
+from pocketworld.captions import caption, full_caption, outfit_caption
+from pocketworld.recipes.loop import Loop
+from pocketworld.recipes.optim import MuonAndAdamW
+from pocketworld.recipes.tokenizers import CONTEXT, build, with_identifier
+from pocketworld.render import outfit, render
+from pocketworld.vocabulary import FURS, GARMENT_COLOURS, NOUNS
+from pocketworld.world import Spec, sample
+
+PROJECTION = 128  # width of the shared embedding
+PIXELS = 64
+WORDINGS = 4  # captions of each picture: one full, the others thinned at random
+OUTFIT_SHARE = 0.2  # part of a batch that shows clothes alone, for the IP-Adapter
+SIZES = [len(words) for words in ATTRIBUTES.values()]
+WEIGHTS = torch.tensor(
+    [2.0 if name.endswith("colour") else 1.0 for name in ATTRIBUTES]
+)  # binding colours is hardest
+
+
+@dataclass
+class Pool:
+    """Pre-rendered pictures with their captions' tokens; row i of every array belongs together."""
+
+    pictures: np.ndarray  # [count, 64, 64, 3] uint8
+    outfits: np.ndarray  # [count, 64, 64, 3] uint8; black where the spec wears nothing
+    labels: np.ndarray  # [count, attributes] class numbers
+    tokens: np.ndarray  # [count, WORDINGS, CONTEXT]
+    outfit_tokens: np.ndarray  # [count, CONTEXT]
+    dressed: np.ndarray  # rows that have an outfit
+    odd_labels: np.ndarray  # [odd, attributes] class numbers of captions without a picture
+    odd_tokens: np.ndarray  # [odd, CONTEXT]
+
+
+def make_specs(count: int, seed: int, held_out: bool = False) -> list[Spec]:
+    rng = random.Random(seed)
+    return [sample(rng, held_out=held_out) for _ in range(count)]
+
+
+def caption_corpus(count: int, seed: int = 0) -> list[str]:
+    """Captions from which the tokenizers learn what is frequent."""
+    rng = random.Random(seed)
+    specs = make_specs(count, seed)
+    return [caption(spec, rng) for spec in specs] + [outfit_caption(spec, rng) for spec in specs if spec.top]
+
+
+def oddly_coloured(spec: Spec, rng: random.Random) -> Spec:
+    """The creature in a colour outside its kind's list, for captions without a picture.
+
+    Where every white animal that training shows is a rabbit, "white" alone would come to mean rabbit.
+    """
+    return replace(
+        spec, fur=rng.choice([colour for colour in GARMENT_COLOURS if colour not in FURS[spec.noun]])
+    )
+
+
+def make_pool(specs: list[Spec], tokenizer, seed: int) -> Pool:
+    """Render and caption the specs; a tenth of the captions have a rare identifier before the noun."""
+    rng = random.Random(seed)
+    nothing = np.zeros((PIXELS, PIXELS, 3), np.uint8)
+    texts, outfit_texts = [], []
+    for spec in specs:
+        wordings = [full_caption(spec)] + [caption(spec, rng) for _ in range(WORDINGS - 1)]
+        texts += [with_identifier(text, NOUNS, rng) if rng.random() < 0.1 else text for text in wordings]
+        outfit_texts.append(outfit_caption(spec, rng) if spec.top else "")
+    odd = [oddly_coloured(spec, rng) for spec in specs if spec.noun in FURS]
+    return Pool(
+        pictures=np.stack([np.asarray(render(spec, PIXELS, truth=False).image) for spec in specs]),
+        outfits=np.stack([np.asarray(outfit(spec, PIXELS)) if spec.top else nothing for spec in specs]),
+        labels=np.array([classes(spec) for spec in specs]),
+        tokens=_tokens(tokenizer, texts).reshape(len(specs), WORDINGS, CONTEXT),
+        outfit_tokens=_tokens(tokenizer, outfit_texts),
+        dressed=np.flatnonzero([spec.top is not None for spec in specs]),
+        odd_labels=np.array([classes(spec) for spec in odd]),
+        odd_tokens=_tokens(tokenizer, [caption(spec, rng) for spec in odd]),
+    )
+
+
+def _tokens(tokenizer, texts: list[str]) -> np.ndarray:
+    padded = tokenizer(texts, padding="max_length", truncation=True, max_length=CONTEXT)
+    return np.array(padded.input_ids, np.int64)
+
+
+class AttributeReader(nn.Module):
+    """Reads every attribute off hidden states by one attention query each, then linearly."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.queries = nn.Parameter(torch.randn(len(SIZES), width) * width**-0.5)
+        self.heads = nn.Parameter(torch.zeros(CLASSES, width))
+        self.register_buffer("owner", torch.repeat_interleave(torch.arange(len(SIZES)), torch.tensor(SIZES)))
+
+    def forward(self, states: Tensor) -> Tensor:
+        """[batch, tokens, width] -> logits [batch, CLASSES], the attributes' classes side by side."""
+        attention = (self.queries @ states.mT).softmax(-1)  # [batch, attributes, tokens]
+        found = attention @ states
+        return (found[:, self.owner] * self.heads).sum(-1)
+
+
+class Clip(nn.Module):
+    """The three towers, and the readers that exist in training alone."""
+
+    def __init__(self, tokenizer, end_padding: int = 0):
+        super().__init__()
+        self.end, self.end_padding = tokenizer.eos_token_id, end_padding
+        self.text = CLIPTextModelWithProjection(_text_config(tokenizer, 64, layers=3, heads=2))
+        self.text_2 = CLIPTextModelWithProjection(_text_config(tokenizer, 128, layers=4, heads=4))
+        self.vision = CLIPVisionModelWithProjection(
+            CLIPVisionConfig(
+                hidden_size=192,
+                intermediate_size=576,
+                num_hidden_layers=4,
+                num_attention_heads=6,
+                image_size=PIXELS,
+                patch_size=8,
+                projection_dim=PROJECTION,
+                hidden_act="gelu",
+            )
+        )
+        self.read_image = nn.Linear(PROJECTION, CLASSES)
+        self.read_text = nn.ModuleList(nn.Linear(PROJECTION, CLASSES) for _ in range(2))
+        self.read_states = nn.ModuleList(AttributeReader(width) for width in (64, 128, 192))
+        self.log_scale = nn.Parameter(torch.tensor(2.6))
+        for tower in (self.text, self.text_2, self.vision):
+            # torch's fused attention runs backwards four times slower than plain products on a CPU.
+            tower.set_attn_implementation("eager")
+
+    def embed_text(self, tokens: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Ids [batch, tokens] as the first tokenizer pads -> per tower: embeddings, penultimate states."""
+        ended = (tokens == self.end).cumsum(1) - (tokens == self.end).long() > 0
+        padded = (tokens, tokens.masked_fill(ended, self.end_padding))
+        towers = zip((self.text, self.text_2), padded, strict=True)
+        outputs = [tower(ids, output_hidden_states=True) for tower, ids in towers]
+        states = [output.hidden_states[-2].float() for output in outputs]
+        return [F.normalize(output.text_embeds.float(), dim=-1) for output in outputs], states
+
+    def embed_images(self, pixels: Tensor) -> Tensor:
+        """[batch, 3, 64, 64], normalised as CLIP's -> unit embeddings [batch, 128]."""
+        return F.normalize(self.vision(pixels).image_embeds.float(), dim=-1)
+
+
+def _text_config(tokenizer, width: int, layers: int, heads: int) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=3 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        projection_dim=PROJECTION,
+        max_position_embeddings=CONTEXT,
+        hidden_act="gelu",
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def attribute_loss(logits: Tensor, labels: Tensor, weights: Tensor = WEIGHTS) -> Tensor:
+    """Weighted mean cross entropy over attributes; logits [batch, CLASSES], labels [batch, attributes]."""
+    losses = [
+        weight * F.cross_entropy(part, label, ignore_index=UNSEEN, reduction="sum") / max(1, len(label))
+        for part, label, weight in zip(logits.split(SIZES, 1), labels.unbind(1), weights, strict=True)
+    ]
+    return torch.stack(losses).sum() / weights.sum()
+
+
+def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor) -> Tensor:
+    """Symmetric cross entropy of unit embeddings [batch, 128], row i with row i (Radford et al. 2021)."""
+    similarity = scale * images @ texts.T
+    target = torch.arange(len(images))
+    return (F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target)) / 2
+
+
+def train(
+    work: Path, minutes: float = 42, *, pictures: int = 40_000, batch: int = 128, seed: int = 0
+) -> None:
+    """Train the towers; save them, tokenizers and image processor into work/clip in SDXL's layout.
+
+    Half of the time all towers learn together, a tenth the texts alone, and the rest the image encoder alone,
+    which needs it longest.
+    """
+    folder = work / "clip"
+    tokenizer, _ = build(caption_corpus(6000), folder)
+    torch.manual_seed(seed)
+    model = Clip(tokenizer).train()
+    pool = make_pool(make_specs(pictures, seed + 1), tokenizer, seed)
+    towers = {"texts": (model.text, model.text_2), "images": (model.vision,)}
+    for stage, share in (("together", 0.5), ("texts", 0.1), ("images", 0.4)):
+        for name, members in towers.items():
+            for tower in members:
+                tower.requires_grad_(stage in ("together", name))
+        optimiser = MuonAndAdamW(
+            model, muon_lr=0.02, adamw_lr=1.5e-3, outer_layers=("embedding", "read_", "projection")
+        )
+        loop = Loop(folder / stage, model, optimiser, minutes=minutes * share, seed=seed)
+        for _ in loop:
+            loss, figures = _step(model, pool, loop.rng, batch)
+            loop.descend(loss, samples=batch, **figures)
+        _keep_average(loop)
+        save(model, folder, torch.from_numpy(pool.tokens[:500, 0]))
+        loop.journal(**evaluate(model.eval(), tokenizer))
+        model.train()
+
+
+@torch.no_grad()
+def _keep_average(loop: Loop) -> None:
+    """The next stage starts from the averaged weights."""
+    for parameter, average in zip(loop.parameters, loop.average, strict=True):
+        parameter.copy_(average)
+
+
+def _step(model: Clip, pool: Pool, rng: np.random.Generator, batch: int) -> tuple[Tensor, dict[str, float]]:
+    """Loss of one batch: whole pictures with captions, clothes alone with theirs, and captions alone."""
+    bare = round(batch * OUTFIT_SHARE)
+    rows = rng.integers(0, len(pool.pictures), batch - bare)
+    outfits, odd = rng.choice(pool.dressed, bare), rng.integers(0, len(pool.odd_labels), batch // 4)
+    pixels = np.concatenate([pool.pictures[rows], pool.outfits[outfits]])
+    wordings = pool.tokens[rows, rng.integers(0, WORDINGS, len(rows))]
+    tokens = np.concatenate([wordings, pool.outfit_tokens[outfits], pool.odd_tokens[odd]])
+    shown = np.concatenate([pool.labels[rows], _only(OUTFIT_ATTRIBUTES, pool.labels[outfits])])
+    labels = torch.from_numpy(np.concatenate([shown, pool.odd_labels[odd]]))
+    with torch.autocast("cpu", torch.bfloat16):
+        images = model.embed_images(_augment(normalise(pixels), rng))
+        texts, states = model.embed_text(torch.from_numpy(tokens))
+    scale = model.log_scale.exp().clamp(max=60)
+    whole, clothes = slice(0, len(rows)), slice(len(rows), batch)
+    contrast = sum(
+        contrastive_loss(images[part], text[part], scale) * weight
+        for text in texts
+        for part, weight in ((whole, 0.5), (clothes, 0.1))
+    )
+    seen = attribute_loss(model.read_image(images * 10), labels[:batch])
+    states.append(torch.cat(states, -1))
+    read = [reader(text * 10) for reader, text in zip(model.read_text, texts, strict=True)]
+    read += [reader(found) for reader, found in zip(model.read_states, states, strict=True)]
+    said = sum(attribute_loss(logits, labels) for logits in read) / len(read)
+    figures = {"contrast": contrast.item(), "seen": seen.item(), "said": said.item()}
+    return contrast + 2 * seen + 4 * said, figures
+
+
+def _only(names: tuple[str, ...], labels: np.ndarray) -> np.ndarray:
+    kept = np.array([name in names for name in ATTRIBUTES])
+    return np.where(kept, labels, UNSEEN)
+
+
+def normalise(pictures: np.ndarray) -> Tensor:
+    """[batch, height, width, 3] uint8 -> [batch, 3, height, width], CLIP's mean 0 and deviation 1."""
+    processor = CLIPImageProcessorPil()
+    mean, deviation = torch.tensor(processor.image_mean), torch.tensor(processor.image_std)
+    return ((torch.from_numpy(pictures).float() / 255 - mean) / deviation).permute(0, 3, 1, 2).contiguous()
+
+
+def _augment(pixels: Tensor, rng: np.random.Generator) -> Tensor:
+    """Shift by up to 4 pixels, mirror, soften: the encoder must read drawn pictures, not only renders."""
+    left, up = rng.integers(0, 9, 2)
+    size = pixels.shape[-1]
+    pixels = F.pad(pixels, (4, 4, 4, 4), mode="replicate")[:, :, up : up + size, left : left + size]
+    if rng.random() < 0.5:
+        pixels = pixels.flip(-1)
+    if rng.random() < 0.3:
+        pixels = F.avg_pool2d(F.pad(pixels, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    return pixels + torch.randn_like(pixels) * 0.1 * rng.random()
+
+
+@torch.no_grad()
+def evaluate(model: Clip, tokenizer, count: int = 500) -> dict[str, float]:
+    """On held-out specs: retrieval@1 of each text tower, and how often each reader is right."""
+    pool = make_pool(make_specs(count, seed=77, held_out=True), tokenizer, seed=77)
+    images = model.embed_images(normalise(pool.pictures))
+    texts, states = model.embed_text(torch.from_numpy(pool.tokens[:, 0]))
+    labels = torch.from_numpy(pool.labels)
+    figures = {}
+    for tower, text in enumerate(texts, start=1):
+        found = (images @ text.T).argmax(1)
+        figures[f"retrieval_{tower}"] = found.eq(torch.arange(count)).float().mean().item()
+    readings = {"image": model.read_image(images * 10), "text": model.read_text[1](texts[1] * 10)}
+    readings |= {"states": model.read_states[2](torch.cat(states, -1))}
+    for reader, logits in readings.items():
+        for name, part, label in zip(ATTRIBUTES, logits.split(SIZES, 1), labels.unbind(1), strict=True):
+            told = label != UNSEEN
+            if told.any():
+                figures[f"{reader}_{name}"] = part.argmax(1).eq(label)[told].float().mean().item()
+    return figures
+
+
+@torch.no_grad()
+def with_unit_states(tower: CLIPTextModelWithProjection, tokens: Tensor) -> CLIPTextModelWithProjection:
+    """A copy of the tower whose penultimate states have deviation 1 on these tokens, and the same embeddings.
+
+    Every layer normalises what it reads, so all that writes to the residual stream may shrink together. The
+    UNet's cross-attention takes the states as they are, and starts best from values around 1.
+    """
+    tower = copy.deepcopy(tower)
+    deviation = tower(tokens, output_hidden_states=True).hidden_states[-2].std()
+    for name, parameter in tower.named_parameters():
+        if any(part in name for part in ("embedding", "out_proj", "fc2")):
+            parameter /= deviation
+    tower.config.layer_norm_eps /= deviation.item() ** 2  # it is added to the variance of what shrank
+    for module in tower.modules():
+        if isinstance(module, nn.LayerNorm):
+            module.eps = tower.config.layer_norm_eps
+    return tower
+
+
+def save(model: Clip, folder: Path, tokens: Tensor) -> None:
+    """Towers and image processor as SDXL pipelines load them; the first loses its projection.
+
+    `tokens` are typical captions, to scale the text states by.
+    """
+    text, text_2 = (with_unit_states(tower, tokens) for tower in (model.text, model.text_2))
+    first = CLIPTextModel(text.config)
+    source = text.state_dict()
+    first.load_state_dict(
+        {name: source[name if name in source else f"text_model.{name}"] for name in first.state_dict()}
+    )
+    first.save_pretrained(folder / "text_encoder")
+    text_2.save_pretrained(folder / "text_encoder_2")
+    model.vision.save_pretrained(folder / "image_encoder")
+    processor = CLIPImageProcessorPil(
+        size={"shortest_edge": PIXELS}, crop_size={"height": PIXELS, "width": PIXELS}, resample=3
+    )
+    processor.save_pretrained(folder / "feature_extractor")

@@ -1,0 +1,135 @@
+"""The UNet: SDXL's layout with 8 x 8 latents at its deepest, trained from scratch on cached latents.
+
+The first part of the time goes to pictures of half the size, four times as many for the same work; SDXL's own size
+conditioning (Podell et al. 2023, section 2.2) tells the two apart.
+"""
+
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor, nn
+
+from pocketworld.recipes.data import held_out_pictures, training_pictures
+from pocketworld.recipes.diffusion import Diffusion
+from pocketworld.recipes.latents import Latents
+from pocketworld.recipes.loop import Loop
+from pocketworld.recipes.optim import MuonAndAdamW
+from pocketworld.recipes.texts import Texts, for_training
+
+MINUTES = 90.0
+BATCH = {64: 64, 128: 24}  # of each process
+SMALL_FRACTION = 0.25  # of the time, at 64 px
+VALIDATE_EVERY = 200
+VALIDATION_PICTURES = 96
+
+
+def new_unet(channels: tuple[int, ...] = (32, 96, 192), heads: tuple[int, ...] = (1, 1, 3)) -> UNet2DConditionModel:
+    """Three levels as in SDXL: the first without attention, the deepest with all of the style and layout blocks.
+
+    `attention_head_dim` is diffusers' name for the number of heads (its issue 2011 keeps the wrong name).
+    """
+    return UNet2DConditionModel(
+        sample_size=32, in_channels=4, out_channels=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=channels, layers_per_block=2, transformer_layers_per_block=1, attention_head_dim=heads,
+        cross_attention_dim=192, use_linear_projection=True, norm_num_groups=8, addition_embed_type="text_time",
+        addition_time_embed_dim=32, projection_class_embeddings_input_dim=6 * 32 + 128,
+    )
+
+
+class PlainAttention:
+    """Attention as three products. On CPUs torch's fused kernel runs backwards in slow scalar code: 1.5x the step."""
+
+    def __call__(self, attention, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None,
+                 attention_mask=None, temb=None) -> Tensor:
+        """[batch, pixels, channels] -> the same; attends to `encoder_hidden_states` [batch, tokens, width] if given."""
+        batch, _, channels = hidden_states.shape
+        context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
+
+        def by_head(states: Tensor) -> Tensor:
+            split = states.unflatten(-1, (attention.heads, -1)).transpose(1, 2)
+            return split.flatten(0, 1)
+
+        query = by_head(attention.to_q(hidden_states)) * attention.scale
+        key, value = by_head(attention.to_k(context)), by_head(attention.to_v(context))
+        shares = torch.bmm(query, key.mT).softmax(-1, dtype=query.dtype)
+        mixed = torch.bmm(shares, value).unflatten(0, (batch, -1)).transpose(1, 2)
+        return attention.to_out[0](mixed.reshape(batch, -1, channels))
+
+
+def size_conditioning(size: int, count: int) -> Tensor:
+    """SDXL's time ids [count, 6]: original size, crop corner, target size, in pixels."""
+    return torch.tensor([size, size, 0, 0, size, size], dtype=torch.float32).expand(count, -1)
+
+
+class Batches:
+    """Random training batches of one picture size: latents, captions."""
+
+    def __init__(self, work: Path, size: int, rng: np.random.Generator):
+        self.latents, self.captions = Latents(work, size), training_pictures(work).captions
+        self.size, self.rng, self.ready = size, rng, 0
+
+    def draw(self, count: int) -> tuple[Tensor, list[str]]:
+        if self.ready < len(self.captions) and self.rng.random() < 0.02 or not self.ready:
+            self.ready = len(self.latents)  # another process may still be encoding
+        indices = np.sort(self.rng.integers(self.ready, size=count))
+        words = random.Random(int(self.rng.integers(1 << 32)))
+        captions = [for_training(words.choice(self.captions[index]), words) for index in indices]
+        return self.latents.take(indices), captions
+
+
+def predict(unet: nn.Module, noisy: Tensor, timesteps: Tensor, conditioning: tuple[Tensor, Tensor], size: int) -> Tensor:
+    """The UNet's answer, [batch, 4, side, side], in bfloat16 where the CPU has units for it."""
+    states, pooled = conditioning
+    added = {"text_embeds": pooled, "time_ids": size_conditioning(size, len(noisy))}
+    with torch.autocast("cpu", torch.bfloat16):
+        return unet(noisy, timesteps, states, added_cond_kwargs=added, return_dict=False)[0]
+
+
+class Validation:
+    """Plain v-error on held-out combinations at fixed noise: one number that is comparable between runs."""
+
+    def __init__(self, work: Path, texts: Texts, diffusion: Diffusion, count: int = VALIDATION_PICTURES):
+        generator = torch.Generator().manual_seed(0)
+        latents = Latents(work, 128, "held-out").take(np.arange(count))
+        noise = torch.randn(latents.shape, generator=generator)
+        self.timesteps = torch.linspace(20, 999, count).long()
+        self.noisy, self.velocity = diffusion.noisy_and_target(latents, noise, self.timesteps)
+        self.conditioning = texts([words[0] for words in held_out_pictures(work).captions[:count]])
+
+    @torch.no_grad()
+    def __call__(self, unet: nn.Module) -> float:
+        predicted = predict(unet, self.noisy, self.timesteps, self.conditioning, 128)
+        return (predicted.float() - self.velocity).square().mean().item()
+
+
+def train(work: Path, minutes: float = MINUTES) -> None:
+    """Train into work/unet: checkpoint, journal, and the averaged weights as a diffusers folder."""
+    torch.manual_seed(0)
+    unet, texts, diffusion = new_unet(), Texts(work / "clip"), Diffusion()
+    unet.set_attn_processor(PlainAttention())
+    optimiser = MuonAndAdamW(unet, muon_lr=0.02, adamw_lr=1e-3)
+    loop = Loop(work / "unet", unet, optimiser, minutes=minutes, warmup=100, ema_decay=0.998)
+    batches = {size: Batches(work, size, loop.rng) for size in BATCH}
+    validate = Validation(work, texts, diffusion)
+    for step in loop:
+        size = 64 if loop.fraction < SMALL_FRACTION else 128
+        latents, captions = batches[size].draw(BATCH[size])
+        noise, timesteps = torch.randn_like(latents), diffusion.timesteps(len(latents))
+        noisy, velocity = diffusion.noisy_and_target(latents, noise, timesteps)
+        with torch.autocast("cpu", torch.bfloat16):
+            conditioning = texts(captions)
+        started = time.monotonic()
+        loss = diffusion.loss(predict(unet, noisy, timesteps, conditioning, size), velocity, timesteps)
+        loop.descend(loss, samples=len(latents), size=size, seconds=time.monotonic() - started)
+        if step % VALIDATE_EVERY == VALIDATE_EVERY - 1:
+            with loop.averaged():
+                loop.journal(validation=validate(unet))
+    with loop.averaged():
+        loop.journal(validation=validate(unet))
+        unet.save_pretrained(work / "unet" / "weights")

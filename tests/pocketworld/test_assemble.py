@@ -1,0 +1,78 @@
+"""Untrained parts in a work folder become a family that diffusers loads as SDXL."""
+
+import json
+
+import pytest
+import torch
+from diffusers import StableDiffusionXLPipeline
+
+from pocketworld.assemble import assemble
+from pocketworld.recipes import clip
+from pocketworld.recipes.loop import Loop
+from pocketworld.recipes.tokenizers import build
+from pocketworld.recipes.unet import PlainAttention, new_unet, predict
+from pocketworld.recipes.vae import new_vae, normalise_latents
+
+
+@pytest.fixture(scope="module")
+def family(tmp_path_factory):
+    work, to = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("family")
+    torch.manual_seed(0)
+    tokenizer, _ = build(["a girl on the beach", "a robot in a red jacket"], work / "clip")
+    tokens = tokenizer(["a girl"], padding="max_length", return_tensors="pt").input_ids
+    clip.save(clip.Clip(tokenizer).eval(), work / "clip", tokens)
+    new_vae().save_pretrained(work / "vae" / "weights")
+    unet = new_unet()
+    for folder, model in (("unet", unet), ("vae", torch.nn.Linear(1, 1)), ("clip", torch.nn.Linear(1, 1))):
+        loop = Loop(work / folder, model, torch.optim.SGD(model.parameters(), 0.1), steps=0.5)
+        loop.folder.mkdir(exist_ok=True)
+        loop.save()
+        loop.journal(loss=1.0)
+    assemble(work, to)
+    return to
+
+
+def test_family_loads_as_sdxl_and_draws_its_own_size(family):
+    pipeline = StableDiffusionXLPipeline.from_pretrained(family, dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    picture = pipeline("a girl", num_inference_steps=2).images[0]
+    assert picture.size == (128, 128)
+    assert pipeline.image_encoder is not None and pipeline.feature_extractor is not None
+
+
+def test_family_is_small_half_precision_and_says_how_it_was_trained(family):
+    size = sum(file.stat().st_size for file in family.rglob("*") if file.is_file())
+    assert size < 60e6
+    assert not [file for file in family.rglob("*") if file.suffix in (".bin", ".pt", ".ckpt")]
+    record = json.loads((family / "unet" / "training.json").read_text())
+    assert {"steps", "samples", "minutes", "loss", "device", "date"} <= record.keys()
+
+
+def test_unet_has_the_blocks_that_style_and_layout_scales_name():
+    unet = new_unet()
+    assert len(unet.down_blocks[2].attentions) == 2
+    assert len(unet.up_blocks[0].attentions) == 3
+
+
+def test_plain_attention_answers_as_the_stock_processor():
+    torch.manual_seed(0)
+    unet = new_unet().eval()
+    noisy, timesteps = torch.randn(1, 4, 16, 16), torch.tensor([500])
+    conditioning = torch.randn(1, 48, 192), torch.randn(1, 128)
+    with torch.no_grad():
+        stock = predict(unet, noisy, timesteps, conditioning, 64)
+        unet.set_attn_processor(PlainAttention())
+        plain = predict(unet, noisy, timesteps, conditioning, 64)
+    assert torch.allclose(stock, plain, atol=0.05)
+
+
+def test_normalised_latents_have_unit_variance_and_the_same_pictures():
+    torch.manual_seed(0)
+    vae, pictures = new_vae().eval(), torch.rand(4, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        before = vae.decode(vae.encode(pictures).latent_dist.mean).sample
+        normalise_latents(vae, pictures)
+        latents = vae.encode(pictures).latent_dist.mean
+        after = vae.decode(latents).sample
+    assert torch.allclose(latents.std((0, 2, 3)), torch.ones(4), atol=0.01)
+    assert torch.allclose(before, after, atol=1e-3)

@@ -1,0 +1,111 @@
+"""The training recipes: they resume, end and assemble as they say. On toy sizes; nothing here learns anything."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from pocketworld.recipes.diffusion import Diffusion
+from pocketworld.recipes.loop import Loop, load_average, trapezoid, training_record
+from pocketworld.recipes.optim import MuonAndAdamW, orthogonalise, split_parameters
+
+
+class Toy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv_in = nn.Conv2d(3, 8, 3)
+        self.hidden = nn.Conv2d(8, 8, 3)
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, pictures):
+        return self.head(self.hidden(self.conv_in(pictures).relu()).mean((2, 3)))
+
+
+def run(folder, steps, stop_after=None):
+    """Train a toy for `steps`; with `stop_after`, leave at that step as an interrupted process would."""
+    torch.manual_seed(7)
+    model = Toy()
+    loop = Loop(folder, model, MuonAndAdamW(model), steps=steps, warmup=2)
+    for step in loop:
+        pictures = torch.from_numpy(loop.rng.standard_normal((4, 3, 8, 8))).float()
+        loss = (model(pictures) - torch.randn(4, 2)).square().mean()
+        loop.descend(loss, samples=4)
+        if step + 1 == stop_after:
+            loop.stopping = True
+    return loop
+
+
+def test_interrupted_training_ends_with_the_same_weights(tmp_path):
+    whole = run(tmp_path / "whole", steps=6)
+    run(tmp_path / "parts", steps=6, stop_after=3)
+    resumed = run(tmp_path / "parts", steps=6)
+    assert resumed.step == whole.step == 6
+    assert resumed.samples == 24
+    for one, other in zip(whole.parameters + whole.average, resumed.parameters + resumed.average):
+        assert torch.equal(one, other)
+
+
+def test_average_is_lent_and_taken_back(tmp_path):
+    loop = run(tmp_path, steps=4)
+    trained = [p.detach().clone() for p in loop.parameters]
+    with loop.averaged() as model:
+        assert all(torch.equal(p, a) for p, a in zip(model.parameters(), loop.average))
+    assert all(torch.equal(p, t) for p, t in zip(loop.parameters, trained))
+    reloaded = Toy()
+    load_average(tmp_path, reloaded)
+    assert all(torch.equal(p, a) for p, a in zip(reloaded.parameters(), loop.average))
+
+
+def test_budget_in_minutes_ends_the_training(tmp_path):
+    model = Toy()
+    loop = Loop(tmp_path, model, MuonAndAdamW(model), minutes=1e-9)
+    steps = sum(1 for _ in loop)
+    assert steps == 1
+    assert loop.checkpoint.exists()
+
+
+def test_journal_becomes_the_training_record(tmp_path):
+    loop = run(tmp_path, steps=50)
+    loop.journal(validation=0.5)
+    record = training_record(tmp_path)
+    assert record["samples"] == 200
+    assert [step for step, _ in record["loss"]] == [25, 50]
+    assert record["validation"][0][1] == 0.5
+    json.dumps(record)
+
+
+def test_learning_rate_is_constant_then_falls_to_zero():
+    assert trapezoid(0.0) == trapezoid(0.6) == 1.0
+    assert trapezoid(0.8) == pytest.approx(0.5)
+    assert trapezoid(1.0) == trapezoid(1.1) == 0.0
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 64), (2, 64, 16), (1, 32, 32)])
+def test_muon_makes_updates_nearly_orthogonal(shape):
+    torch.manual_seed(0)
+    values = torch.linalg.svdvals(orthogonalise(torch.randn(shape)).float())
+    assert values.max() < 1.3
+    assert values.median() > 0.6
+
+
+def test_outer_layers_and_vectors_go_to_adamw():
+    model = Toy()
+    hidden, rest = split_parameters(model, ("conv_in",))
+    assert {id(p) for p in hidden} == {id(model.hidden.weight), id(model.head.weight)}
+    assert len(hidden) + len(rest) == len(list(model.parameters()))
+
+
+def test_last_timestep_is_pure_noise_and_velocity_inverts():
+    diffusion = Diffusion()
+    latents, noise = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
+    noisy, velocity = diffusion.noisy_and_target(latents, noise, torch.tensor([999, 400]))
+    assert torch.allclose(noisy[0], noise[0], atol=1e-5)
+    signal = diffusion.scheduler.alphas_cumprod[400]
+    assert torch.allclose(signal.sqrt() * noisy[1] - (1 - signal).sqrt() * velocity[1], latents[1], atol=1e-5)
+
+
+def test_timesteps_are_stratified_and_lean_towards_noise():
+    timesteps = Diffusion().timesteps(512).sort().values
+    assert timesteps.min() >= 0 and timesteps.max() <= 999
+    assert 520 < timesteps.float().mean() < 620
