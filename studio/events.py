@@ -1,0 +1,106 @@
+"""What comes back from a run: plain frozen events that any page, test or remote worker can hold.
+
+Events that are worth keeping are written to `events.jsonl` beside the run by `to_json`, and read by `from_json`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class StageReported:
+    """A named part of the work that is not a training or denoising step, such as drawing class images."""
+
+    stage: str
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class StepFinished:
+    """One optimiser step; `seconds_left` is the estimate for the rest of the run."""
+
+    step: int
+    total: int
+    loss: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class SampleDrawn:
+    """A sample picture of the validation prompt, drawn during training; path below the library."""
+
+    step: int
+    path: str
+    prompt: str
+
+
+@dataclass(frozen=True)
+class CheckpointSaved:
+    step: int
+    path: str
+
+
+@dataclass(frozen=True)
+class LoraSaved:
+    slug: str
+    step: int
+
+
+@dataclass(frozen=True)
+class PreviewDrawn:
+    """A picture half denoised, as small JPEG bytes; shown while it lives, never stored."""
+
+    index: int
+    step: int
+    total: int
+    jpeg: bytes
+
+
+@dataclass(frozen=True)
+class PictureDrawn:
+    index: int
+    count: int
+    path: str
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    pass
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """The run stopped where it was asked to; what was finished is kept."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The run stopped on a fault; the message is a sentence that names the remedy."""
+
+    message: str
+
+
+Event = (
+    StageReported | StepFinished | SampleDrawn | CheckpointSaved | LoraSaved | PreviewDrawn | PictureDrawn
+    | Finished | Cancelled | Failed
+)
+LASTING = (StageReported, StepFinished, SampleDrawn, CheckpointSaved, LoraSaved, PictureDrawn, Finished, Cancelled, Failed)
+ENDINGS = (Finished, Cancelled, Failed)
+_KINDS = {kind.__name__: kind for kind in LASTING}
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    return {"event": type(event).__name__, **asdict(event)}
+
+
+def from_json(data: dict[str, Any]) -> Event:
+    """Raises ValueError for an event of a kind this version does not know."""
+    values = dict(data)
+    kind = _KINDS.get(values.pop("event", ""))
+    if kind is None:
+        raise ValueError(f"unknown event {data.get('event')!r}; known are {', '.join(_KINDS)}")
+    return kind(**values)

@@ -1,0 +1,203 @@
+"""Base-model families as data. No code asks which family it has; it reads what the family says.
+
+A user adds one of their own with a YAML file of the same field names (see `load_family`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import yaml
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+
+@dataclass(frozen=True)
+class ModelFamily:
+    """One base model and everything the studio needs to know to teach it and draw with it."""
+
+    name: str
+    title: str
+    description: str
+    weights: str  # a hub id, a folder, or one .safetensors file
+    pipelines: Mapping[str, str]  # task -> diffusers pipeline class; "draw" is always there
+    resolution: int  # native side, pixels
+    licence: str
+    commercial: bool
+    download_gb: float = 0.0
+    config: str | None = None  # folder of published configurations, for a single file opened offline
+    vae: str | None = None  # overrides the family's own, e.g. the fp16-fix VAE
+    variant: str | None = None
+    dtype: Mapping[str, str] = field(default_factory=lambda: {"cpu": "float32", "cuda": "bfloat16", "mps": "float16"})
+    lora_targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
+    schedulers: tuple[str, ...] = ("DDIM", "Euler", "DPM++ 2M", "PNDM")
+    drawing: Mapping[str, Any] = field(default_factory=dict)  # defaults of DrawRequest
+    training: Mapping[str, Any] = field(default_factory=dict)  # defaults of TrainRequest
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # name -> TrainRequest fields + "when"
+    real_people: bool = True  # knows photographs; pocket does not
+
+    def __post_init__(self) -> None:
+        for name in ("pipelines", "dtype", "drawing", "training", "presets"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        for name in ("lora_targets", "schedulers"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if "draw" not in self.pipelines:
+            raise ValueError(f"family {self.name!r} must name a pipeline class for the task 'draw'")
+        if self.resolution % 8:
+            raise ValueError(f"family {self.name!r}: resolution must be a multiple of 8, got {self.resolution}")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the weights lie on this disk already, as a folder or a file."""
+        return Path(self.weights).exists()
+
+    def words(self) -> dict[str, list[str]]:
+        """What a small family knows, by kind ("nouns", "scenes", ...); empty for one that knows the open world."""
+        card = Path(self.weights) / "words.json"
+        return json.loads(card.read_text()) if card.is_file() else {}
+
+
+SDXL_LAYOUT = {
+    "pipelines": {
+        "draw": "StableDiffusionXLPipeline",
+        "repaint": "StableDiffusionXLInpaintPipeline",
+        "pose": "StableDiffusionXLControlNetPipeline",
+    },
+    "config": str(ASSETS / "families" / "sdxl"),
+}
+SD15_LAYOUT = {
+    "pipelines": {
+        "draw": "StableDiffusionPipeline",
+        "repaint": "StableDiffusionInpaintPipeline",
+        "pose": "StableDiffusionControlNetPipeline",
+    },
+    "config": str(ASSETS / "families" / "sd15"),
+}
+LAYOUTS = {"sdxl": SDXL_LAYOUT, "sd15": SD15_LAYOUT}
+
+POCKET = ModelFamily(
+    name="pocket",
+    title="Pocket",
+    description="A tiny SDXL of our own, trained on a drawn world. Runs on any laptop, offline.",
+    weights=str(ASSETS / "pocket"),
+    pipelines=SDXL_LAYOUT["pipelines"],
+    resolution=128,
+    licence="Apache-2.0",
+    commercial=True,
+    dtype={"cpu": "float32", "cuda": "float32", "mps": "float32"},
+    drawing={"steps": 20, "guidance": 4.0, "scheduler": "DDIM", "width": 128, "height": 128},
+    training={
+        "rank": 8, "alpha": 8.0, "steps": 200, "learning_rate": 2e-3, "batch_size": 4, "resolution": 128,
+        "class_images": 16, "prior_loss_weight": 1.0, "checkpoint_every": 50, "sample_every": 50,
+    },
+    presets={
+        "Quick": {"steps": 100, "rank": 4, "alpha": 4.0, "when": "A first look; the likeness is rough."},
+        "Balanced": {"steps": 200, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
+        "Thorough": {"steps": 400, "rank": 16, "alpha": 16.0, "when": "When a detail of the subject is still missing."},
+    },
+    real_people=False,
+)
+SDXL = ModelFamily(
+    name="sdxl",
+    title="SDXL",
+    description="Stable Diffusion XL 1.0, 1024 px. Wants a GPU with 12 GB or more.",
+    weights="stabilityai/stable-diffusion-xl-base-1.0",
+    vae="madebyollin/sdxl-vae-fp16-fix",
+    variant="fp16",
+    resolution=1024,
+    licence="CreativeML Open RAIL++-M",
+    commercial=True,
+    download_gb=7.0,
+    drawing={"steps": 30, "guidance": 6.0, "scheduler": "DPM++ 2M", "width": 1024, "height": 1024},
+    training={
+        "rank": 32, "alpha": 32.0, "steps": 1000, "learning_rate": 1e-4, "batch_size": 1, "resolution": 1024,
+        "class_images": 200, "prior_loss_weight": 1.0, "checkpoint_every": 250, "sample_every": 250,
+    },
+    presets={
+        "Quick": {"steps": 400, "rank": 8, "alpha": 8.0, "class_images": 0, "when": "A first look, no prior preservation."},
+        "Balanced": {"steps": 1000, "rank": 32, "alpha": 32.0, "when": "The usual choice for a character."},
+        "Thorough": {"steps": 2000, "rank": 64, "alpha": 64.0, "when": "For fine detail; more photos help more."},
+    },
+    **SDXL_LAYOUT,
+)
+SD15 = ModelFamily(
+    name="sd15",
+    title="SD 1.5",
+    description="Stable Diffusion 1.5, 512 px. Wants a GPU with 6 GB or more.",
+    weights="stable-diffusion-v1-5/stable-diffusion-v1-5",
+    variant="fp16",
+    resolution=512,
+    licence="CreativeML Open RAIL-M",
+    commercial=True,
+    download_gb=2.7,
+    dtype={"cpu": "float32", "cuda": "float16", "mps": "float16"},
+    drawing={"steps": 35, "guidance": 7.5, "scheduler": "DPM++ 2M", "width": 512, "height": 512},
+    training={
+        "rank": 8, "alpha": 8.0, "steps": 800, "learning_rate": 1e-4, "batch_size": 1, "resolution": 512,
+        "class_images": 200, "prior_loss_weight": 1.0, "checkpoint_every": 200, "sample_every": 200,
+    },
+    presets={
+        "Quick": {"steps": 400, "rank": 4, "alpha": 4.0, "class_images": 0, "when": "A first look, no prior preservation."},
+        "Balanced": {"steps": 800, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
+        "Thorough": {"steps": 1200, "rank": 64, "alpha": 64.0, "when": "For fine detail; more photos help more."},
+    },
+    **SD15_LAYOUT,
+)
+REALISTIC_VISION = replace(
+    SD15,
+    name="realistic-vision",
+    title="Realistic Vision 5.1",
+    description="A photographic SD 1.5 by SG161222, 512 px. For people and portraits.",
+    weights="SG161222/Realistic_Vision_V5.1_noVAE",
+    vae="stabilityai/sd-vae-ft-mse",
+    variant=None,
+    download_gb=4.3,
+)
+BUILT_IN = (POCKET, SDXL, SD15, REALISTIC_VISION)
+
+
+def load_family(path: Path) -> ModelFamily:
+    """Read a user's own family from YAML: the fields of ModelFamily, with `layout: sdxl` or `sd15` as a start.
+
+    Raises ValueError with the file's name for a field that does not exist or one that is missing.
+    """
+    try:
+        given = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path.name} is not YAML: {error}") from error
+    if not isinstance(given, dict):
+        raise ValueError(f"{path.name} must hold the fields of a family, got {type(given).__name__}")
+    layout = given.pop("layout", None)
+    if layout is not None and layout not in LAYOUTS:
+        raise ValueError(f"{path.name}: layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
+    known = {f.name for f in fields(ModelFamily)}
+    unknown = given.keys() - known
+    if unknown:
+        raise ValueError(f"{path.name}: unknown fields {', '.join(sorted(unknown))}; known are {', '.join(sorted(known))}")
+    base = {f.name: getattr({"sdxl": SDXL, "sd15": SD15}[layout], f.name) for f in fields(ModelFamily)} if layout else {}
+    if layout:
+        base |= {"name": path.stem, "title": path.stem, "vae": None, "variant": None, "download_gb": 0.0}
+    try:
+        return ModelFamily(**{**base, **given})
+    except TypeError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+
+
+@cache
+def built_in() -> Mapping[str, ModelFamily]:
+    return MappingProxyType({family.name: family for family in BUILT_IN})
+
+
+def families(folder: Path | None = None) -> dict[str, ModelFamily]:
+    """The built-in families, then those of `folder` (*.yaml), by name; a user's own may replace a built-in."""
+    found = dict(built_in())
+    for path in sorted(folder.glob("*.yaml")) if folder and folder.is_dir() else ():
+        own = load_family(path)
+        found[own.name] = own
+    return found
