@@ -1,0 +1,137 @@
+"""Opening pictures that people bring: upright RGB, or a sentence that says what is wrong with the file."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
+
+from studio.library.records import Box
+
+MAX_MEGAPIXELS = 40
+SMALLEST = 16  # pixels a side: below it nothing can be learnt
+KINDS = "JPG, PNG, WebP, GIF or HEIC"
+
+
+def open_image(source: Path | str | bytes | Image.Image, name: str | None = None) -> Image.Image:
+    """The picture upright in RGB, transparency laid on white.
+
+    Raises ValueError, in a sentence with the file's name, for what is no picture, is damaged, or has more than
+    40 megapixels (known from the header, before anything is decoded).
+    """
+    name = name or (Path(source).name if isinstance(source, str | Path) else "the picture")
+    if isinstance(source, Image.Image):
+        _check_size(source, name)
+        return _upright(source)
+    _register_heic()
+    try:
+        data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    except OSError as error:
+        raise ValueError(f"{name} cannot be read: {error.strerror or error}.") from error
+    if not data:
+        raise ValueError(f"{name} is empty (0 bytes); export it again.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as image:
+                _check_size(image, name)
+                return _upright(image)
+    except Image.DecompressionBombError as error:
+        raise ValueError(_too_large(name)) from error
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{name} is not a picture the studio reads; save it as {KINDS}.") from error
+    except (OSError, SyntaxError, EOFError, IndexError) as error:
+        raise ValueError(f"{name} is damaged and cannot be read to its end; export it again.") from error
+
+
+def problems(image: Image.Image, resolution: int) -> tuple[str, ...]:
+    """What may hurt the training, in words; `resolution` is the side, in pixels, that training sees."""
+    found = []
+    side = min(image.size)
+    if side < resolution:
+        found.append(f"too small: {side} px; {resolution} px or more would be sharper")
+    if max(image.size) > 3 * side:
+        found.append(f"very long: {image.width} x {image.height}; most of it falls outside the crop")
+    grey = np.asarray(image.convert("L").resize((64, 64)), dtype=float)
+    if grey.std() < 4:
+        found.append("almost one colour: nothing to learn from")
+    elif grey.mean() < 28:
+        found.append("very dark: lighten it, or leave it out")
+    return tuple(found)
+
+
+def suggest_crop(image: Image.Image) -> Box:
+    """The largest useful square round the subject: where the picture differs from its border, and has edges."""
+    small = image.copy()
+    small.thumbnail((96, 96))
+    pixels = np.asarray(small, dtype=float)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    # Far from every common border colour: a drawn ground of two flat colours must count as ground altogether.
+    samples = border[:: max(1, len(border) // 48)]
+    distance = np.min(np.linalg.norm(pixels[:, :, None] - samples, axis=-1), axis=-1)
+    edges = np.asarray(small.convert("L").filter(ImageFilter.FIND_EDGES), dtype=float)
+    edges[[0, -1]] = edges[:, [0, -1]] = 0
+    weight = distance / (distance.max() + 1e-6) + 0.5 * edges / (edges.max() + 1e-6)
+    weight = np.where(weight > 0.25, weight, 0.0)
+    side = min(image.size)
+    if weight.sum() == 0:
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        return left, top, left + side, top + side
+    scale = image.width / small.width
+    rows, columns = np.arange(weight.shape[0]) + 0.5, np.arange(weight.shape[1]) + 0.5
+    middle_x = (weight.sum(0) * columns).sum() / weight.sum() * scale
+    middle_y = (weight.sum(1) * rows).sum() / weight.sum() * scale
+    left = int(min(max(middle_x - side / 2, 0), image.width - side))
+    top = int(min(max(middle_y - side / 2, 0), image.height - side))
+    return left, top, left + side, top + side
+
+
+def checked_crop(crop: Box | None, width: int, height: int) -> Box | None:
+    """The crop as whole numbers. Raises ValueError when it leaves the photo or is smaller than 16 px."""
+    if crop is None:
+        return None
+    try:
+        left, top, right, bottom = (int(round(float(value))) for value in crop)
+    except (TypeError, ValueError) as error:
+        raise ValueError("A crop is four numbers: left, top, right, bottom, in pixels.") from error
+    if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+        raise ValueError(f"The crop {left}, {top}, {right}, {bottom} leaves the photo of {width} x {height} px.")
+    if right - left < SMALLEST or bottom - top < SMALLEST:
+        raise ValueError(f"The crop must be at least {SMALLEST} px wide and high, got {right - left} x {bottom - top}.")
+    return left, top, right, bottom
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    if image.width * image.height > MAX_MEGAPIXELS * 1e6:
+        raise ValueError(_too_large(name, image.width * image.height / 1e6))
+    if min(image.size) < SMALLEST:
+        raise ValueError(f"{name} is {image.width} x {image.height} px; at least {SMALLEST} px a side are needed.")
+
+
+def _too_large(name: str, megapixels: float | None = None) -> str:
+    has = f"has {megapixels:.0f} megapixels" if megapixels else "is too large"
+    return f"{name} {has}; {MAX_MEGAPIXELS} are the most. Scale it down, then add it again."
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I") or image.mode == "F":  # 16 bits a pixel
+        levels = np.asarray(image, dtype=float)
+        image = Image.fromarray((levels / max(levels.max(), 1) * 255).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(ground, image)
+    return image.convert("RGB")
+
+
+def _register_heic() -> None:
+    """HEIC, the phones' format, where pillow-heif is installed."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return
+    register_heif_opener()

@@ -1,0 +1,111 @@
+"""What a library holds, as frozen records: they are read from disk and never written back by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from studio.recipes import Recipe
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One instance image of a subject, stored upright; `crop` is the square that training sees."""
+
+    file: str
+    path: Path
+    caption: str
+    crop: Box | None
+    width: int
+    height: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of photos that were given: kept, or refused with the file's name and the reason."""
+
+    kept: tuple[Photo, ...]
+    refused: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Subject:
+    slug: str
+    name: str
+    class_noun: str
+    identifier: str
+    photos: tuple[Photo, ...]
+    created: str
+
+    @property
+    def trigger(self) -> str:
+        """The words that call the subject in a prompt, such as "sks girl"."""
+        return f"{self.identifier} {self.class_noun}"
+
+    @property
+    def instance_prompt(self) -> str:
+        return f"a picture of {self.trigger}"
+
+
+@dataclass(frozen=True)
+class Lora:
+    slug: str
+    name: str
+    subject: str
+    family: str
+    trigger: str
+    rank: int
+    alpha: float
+    steps: int
+    path: Path  # the .safetensors
+    sha256: str
+    created: str
+    preview: Path | None = None
+
+
+@dataclass(frozen=True)
+class Outfit:
+    slug: str
+    name: str
+    path: Path
+    created: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    slug: str
+    name: str
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn image and its recipe; `id` is its file's name without the ending."""
+
+    id: str
+    path: Path
+    recipe: Recipe
+    favourite: bool
+    created: str
+
+    @property
+    def image(self) -> Image.Image:
+        with Image.open(self.path) as image:
+            return image.convert("RGB")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    id: str
+    kind: str
+    title: str
+    status: str
+    request: Mapping[str, Any]
+    created: str

@@ -1,0 +1,105 @@
+"""A picture's recipe: everything it takes to draw it again, kept inside the PNG itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+OURS, A1111 = "understudy", "parameters"  # the PNG's text chunks
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a picture was drawn from. The request is one picture's own: its count is 1 and its seed is known.
+
+    `family` has name, title and the sha256 of its weights; each of `loras` has slug, name, sha256 and scale.
+    """
+
+    request: Mapping[str, Any]
+    family: Mapping[str, Any] = field(default_factory=dict)
+    loras: tuple[Mapping[str, Any], ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"loras": [dict(lora) for lora in self.loras]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Recipe:
+        """Raises ValueError when the data is not a recipe."""
+        try:
+            return cls(**{**data, "loras": tuple(data.get("loras", ()))})
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"not a recipe of this studio: {error}") from error
+
+    @property
+    def parameters(self) -> str:
+        """The recipe as the text that A1111 and the tools after it read."""
+        ask = self.request
+        lines = [str(ask.get("prompt", ""))]
+        if ask.get("negative_prompt"):
+            lines.append(f"Negative prompt: {ask['negative_prompt']}")
+        settings = {
+            "Steps": ask.get("steps"), "Sampler": ask.get("scheduler"), "CFG scale": ask.get("guidance"),
+            "Seed": ask.get("seed"), "Size": f"{ask.get('width')}x{ask.get('height')}",
+            "Model": self.family.get("name"), "Model hash": str(self.family.get("sha256", ""))[:10],
+        }
+        if self.loras:
+            hashes = ", ".join(f"{lora['slug']}: {lora['sha256'][:12]}" for lora in self.loras)
+            settings["Lora hashes"] = f'"{hashes}"'
+        lines.append(", ".join(f"{name}: {value}" for name, value in settings.items() if value not in (None, "")))
+        return "\n".join(lines)
+
+
+def write_png(image: Image.Image, path: Path, recipe: Recipe) -> None:
+    """Write the picture with its recipe inside; the file is whole or not there at all."""
+    info = PngInfo()
+    info.add_itxt(OURS, json.dumps(recipe.to_json(), ensure_ascii=False))
+    info.add_itxt(A1111, recipe.parameters)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".png")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            image.save(file, "PNG", pnginfo=info)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_png(path: Path) -> Recipe:
+    """The recipe inside a PNG of ours. Raises ValueError, in a sentence, when there is none."""
+    path = Path(path)
+    try:
+        with Image.open(path) as image:
+            text = getattr(image, "text", {})
+    except FileNotFoundError:
+        raise ValueError(f"There is no picture {path.name}.") from None
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path.name} is not a picture that can be read.") from error
+    if OURS not in text:
+        raise ValueError(f"{path.name} has no recipe inside: only pictures saved by Understudy, as PNG, carry one.")
+    try:
+        return Recipe.from_json(json.loads(text[OURS]))
+    except ValueError as error:
+        raise ValueError(f"The recipe inside {path.name} cannot be read: {error}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256, in hexadecimal."""
+    with open(path, "rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
