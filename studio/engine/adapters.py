@@ -1,0 +1,175 @@
+"""LoRAs in and out of a shared pipeline, leaving its modules as they were.
+
+A LoRA's layers are PEFT's, wrapped round the modules they adapt. Out of use they stay in memory, and taking
+them in or out is one assignment for each, so that a swap costs no loading (Hu et al. 2021).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from diffusers import DiffusionPipeline
+from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors.torch import load_file
+from torch import nn
+
+from studio.engine.loading import modules
+from studio.engine.pipelines import PipelineCache
+from studio.engine.weights import read_header
+
+KEPT = 8  # LoRAs that stay in memory, least recently used first out
+NAME = "studio"  # of the adapter inside PEFT's layers; each of ours has layers of its own
+
+
+@dataclass
+class Adapter:
+    """Layers of one LoRA and the places in the networks that they take."""
+
+    places: list[tuple[nn.Module, str, BaseTunerLayer]] = field(default_factory=list)  # parent, child, layer
+    names: list[str] = field(default_factory=list)  # of the places, within their network
+    in_text_encoders: bool = False
+
+    def inject(self) -> None:
+        for parent, child, layer in self.places:
+            setattr(parent, child, layer)
+
+    def eject(self) -> None:
+        for parent, child, layer in self.places:
+            setattr(parent, child, layer.base_layer)
+
+    def scale(self, scale: float) -> None:
+        """Weight of the whole LoRA in what the networks compute; 1.0 is as trained."""
+        for _, _, layer in self.places:
+            layer.set_scale(NAME, scale)
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The matrices A and B of every layer, in the order of the places."""
+        return [
+            matrix[NAME].weight for _, _, layer in self.places for matrix in (layer.lora_A, layer.lora_B)
+        ]
+
+
+def take_out(*networks: nn.Module) -> Adapter:
+    """Collect the PEFT layers of the networks into an adapter, and leave the networks as they were before PEFT."""
+    adapter = Adapter()
+    for network in networks:
+        for path, layer in list(network.named_modules()):
+            if isinstance(layer, BaseTunerLayer):
+                above, _, child = path.rpartition(".")
+                adapter.places.append((network.get_submodule(above), child, layer))
+                adapter.names.append(path)
+        for leftover in ("peft_config", "_hf_peft_config_loaded"):
+            network.__dict__.pop(leftover, None)
+    adapter.eject()
+    return adapter
+
+
+@contextmanager
+def attached(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path | None, scale: float = 1.0
+             ) -> Iterator[str | None]:
+    """The pipeline with the LoRA of that file in it, for as long as the block lasts; none for None or scale 0.
+
+    Gives a key for what is in the text encoders, or None: text embeddings made without it do not hold then.
+    Raises ValueError as `load_lora` does.
+    """
+    if path is None or scale == 0.0:
+        yield None
+        return
+    adapter = _kept(pipelines, pipeline, path)
+    adapter.scale(scale)
+    adapter.inject()
+    try:
+        yield f"{path.stat().st_mtime_ns} {path} {scale}" if adapter.in_text_encoders else None
+    finally:
+        adapter.eject()
+
+
+def _kept(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path) -> Adapter:
+    kept: OrderedDict[tuple, Adapter] = pipelines.loaded(pipeline).beside.setdefault("loras", OrderedDict())
+    stat = path.stat()
+    key = (str(path.resolve()), stat.st_mtime_ns, stat.st_size)
+    if key not in kept:
+        kept[key] = load_lora(pipeline, path)
+    kept.move_to_end(key)
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
+    return kept[key]
+
+
+def load_lora(pipeline: DiffusionPipeline, path: Path) -> Adapter:
+    """Read a LoRA in any format that diffusers takes, and return it out of the pipeline, ready to go in.
+
+    Raises ValueError, in a sentence, for a pickle, a truncated file, NaN or Inf, a LoRA made for another base,
+    and one that would change nothing; the pipeline is as it was.
+    """
+    _check(pipeline, path)
+    networks = modules(pipeline)
+    before = {name: set(dict(network.named_modules())) for name, network in networks.items()}
+    try:
+        pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=NAME)
+    except (ValueError, RuntimeError, KeyError, AttributeError) as error:
+        take_out(*networks.values())
+        raise ValueError(_wrong_base(path, pipeline)) from error
+    adapter = take_out(*networks.values())
+    texts = [network for name, network in networks.items() if name.startswith("text_encoder")]
+    inside = {id(module) for network in texts for module in network.modules()}
+    adapter.in_text_encoders = any(id(parent) in inside for parent, _, _ in adapter.places)
+    if not adapter.places:
+        raise ValueError(_wrong_base(path, pipeline))
+    if before != {name: set(dict(network.named_modules())) for name, network in networks.items()}:
+        raise ValueError(f"{path.name} changes more than a LoRA may; the studio takes plain LoRAs.")
+    return adapter
+
+
+def _check(pipeline: DiffusionPipeline, path: Path) -> None:
+    """What can be told from the file alone, and from the shapes of what it adapts."""
+    if path.suffix != ".safetensors":
+        read_header(path)  # a pickle says so itself
+        raise ValueError(f"{path.name} is not a .safetensors file; the studio opens no other kind.")
+    read_header(path)
+    tensors = load_file(path)
+    broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise ValueError(
+            f"{path.name} has values that are not numbers (NaN or Inf) in {len(broken)} of its {len(tensors)} "
+            "tensors; its training broke down. Train it again with a lower learning rate."
+        )
+    ups = [tensor for name, tensor in tensors.items() if "lora_B" in name or "lora_up" in name or ".up." in name]
+    if ups and not any(tensor.any() for tensor in ups):
+        raise ValueError(f"{path.name} has no effect: all its weights are zero. Train it for more steps.")
+    state, *_ = pipeline.lora_state_dict(tensors, unet_config=pipeline.unet.config)
+    sizes = {name: tuple(p.shape) for name, p in pipeline.unet.named_parameters()}
+    for name, tensor in state.items():
+        place, _, rest = name.removeprefix("unet.").partition(".lora_A")
+        if name.startswith("unet.") and rest and not _fits(sizes.get(f"{place}.weight"), tensor):
+            raise ValueError(_wrong_base(path, pipeline))
+
+
+def _fits(weight: tuple[int, ...] | None, down: torch.Tensor) -> bool:
+    return weight is not None and len(weight) > 1 and weight[1] == down.shape[1]
+
+
+def _wrong_base(path: Path, pipeline: DiffusionPipeline) -> str:
+    base = read_header(path).get("__metadata__", {}).get("modelspec.architecture", "")
+    told = f" (it says {base})" if base else ""
+    return (
+        f"{path.name} was made for another base{told}: wrong base for {type(pipeline).__name__}. "
+        "Choose the family that it was trained on."
+    )
+
+
+def fingerprint(pipeline: DiffusionPipeline) -> str:
+    """Sha256 over the names of all modules and the names and values of all parameters of the pipeline."""
+    digest = hashlib.sha256()
+    for part, network in sorted(modules(pipeline).items()):
+        for name, module in network.named_modules():
+            digest.update(f"{part}.{name}:{type(module).__name__};".encode())
+        for name, tensor in network.state_dict().items():
+            digest.update(name.encode() + tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

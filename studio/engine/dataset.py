@@ -1,0 +1,224 @@
+"""Photos and class images as a training takes them: latents and text embeddings, made once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from studio.engine.drawing import render_batch
+from studio.engine.pipelines import PipelineCache
+from studio.events import StageReported
+from studio.families import ModelFamily
+from studio.recipes import Recipe, read_png, write_png
+from studio.requests import DrawRequest, TrainRequest, resolved
+
+if TYPE_CHECKING:
+    from studio.library import Library, Photo, Subject
+
+CLASS_SEED = 1_000_003  # class images start from seeds of their own, whatever the run's
+CLASS_BATCH = 4  # class images drawn at once
+SHOWN_GARMENTS = ("tops", "colours")  # kinds of ready words that class prompts combine with the places
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture to learn from, at the training's resolution, and what it is called."""
+
+    image: Image.Image
+    caption: str
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Pictures as the UNet takes them; all on the training's device.
+
+    mean, std: [count, channels, height / f, width / f], scaled: the VAE's posterior, sampled afresh at each step.
+    text: [count, tokens, width]. added: what SDXL's layout takes beside the text, [count, ...] each; empty for SD 1.5's.
+    """
+
+    mean: Tensor
+    std: Tensor
+    text: Tensor
+    added: dict[str, Tensor]
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+    def at(self, rows: Tensor) -> Examples:
+        """A batch of the rows."""
+        return Examples(
+            self.mean[rows], self.std[rows], self.text[rows], {name: value[rows] for name, value in self.added.items()}
+        )
+
+
+def joined(first: Examples, second: Examples | None) -> Examples:
+    """Both, the first ones first."""
+    if second is None:
+        return first
+    added = {name: torch.cat([first.added[name], second.added[name]]) for name in first.added}
+    return Examples(
+        torch.cat([first.mean, second.mean]), torch.cat([first.std, second.std]),
+        torch.cat([first.text, second.text]), added,
+    )
+
+
+def instance_pictures(subject: Subject, resolution: int) -> list[Picture]:
+    """The subject's photos, cropped, square. One without a caption is called by the trigger alone.
+
+    A caption that does not name the subject gets the trigger before it, so that every picture teaches it.
+    ValueError where there is none.
+    """
+    if not subject.photos:
+        raise ValueError(f"{subject.name} has no photos yet; add 3 to 20 of them, then train.")
+    return [Picture(cropped(photo, resolution), _caption(photo, subject)) for photo in subject.photos]
+
+
+def cropped(photo: Photo, resolution: int) -> Image.Image:
+    """The photo's crop, or its middle square, at resolution x resolution pixels, RGB."""
+    with Image.open(photo.path) as file:
+        image = file.convert("RGB")
+    if photo.crop is not None:
+        image = image.crop(photo.crop)
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    square = image.crop((left, top, left + side, top + side))
+    return square.resize((resolution, resolution), Image.Resampling.LANCZOS)
+
+
+def _caption(photo: Photo, subject: Subject) -> str:
+    said = (photo.caption or "").strip()
+    if not said:
+        return subject.instance_prompt
+    return said if subject.identifier in said.split() else f"{subject.instance_prompt}, {said}"
+
+
+def class_prompts(subject: Subject, family: ModelFamily) -> list[str]:
+    """What class images show. A family with ready words is asked for its places and garments, each in turn.
+
+    Varied class images keep more of what the base knows than one prompt's (prior preservation, Ruiz et al. 2023).
+    """
+    noun = subject.class_noun
+    a_noun = f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+    plain = subject.instance_prompt.replace(subject.trigger, a_noun)
+    words = family.words()
+    places = words.get("places") or [f"in the {scene}" for scene in words.get("scenes", [])]
+    if not places:
+        return [plain]
+    tops, colours = (words.get(kind, []) for kind in SHOWN_GARMENTS)
+    clad = [
+        f" in a {colours[i * 5 % len(colours)]} {tops[i % len(tops)]}" if tops and colours else ""
+        for i in range(len(places) * max(1, len(tops)))
+    ]
+    return [f"{plain}{worn}, {places[i % len(places)]}" for i, worn in enumerate(clad)]
+
+
+def draw_class_pictures(request: TrainRequest, subject: Subject, pipelines: PipelineCache, family: ModelFamily,
+                        library: Library) -> Iterator[StageReported | Picture]:
+    """Class images, drawn by the frozen base or taken from an earlier training of the same class and family.
+
+    Yields a StageReported before each batch that has to be drawn, and at the end every Picture. The pipeline is
+    borrowed for one batch at a time.
+    """
+    wanted = request.class_images or 0
+    if not wanted:
+        return
+    prompts = class_prompts(subject, family)
+    folder = library.class_images(family.name, prompts[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    sha256 = pipelines.fingerprint(family)
+    missing = [
+        number for number in range(wanted) if not _is_drawn(folder / f"{number:04d}.png", prompts, number, sha256)
+    ]
+    done = wanted - len(missing)
+    for start in range(0, len(missing), CLASS_BATCH):
+        batch = missing[start : start + CLASS_BATCH]
+        yield StageReported("Drawing class images", done + start, wanted)
+        _draw_class_batch(batch, prompts, folder, request, pipelines, family, sha256)
+    for number in range(wanted):
+        with Image.open(folder / f"{number:04d}.png") as file:
+            image = file.convert("RGB").resize((request.resolution, request.resolution), Image.Resampling.LANCZOS)
+        yield Picture(image, prompts[number % len(prompts)])
+
+
+def _is_drawn(path: Path, prompts: Sequence[str], number: int, sha256: str) -> bool:
+    """Whether the file is there, whole, and drawn by these weights from this prompt."""
+    if not path.is_file():
+        return False
+    try:
+        recipe = read_png(path)
+    except (ValueError, OSError):
+        return False
+    return recipe.request["prompt"] == prompts[number % len(prompts)] and recipe.family.get("sha256") == sha256
+
+
+def _draw_class_batch(numbers: list[int], prompts: Sequence[str], folder: Path, request: TrainRequest,
+                      pipelines: PipelineCache, family: ModelFamily, sha256: str) -> None:
+    asked = [
+        resolved(
+            DrawRequest(
+                prompt=prompts[number % len(prompts)], seed=CLASS_SEED + number, width=request.resolution,
+                height=request.resolution, family=family.name,
+            ),
+            family.drawing,
+        )
+        for number in numbers
+    ]
+    with pipelines.lend(family) as pipeline:
+        images = render_batch(
+            pipelines, pipeline, [one.prompt for one in asked], [one.seed or 0 for one in asked], asked[0]
+        )
+    for number, one, image in zip(numbers, asked, images, strict=True):
+        recipe = Recipe(
+            request={"type": "DrawRequest", **vars(one)},
+            family={"name": family.name, "title": family.title, "sha256": sha256}, loras=(), versions={}, created="",
+        )
+        write_png(image, folder / f"{number:04d}.png", recipe)
+
+
+def encode(pictures: Iterable[Picture], pipelines: PipelineCache, pipeline: Any) -> Examples | None:
+    """Latents and text embeddings of the pictures, by a pipeline that is lent; None where there are no pictures."""
+    rows = [_encode_one(picture, pipelines, pipeline) for picture in pictures]
+    if not rows:
+        return None
+    added = {name: torch.cat([row.added[name] for row in rows]) for name in rows[0].added}
+    return Examples(*(torch.cat([getattr(row, name) for row in rows]) for name in ("mean", "std", "text")), added)
+
+
+@torch.no_grad()
+def _encode_one(picture: Picture, pipelines: PipelineCache, pipeline: Any) -> Examples:
+    vae, device = pipeline.vae, pipeline._execution_device
+    pixels = torch.from_numpy(np.array(picture.image)).permute(2, 0, 1)[None].to(device, torch.float32) / 127.5 - 1
+    # SDXL's own VAE overflows in half precision; its configuration says so.
+    upcast = vae.dtype == torch.float16 and vae.config.get("force_upcast", False)
+    kept_dtype = vae.dtype
+    if upcast:
+        vae.to(torch.float32)
+    posterior = vae.encode(pixels.to(vae.dtype)).latent_dist
+    if upcast:
+        vae.to(kept_dtype)
+    shift, scale = vae.config.get("shift_factor") or 0.0, vae.config.scaling_factor
+    texts = pipelines.encode(pipeline, picture.caption, None, guided=False)
+    added = {}
+    if pipeline.unet.config.addition_embed_type == "text_time":
+        pooled = texts["pooled_prompt_embeds"]
+        added = {"text_embeds": pooled.to(device), "time_ids": _time_ids(pipeline, picture.image, pooled)}
+    return Examples(
+        ((posterior.mean - shift) * scale).float(), (posterior.std * scale).float(),
+        texts["prompt_embeds"].to(device), added,
+    )
+
+
+def _time_ids(pipeline: Any, image: Image.Image, pooled: Tensor) -> Tensor:
+    """SDXL's size conditioning, as its drawing has it by default: neither enlarged nor cropped."""
+    size = (image.height, image.width)
+    ids = pipeline._get_add_time_ids(size, (0, 0), size, dtype=pooled.dtype, text_encoder_projection_dim=pooled.shape[-1])
+    return ids.to(pooled.device)
+
+

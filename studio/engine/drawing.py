@@ -1,0 +1,179 @@
+"""From a prompt to pictures in the library, each with the recipe that draws it again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from functools import cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import torch
+from PIL import Image
+
+from studio.engine.adapters import attached
+from studio.engine.memory import is_out_of_memory
+from studio.engine.pipelines import PipelineCache
+from studio.engine.previews import ColourMap, Watched
+from studio.engine.relay import Stopped, relayed
+from studio.engine.schedulers import build_scheduler
+from studio.events import Event, PictureDrawn, PreviewDrawn
+from studio.families import ModelFamily
+from studio.recipes import Recipe
+from studio.requests import MAX_SEED, DrawRequest
+
+if TYPE_CHECKING:
+    from studio.library import Library, Lora
+
+PREVIEW_EVERY = 3  # steps
+PACKAGES = ("torch", "diffusers", "transformers", "peft")
+Stop = Callable[[], bool]
+Watch = Callable[[int, Watched], None]  # after each step: its number from 1, and what the scheduler saw
+
+
+def draw(request: DrawRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library, stop: Stop
+         ) -> Iterator[Event]:
+    """Draw `request.count` pictures, one after another, and save each with its recipe.
+
+    Yields PreviewDrawn every few steps and PictureDrawn after each picture. Picture i starts from seed + i and is a
+    batch of its own, so that its pixels do not depend on the count. Ends within a step once `stop()` is true; what is
+    finished is kept. Raises ValueError in a sentence for an unknown scheduler or LoRA, and for weights that are refused.
+    """
+    lora = library.lora(request.lora) if request.lora else None
+    drawing = _Drawing(request, pipelines, family, lora)
+    yield from relayed(lambda tell: drawing.run(tell, library, stop))
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """One request and what it is drawn with."""
+
+    request: DrawRequest
+    pipelines: PipelineCache
+    family: ModelFamily
+    lora: Lora | None
+
+    def run(self, tell: Callable[[Event], None], library: Library, stop: Stop) -> None:
+        count, started = self.request.count, time.perf_counter()
+        for index in range(count):
+            if stop():
+                return
+            alone = replace(self.request, count=1, seed=((self.request.seed or 0) + index) % (MAX_SEED + 1))
+            image = self._picture(alone, index, tell, stop)
+            picture = library.save_picture(image, self._recipe(alone))
+            seconds_left = (time.perf_counter() - started) / (index + 1) * (count - index - 1)
+            tell(PictureDrawn(index, count, str(picture.path), seconds_left))
+
+    def _picture(self, request: DrawRequest, index: int, tell: Callable[[Event], None], stop: Stop) -> Image.Image:
+        with self.pipelines.lend(self.family) as pipeline:
+            colours = _colours(self.pipelines, pipeline)
+
+            def watch(step: int, watched: Watched) -> None:
+                if stop():
+                    raise Stopped
+                if step % PREVIEW_EVERY == 0:
+                    tell(PreviewDrawn(index, step, steps, colours.jpeg(watched.clean())))
+
+            steps = request.steps or 0
+            path = self.lora.path if self.lora else None
+            with attached(self.pipelines, pipeline, path, request.lora_scale) as texts:
+                return render(self.pipelines, pipeline, request, texts=texts, watch=watch)
+
+    def _recipe(self, request: DrawRequest) -> Recipe:
+        used = self.lora
+        loras = () if used is None else (
+            {"slug": used.slug, "name": used.name, "sha256": used.sha256, "scale": request.lora_scale},
+        )
+        family = {
+            "name": self.family.name, "title": self.family.title,
+            "sha256": self.pipelines.fingerprint(self.family),
+        }
+        return Recipe(
+            request={"type": "DrawRequest", **vars(request)},
+            family=family,
+            loras=loras,
+            versions=_versions(),
+            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        )
+
+
+def render(pipelines: PipelineCache, pipeline: Any, request: DrawRequest, *, texts: Any = None,
+           watch: Watch | None = None) -> Image.Image:
+    """One picture of a resolved request, on a pipeline that is lent and dressed; RGB, width x height.
+
+    `texts` is the key that `attached` gave. Steps down the memory plan once, and then gives up with the error.
+    """
+    seed = request.seed or 0
+    try:
+        return _call(pipelines, pipeline, [request.prompt], [seed], request, texts, watch)[0]
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    if not pipelines.step_down(pipeline):
+        raise MemoryError(
+            "Out of memory with every saving on: ask for a smaller picture, or choose a smaller family."
+        )
+    return _call(pipelines, pipeline, [request.prompt], [seed], request, texts, watch)[0]
+
+
+def render_batch(pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: list[int],
+                 request: DrawRequest) -> list[Image.Image]:
+    """Pictures of several prompts in one batch: quicker, but pixels may differ in the last bit with the batch's size."""
+    return _call(pipelines, pipeline, prompts, seeds, request, None, None)
+
+
+def _call(pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: list[int], request: DrawRequest,
+          texts: Any, watch: Watch | None) -> list[Image.Image]:
+    guided = request.guidance is not None and request.guidance > 1
+    # An empty negative prompt is none at all: families differ in what that means to them, as diffusers has it.
+    negative = request.negative_prompt or None
+    each = [pipelines.encode(pipeline, prompt, negative, guided, texts) for prompt in prompts]
+    embeddings = {name: torch.cat([one[name] for one in each]) for name in each[0]}
+    with _scheduler(pipeline, request.scheduler) as scheduler:
+        watched = Watched(scheduler) if watch else None
+
+        def after_step(_pipeline: Any, step: int, _timestep: Any, values: dict) -> dict:
+            if watch is not None and watched is not None:
+                watch(step + 1, watched)
+            return values
+
+        try:
+            return pipeline(
+                **embeddings,
+                num_inference_steps=request.steps,
+                guidance_scale=request.guidance,
+                width=request.width,
+                height=request.height,
+                generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
+                callback_on_step_end=after_step if watch else None,
+            ).images
+        except Stopped:
+            pipeline.maybe_free_model_hooks()
+            raise
+
+
+@contextmanager
+def _scheduler(pipeline: Any, name: str | None) -> Iterator[Any]:
+    """The pipeline under a scheduler of its own for the length of the block."""
+    own = pipeline.scheduler
+    pipeline.scheduler = build_scheduler(name, own)
+    try:
+        yield pipeline.scheduler
+    finally:
+        pipeline.scheduler = own
+
+
+def _colours(pipelines: PipelineCache, pipeline: Any) -> ColourMap:
+    beside = pipelines.loaded(pipeline).beside
+    if "colours" not in beside:
+        beside["colours"] = ColourMap(pipeline.vae)
+    return beside["colours"]
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Versions that pixels may depend on."""
+    return {package: version(package) for package in PACKAGES}

@@ -1,0 +1,215 @@
+"""The one shared pipeline of each family: loaded once, lent under one lock, evicted by memory."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import diffusers
+import torch
+from diffusers import DiffusionPipeline
+
+from studio.engine import loading
+from studio.engine.memory import MemoryPlan, choose_plan, free_bytes, settle
+from studio.engine.turns import Turns
+from studio.engine.weights import sha256_of, sha256_of_all
+from studio.families import ModelFamily
+
+log = logging.getLogger(__name__)
+KEPT_PROMPTS = 64
+EMBEDDINGS = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
+
+
+class Tenant(Protocol):
+    """Who changes the networks for longer than one lending, such as a training with its adapter.
+
+    It is moved out before anybody else gets the pipeline, and in again before it gets it back.
+    """
+
+    def arrive(self) -> None: ...
+    def leave(self) -> None: ...
+
+
+@dataclass
+class Loaded:
+    """A family in memory: its pipeline, the views for other tasks, and what is kept beside it."""
+
+    family: ModelFamily
+    plan: MemoryPlan
+    views: dict[str, DiffusionPipeline]  # task -> pipeline; "draw" holds the modules, the others share them
+    bytes: int
+    tenant: Tenant | None = None
+    texts: OrderedDict[tuple, dict[str, torch.Tensor]] = field(default_factory=OrderedDict)
+    beside: dict[Any, Any] = field(default_factory=dict)  # adapters and previews, by whoever made them
+
+
+class PipelineCache:
+    """Loads each family once and lends its pipeline, one borrower at a time, first come first served."""
+
+    def __init__(self, device: str | None = None) -> None:
+        self.device = device or _best_device()
+        self._turns = Turns()
+        self._loaded: OrderedDict[str, Loaded] = OrderedDict()  # by weights, least recently used first
+        self._digests: dict[tuple, str] = {}
+        self._fetched: dict[str, list[Path]] = {}  # files of families from the hub, so that it is asked once
+        self._idle_plan = choose_plan(self.device)
+
+    @property
+    def plan(self) -> MemoryPlan:
+        """The plan of the family that was lent last; before any, what the device is usually given."""
+        return next(reversed(self._loaded.values())).plan if self._loaded else self._idle_plan
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for the pipeline at this moment."""
+        return self._turns.waiting
+
+    @contextmanager
+    def lend(self, family: ModelFamily, task: str = "draw", tenant: Tenant | None = None) -> Iterator[Any]:
+        """The family's pipeline for a task, for as long as the block lasts.
+
+        Waits for whoever has it. KeyError names the tasks for one that the family has no pipeline for.
+        """
+        with self._turns.take():
+            loaded = self._get(family)
+            if loaded.tenant is not tenant:
+                if loaded.tenant is not None:
+                    loaded.tenant.leave()
+                loaded.tenant = tenant
+                if tenant is not None:
+                    tenant.arrive()
+            yield self._view(loaded, task)
+
+    def dismiss(self, family: ModelFamily, tenant: Tenant) -> None:
+        """The tenant moves out for good; nothing happens where it was not in."""
+        with self._turns.take():
+            loaded = self._loaded.get(_key(family))
+            if loaded is not None and loaded.tenant is tenant:
+                tenant.leave()
+                loaded.tenant = None
+
+    def warm(self, family: ModelFamily) -> None:
+        """Load the family, so that the first picture need not wait for it."""
+        with self.lend(family):
+            pass
+
+    def loaded(self, pipeline: DiffusionPipeline) -> Loaded:
+        """What is kept beside a pipeline that was lent."""
+        return next(entry for entry in self._loaded.values() if pipeline in entry.views.values())
+
+    def fingerprint(self, family: ModelFamily) -> str:
+        """Sha256 over the family's files of weights: the same for the same weights wherever they lie."""
+        files = self._files(family)
+        return sha256_of_all((path.name, self._digest(path)) for path in files)
+
+    def encode(self, pipeline: Any, prompt: str, negative: str | None, guided: bool, texts: Any = None
+               ) -> dict[str, torch.Tensor]:
+        """Text embeddings by the names that the pipeline takes them under; each prompt is encoded once.
+
+        `texts` tells what else decides them: the LoRA in the text encoders, where there is one.
+        """
+        loaded = self.loaded(pipeline)
+        key = (prompt, negative, guided, texts)
+        if key not in loaded.texts:
+            with torch.no_grad():
+                found = pipeline.encode_prompt(
+                    prompt=prompt, device=pipeline._execution_device, num_images_per_prompt=1,
+                    do_classifier_free_guidance=guided, negative_prompt=negative,
+                )
+            pairs = zip(EMBEDDINGS, found, strict=False)
+            loaded.texts[key] = {name: tensor for name, tensor in pairs if tensor is not None}
+        loaded.texts.move_to_end(key)
+        while len(loaded.texts) > KEPT_PROMPTS:
+            loaded.texts.popitem(last=False)
+        return dict(loaded.texts[key])
+
+    def step_down(self, pipeline: DiffusionPipeline) -> bool:
+        """After out-of-memory: free what can be freed and take the plan that needs less; False where there is none."""
+        loaded = self.loaded(pipeline)
+        plan = loaded.plan.stepped_down()
+        loaded.texts.clear()
+        _collect(self.device)
+        if plan is None:
+            return False
+        log.warning("out of memory: %s goes on with %s", loaded.family.title, plan.words)
+        loaded.plan = plan
+        settle(loaded.views["draw"], plan)
+        return True
+
+    def _get(self, family: ModelFamily) -> Loaded:
+        key = _key(family)
+        if key not in self._loaded:
+            self._loaded[key] = self._load(family)
+        self._loaded.move_to_end(key)
+        return self._loaded[key]
+
+    def _load(self, family: ModelFamily) -> Loaded:
+        started = time.perf_counter()
+        plan = choose_plan(self.device, family)
+        needed = sum(path.stat().st_size for path in self._files(family))
+        self._evict(needed)
+        pipeline = loading.load(family, plan.torch_dtype)
+        settle(pipeline, plan)
+        parts = loading.modules(pipeline).values()
+        size = sum(p.nbytes for part in parts for p in (*part.parameters(), *part.buffers()))
+        log.info("%s loaded in %.1f s: %s", family.title, time.perf_counter() - started, plan.words)
+        return Loaded(family, plan, {"draw": pipeline}, size)
+
+    def _evict(self, needed: int) -> None:
+        """Let go of families, least recently used first, until `needed` bytes and as much again are free."""
+        for key, loaded in list(self._loaded.items()):
+            if free_bytes(self.device) > 2 * needed:
+                return
+            if loaded.tenant is None:
+                log.info("%s makes room", loaded.family.title)
+                del self._loaded[key], loaded
+                _collect(self.device)
+
+    def _view(self, loaded: Loaded, task: str) -> DiffusionPipeline:
+        if task not in loaded.views:
+            known = loaded.family.pipelines
+            if task not in known:
+                raise KeyError(f"{loaded.family.title} has no pipeline for {task!r}; it has {', '.join(known)}")
+            kind = getattr(diffusers, known[task])
+            loaded.views[task] = kind.from_pipe(loaded.views["draw"], dtype=loaded.plan.torch_dtype)
+            loaded.views[task].set_progress_bar_config(disable=True)
+        return loaded.views[task]
+
+    def _files(self, family: ModelFamily) -> list[Path]:
+        key = _key(family)
+        if family.is_local:
+            return loading.weight_files(family)
+        if key not in self._fetched:
+            self._fetched[key] = loading.weight_files(family)
+        return self._fetched[key]
+
+    def _digest(self, path: Path) -> str:
+        stat = path.stat()
+        key = (str(path.resolve()), stat.st_mtime_ns, stat.st_size)
+        if key not in self._digests:
+            self._digests[key] = sha256_of(path)
+        return self._digests[key]
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _key(family: ModelFamily) -> str:
+    """Families with the same weights share them, whatever they are called."""
+    return "|".join((family.weights, family.vae or "", family.variant or "", family.pipelines["draw"]))
+
+
+def _collect(device: str) -> None:
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()
