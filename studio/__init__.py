@@ -1,0 +1,71 @@
+"""Understudy teaches an image model one character or object from a few pictures, then draws it anywhere.
+
+    desk = studio.open(library="library", family="pocket")
+    mika = desk.library.add_subject("Mika", class_noun="girl", identifier="sks", photos=[...])
+    lora = desk.start(studio.TrainRequest(subject=mika.slug, steps=200)).result()
+    pictures = desk.start(studio.DrawRequest(prompt="a cartoon of sks girl on the beach", lora=lora.slug)).result()
+
+Importing this loads neither torch nor Gradio; the first run does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from studio.desk import House, Studio, find_family, library_of, prepare
+from studio.events import (
+    Cancelled,
+    CheckpointSaved,
+    Event,
+    Failed,
+    Finished,
+    LoraSaved,
+    PictureDrawn,
+    PreviewDrawn,
+    SampleDrawn,
+    StageReported,
+    StepFinished,
+)
+from studio.execution import LocalExecutor, Now
+from studio.families import ModelFamily, families
+from studio.library import Library, Lora, Photo, Picture, Subject
+from studio.recipes import Recipe, read_png
+from studio.requests import DrawRequest, TrainRequest
+from studio.runs import Progress, Run, RunCancelled, RunFailed
+from studio.settings import Quota
+
+__all__ = [
+    "Cancelled", "CheckpointSaved", "DrawRequest", "Event", "Failed", "Finished", "Library", "LocalExecutor", "Lora",
+    "LoraSaved", "ModelFamily", "Now", "Photo", "Picture", "PictureDrawn", "PreviewDrawn", "Progress", "Quota",
+    "Recipe", "Run", "RunCancelled", "RunFailed", "SampleDrawn", "StageReported", "StepFinished", "Studio", "Subject",
+    "TrainRequest", "open", "replay",
+]
+
+
+def open(library: str | Path = "library", family: str = "pocket", *,
+         family_folder: str | Path | None = None, sample: bool = False, executor: LocalExecutor | None = None,
+         quota: Quota | None = None, ask_consent: bool = False) -> Studio:
+    """Open a library, making it if it is new, and go on with trainings that an earlier process could not end.
+
+    `sample` starts a new library as a copy of the sample one; `family_folder` adds families from YAML files;
+    `quota` and `ask_consent` are for visitors of a shared host. Raises ValueError for an unknown family.
+    """
+    known = families(Path(family_folder) if family_folder else None)
+    chosen = find_family(known, family)
+    house = House(executor or LocalExecutor(), known, owns_executor=executor is None)
+    desk = Studio(prepare(Path(library), sample), chosen, house, quota=quota, ask_consent=ask_consent)
+    desk.resume()
+    return desk
+
+
+def replay(path: str | Path) -> Picture:
+    """Draw a picture again from its own file and the library that holds it: equal pixels.
+
+    Raises ValueError when the file lies in no library, has no recipe, or its LoRA or family is missing or changed.
+    """
+    named = read_png(Path(path)).family.get("name", "")
+    root = library_of(Path(path))
+    if root is None:
+        raise ValueError(f"{Path(path).name} lies in no library; open one and use its replay().")
+    with open(root, named) as desk:
+        return desk.replay(path)

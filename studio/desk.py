@@ -1,0 +1,345 @@
+"""The studio as its users hold it: a library, a family, and the executor they share."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from studio.events import from_json
+from studio.execution import LocalExecutor, Now, Run, request_from_json
+from studio.families import ASSETS, ModelFamily
+from studio.library import Added, Library, Picture, RunRecord, Subject
+from studio.recipes import Recipe, read_png
+from studio.requests import DrawRequest, TrainRequest
+from studio.runs import QUEUED, RUNNING, one_story
+from studio.settings import Quota
+
+log = logging.getLogger(__name__)
+EXAMPLES = ASSETS / "examples"
+CONSENT = "On this shared host, photos are taken only with consent: confirm that everyone who can be recognised in " \
+    "them agrees, or that they show no real person."
+LOCKED = "Another studio has this library open and alone may train in it. Close that one, then try again; drawing " \
+    "works here meanwhile."
+
+
+@dataclass
+class House:
+    """What a studio and its visitors have in common.
+
+    `served` are the folders a page may show pictures from; it grows and shrinks as libraries come and go.
+    """
+
+    executor: LocalExecutor
+    families: Mapping[str, ModelFamily]
+    owns_executor: bool = True  # else whoever made it closes it
+    served: list[str] = field(default_factory=list)
+    visitors: list[Studio] = field(default_factory=list)
+
+
+class Studio:
+    """One library at work: start runs, list them, draw a picture again from its own file.
+
+    Made by `studio.open`; `visit` makes another on the same executor and pipelines.
+    """
+
+    def __init__(self, library: Library, family: ModelFamily, house: House, *, quota: Quota | None = None,
+                 ask_consent: bool = False, is_visitor: bool = False, temporary: Path | None = None) -> None:
+        self.library, self.family = library, family
+        self.quota, self.ask_consent = quota, ask_consent
+        self._house, self._is_visitor, self._temporary = house, is_visitor, temporary
+        self._past: dict[str, Run] = {}
+        self._seen = time.monotonic()
+        self._may_train = library.lock()
+        self._mine = [str(library.root / name) for name in ("pictures", "thumbnails", "subjects", "outfits")]
+        house.served.extend(self._mine)
+        for record in library.runs():
+            self._serve(library.run_folder(record.id) / "samples")
+
+    def __enter__(self) -> Studio:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def executor(self) -> LocalExecutor:
+        return self._house.executor
+
+    @property
+    def families(self) -> Mapping[str, ModelFamily]:
+        """Every family that may be asked for, by name."""
+        return self._house.families
+
+    @property
+    def served(self) -> list[str]:
+        """Folders whose pictures a page may show: one live list for the studio and all its visitors."""
+        return self._house.served
+
+    def choose_family(self, name: str) -> ModelFamily:
+        """Make this the family of requests that name none. Raises ValueError with the known ones."""
+        self.family = find_family(self.families, name)
+        return self.family
+
+    def start(self, request: TrainRequest | DrawRequest) -> Run:
+        """Queue the request and return at once. Raises ValueError with a sentence for what cannot be done."""
+        self._seen = time.monotonic()
+        family = find_family(self.families, request.family or self.family.name)
+        self._check(request, family)
+        run = self.executor.start(request, self.library, family)
+        if isinstance(request, TrainRequest):
+            self._serve(self.library.run_folder(run.id) / "samples")
+        return run
+
+    def runs(self) -> list[Run]:
+        """This library's runs, newest first: those of this process, and trainings of earlier ones."""
+        live = [run for run in self.executor.runs() if run.library.root == self.library.root]
+        known = {run.id for run in live}
+        past = [self._recorded(record) for record in self.library.runs() if record.id not in known]
+        return sorted(live + past, key=lambda run: run.created, reverse=True)
+
+    def run(self, id: str) -> Run:
+        """Raises ValueError when this library has no such run."""
+        live = self.executor.run(id)
+        if live is not None and live.library.root == self.library.root:
+            return live
+        record = next((record for record in self.library.runs() if record.id == id), None)
+        if record is None:
+            raise ValueError(f"There is no run {id!r} in this library.")
+        return self._recorded(record)
+
+    def now(self) -> list[Now]:
+        """What the pipeline is doing, for whom and how long still. Of others' runs it says no name."""
+        self._seen = time.monotonic()
+        mine = {run.id for run in self.executor.runs() if run.library.root == self.library.root}
+        others = {"train": "Training for someone else", "draw": "Drawing for someone else"}
+        return [now if now.run_id in mine else replace(now, title=others.get(now.kind, "Busy"), run_id="")
+                for now in self.executor.now()]
+
+    def add_subject(self, name: str, class_noun: str, identifier: str, photos: Iterable[Any] = (),
+                    consent: bool = False) -> Subject:
+        """Library.add_subject with the rules of a shared host: consent for photos, and room for them."""
+        photos = list(photos)
+        self._check_photos(photos, consent)
+        return self.library.add_subject(name, class_noun, identifier, photos)
+
+    def add_photos(self, slug: str, photos: Iterable[Any], consent: bool = False) -> Added:
+        """Library.add_photos with the rules of a shared host."""
+        photos = list(photos)
+        self._check_photos(photos, consent)
+        return self.library.add_photos(slug, photos)
+
+    def recall(self, path: str | Path) -> DrawRequest:
+        """The request that draws this file's picture again, to the pixel.
+
+        Raises ValueError when the file has no recipe, or naming what the recipe used and is missing or changed.
+        """
+        recipe = read_png(Path(path))
+        request = request_from_json(recipe.request, kinds=(DrawRequest,))
+        named = recipe.family.get("name", "")
+        if named not in self.families:
+            raise ValueError(f"The picture was drawn by the family {named!r}, which is not here.")
+        self._check_weights(recipe, self.families[named])
+        return replace(request, family=named, lora=self._lora_of(recipe), count=1)
+
+    def replay(self, path: str | Path) -> Picture:
+        """Draw the picture of this file again, with the LoRA of the library that holds it: equal pixels.
+
+        The new picture goes into this studio's library. Raises what `recall` and a run's `result` raise.
+        """
+        home = library_of(Path(path))
+        if home is None or self._is_visitor or home == self.library.root.resolve():
+            return self.start(self.recall(path)).result()[0]
+        with self.visit(home, own=True) as there:
+            return there.replay(path)
+
+    def visit(self, library: str | Path | None = None, *, sample: bool = True, own: bool = False) -> Studio:
+        """A visitor's studio on the same executor and pipelines; None: a temporary library that goes with `leave`.
+
+        A visitor sees only their own library and runs. `own` lifts the quota and the question for consent: the
+        library is the host's.
+        """
+        self._send_idle_away()
+        folder = None
+        if library is None:
+            folder = Path(tempfile.mkdtemp(prefix="understudy-visitor-"))
+            library = folder / "library"
+        visitor = Studio(
+            prepare(Path(library), sample=sample and folder is not None), self.family, self._house,
+            quota=None if own else self.quota, ask_consent=self.ask_consent and not own, is_visitor=True,
+            temporary=folder,
+        )
+        self._house.visitors.append(visitor)
+        return visitor
+
+    def leave(self) -> None:
+        """End a visit: its runs stop, and a temporary library is removed."""
+        if not self._is_visitor:
+            raise ValueError("Only a visitor leaves; close() the studio itself.")
+        if self in self._house.visitors:
+            self._house.visitors.remove(self)
+        mine = [run for run in self.executor.runs() if run.library.root == self.library.root and not run.ended]
+        for run in mine if self._temporary else ():
+            run.cancel()
+        for run in mine if self._temporary else ():
+            run.wait(timeout=60)
+        for folder in self._mine:
+            if folder in self.served:
+                self.served.remove(folder)
+        self.library.unlock()
+        if self._temporary:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def close(self) -> None:
+        """Stop within a step; training goes on at the next open from its last checkpoint. A visitor leaves."""
+        if self._is_visitor:
+            return self.leave()
+        if self._house.owns_executor:
+            self.executor.close()
+        for visitor in list(self._house.visitors):
+            visitor.leave()
+        self.library.unlock()
+
+    def resume(self) -> list[Run]:
+        """Queue again what an earlier process could not end; only the holder of the library's lock may."""
+        if not self._may_train:
+            return []
+        waiting = [record for record in self.library.runs() if record.status in (QUEUED, RUNNING)]
+        return [run for record in sorted(waiting, key=lambda record: record.created)
+                if (run := self._resumed(record)) is not None]
+
+    def _resumed(self, record: RunRecord) -> Run | None:
+        try:
+            request = request_from_json(record.request)
+            family = find_family(self.families, request.family or self.family.name)
+        except ValueError as error:
+            log.warning("the run %s cannot go on: %s", record.id, error)
+            self.library.update_run(record.id, status="failed")
+            return None
+        return self.executor.resume(record, request, self._story(record), self.library, family)
+
+    def _story(self, record: RunRecord) -> list[Any]:
+        return one_story(from_json(event) for event in self.library.events(record.id))
+
+    def _recorded(self, record: RunRecord) -> Run:
+        """A run of another process: what its files say now."""
+        if record.id not in self._past:
+            run = Run(record.id, record.kind, record.title, request_from_json(record.request), self.library, None,
+                      created=record.created, events=self._story(record), status=record.status)
+            run.abandon()
+            if not run.ended:
+                return run
+            self._past[record.id] = run
+        return self._past[record.id]
+
+    def _check(self, request: TrainRequest | DrawRequest, family: ModelFamily) -> None:
+        if isinstance(request, TrainRequest):
+            subjects = {subject.slug: subject for subject in self.library.subjects()}
+            _one_of("subject", request.subject, subjects)
+            if not subjects[request.subject].photos:
+                raise ValueError(f"{subjects[request.subject].name} has no photos yet; add 3 to 20, then train.")
+            self._may_train = self._may_train or self.library.lock()
+            if not self._may_train:
+                raise ValueError(LOCKED)
+        if isinstance(request, DrawRequest):
+            if request.lora is not None:
+                _one_of("LoRA", request.lora, {lora.slug for lora in self.library.loras()})
+            if request.scheduler is not None:
+                _one_of("scheduler", request.scheduler, family.schedulers)
+        if self.quota:
+            self._check_quota(request, family)
+
+    def _check_quota(self, request: TrainRequest | DrawRequest, family: ModelFamily) -> None:
+        waiting = sum(not run.ended for run in self.executor.runs() if run.library.root == self.library.root)
+        if waiting >= self.quota.waiting:
+            raise ValueError(f"You have {waiting} runs under way, as many as a visitor may; wait for one to end.")
+        steps = getattr(request, "steps", None) or family.training.get("steps", 0)
+        if isinstance(request, TrainRequest) and steps > self.quota.train_steps:
+            raise ValueError(f"A visitor's training has at most {self.quota.train_steps} steps, asked were {steps}.")
+        self._check_room(0)
+
+    def _check_photos(self, photos: list[Any], consent: bool) -> None:
+        self._seen = time.monotonic()
+        if photos and self.ask_consent and not consent:
+            raise ValueError(CONSENT)
+        if self.quota:
+            self._check_room(sum(Path(photo).stat().st_size for photo in photos
+                                 if isinstance(photo, str | Path) and Path(photo).is_file()))
+
+    def _check_room(self, more: int) -> None:
+        used = sum(file.stat().st_size for file in self.library.root.rglob("*") if file.is_file())
+        if used + more > self.quota.megabytes * 1e6:
+            raise ValueError(f"A visitor's library holds at most {self.quota.megabytes:g} MB; delete pictures or "
+                             "subjects to make room.")
+
+    def _check_weights(self, recipe: Recipe, family: ModelFamily) -> None:
+        then, now = recipe.family.get("sha256"), self.executor.pipelines.fingerprint(family)
+        if then != now:
+            raise ValueError(f"The weights of {family.title} have changed since this picture was drawn (then "
+                             f"{str(then)[:10]}, now {now[:10]}), so its pixels cannot be drawn again.")
+
+    def _lora_of(self, recipe: Recipe) -> str | None:
+        """The slug, in this library, of the very LoRA the recipe names."""
+        if not recipe.loras:
+            return None
+        used = recipe.loras[0]
+        here = {lora.slug: lora.sha256 for lora in self.library.loras()}
+        same = [slug for slug, sha256 in here.items() if sha256 == used["sha256"]]
+        if same:
+            return used["slug"] if used["slug"] in same else same[0]
+        if used["slug"] in here:
+            raise ValueError(f"The LoRA {used['name']} has changed since this picture was drawn, so its pixels cannot "
+                             "be drawn again.")
+        raise ValueError(f"The LoRA {used['name']} that this picture was drawn with is not in this library.")
+
+    def _serve(self, folder: Path) -> None:
+        if str(folder) not in self.served:
+            self.served.append(str(folder))
+            self._mine.append(str(folder))
+
+    def _send_idle_away(self) -> None:
+        """Remove visitors who closed their page without a word long ago."""
+        if self.quota:
+            oldest = time.monotonic() - self.quota.idle_hours * 3600
+            for visitor in [visitor for visitor in self._house.visitors if visitor._seen < oldest]:
+                visitor.leave()
+
+
+def find_family(families: Mapping[str, ModelFamily], name: str) -> ModelFamily:
+    """Raises ValueError with the known names."""
+    if name not in families:
+        raise ValueError(f"There is no family {name!r}; known are {', '.join(families)}.")
+    return families[name]
+
+
+def prepare(root: Path, sample: bool) -> Library:
+    """The library in this folder; a new one starts as a copy of the sample library where asked."""
+    if sample and EXAMPLES.is_dir() and not (root.is_dir() and any(root.iterdir())):
+        root.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=root.parent, prefix=".sample-"))
+        shutil.copytree(EXAMPLES, fresh, dirs_exist_ok=True)
+        fresh.chmod(0o755)
+        if root.is_dir():
+            root.rmdir()
+        fresh.rename(root)
+    return Library(root)
+
+
+def library_of(path: Path) -> Path | None:
+    """The root of the library that holds this file: the folder above its `pictures`; None for a file elsewhere."""
+    pictures = next((parent for parent in path.resolve().parents if parent.name == "pictures"), None)
+    return pictures.parent if pictures else None
+
+
+def _one_of(what: str, name: str, known: Iterable[str]) -> None:
+    known = list(known)
+    if name not in known:
+        has = f"known are {', '.join(sorted(known))}" if known else "there is none yet"
+        raise ValueError(f"There is no {what} {name!r}; {has}.")

@@ -1,0 +1,231 @@
+"""A run: one request, how far it is, and what it made. It belongs to the studio, not to the page that asked for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from studio.events import (
+    ENDINGS,
+    Cancelled,
+    CheckpointSaved,
+    Event,
+    Failed,
+    Finished,
+    LoraSaved,
+    PictureDrawn,
+    PreviewDrawn,
+    SampleDrawn,
+    StageReported,
+    StepFinished,
+)
+
+if TYPE_CHECKING:
+    from studio.families import ModelFamily
+    from studio.library import Library, Lora, Picture
+
+QUEUED, RUNNING, FINISHED, CANCELLED, FAILED = "queued", "running", "finished", "cancelled", "failed"
+_STATUS = {Finished: FINISHED, Cancelled: CANCELLED, Failed: FAILED}
+CLOSED = "The studio was closed before this run ended; training goes on when the library is opened again."
+
+
+class RunFailed(RuntimeError):
+    """The run stopped on a fault; the message is a sentence that names the remedy."""
+
+
+class RunCancelled(RuntimeError):
+    """The run was stopped by hand; `run.kept()` has what was finished before."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: fraction 0 to 1, seconds left or None where nobody can know yet, and words for it."""
+
+    fraction: float
+    seconds_left: float | None
+    words: str
+
+
+class Run:
+    """One request on its way. Threads may read it, wait for it and cancel it at any time.
+
+    `request` is resolved: what the family decided is filled in. `asked` is what was given.
+    """
+
+    def __init__(self, id: str, kind: str, title: str, request: Any, library: Library, family: ModelFamily | None, *,
+                 asked: Any = None, created: str | None = None, events: Iterable[Event] = (),
+                 status: str = QUEUED, keep: Callable[[Event], None] | None = None,
+                 on_cancel: Callable[[Run], None] | None = None) -> None:
+        self.id, self.kind, self.title, self.request = id, kind, title, request
+        self.library, self.family, self.asked = library, family, asked or request
+        self.created = created or datetime.now(timezone.utc).isoformat(timespec="seconds")
+        self._status = status
+        self._events: list[Event] = list(events)
+        self._latest: PreviewDrawn | None = None
+        self._keep, self._on_cancel = keep, on_cancel
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+        self._closed = status not in (QUEUED, RUNNING)  # no event will come any more
+        self._began = time.monotonic()
+
+    def __repr__(self) -> str:
+        return f"Run({self.id!r}, {self.title!r}, {self.status})"
+
+    @property
+    def status(self) -> str:
+        """"queued", "running", "finished", "cancelled" or "failed"."""
+        return self._status
+
+    @property
+    def ended(self) -> bool:
+        return self._status not in (QUEUED, RUNNING)
+
+    @property
+    def message(self) -> str:
+        """Why it failed, as a sentence; empty otherwise."""
+        last = self._events[-1] if self._events else None
+        return last.message if isinstance(last, Failed) else ""
+
+    @property
+    def latest(self) -> PreviewDrawn | None:
+        """The newest preview of the picture being drawn; None between pictures and after the end."""
+        return self._latest
+
+    def snapshot(self) -> list[Event]:
+        """The lasting events so far; previews are not among them (see `latest`)."""
+        with self._changed:
+            return list(self._events)
+
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """Every lasting event from number `after` on, then each as it comes, until the ending one.
+
+        Previews come between them as they are drawn; a slow reader gets only the newest. Any number may read at once.
+        """
+        shown: PreviewDrawn | None = None
+        while True:
+            with self._changed:
+                self._changed.wait_for(partial(self._has_news, after, shown))
+                fresh, preview, closed = self._events[after:], self._latest, self._closed
+            after += len(fresh)
+            yield from fresh
+            if preview not in (None, shown):
+                shown = preview
+                yield preview
+            if closed and not fresh:
+                return
+
+    def _has_news(self, after: int, shown: PreviewDrawn | None) -> bool:
+        return len(self._events) > after or self._closed or self._latest not in (None, shown)
+
+    def cancel(self) -> None:
+        """Ask the run to stop: at once while it waits, within a step once it runs. What it has finished is kept."""
+        self._stop.set()
+        if self._on_cancel:
+            self._on_cancel(self)
+
+    @property
+    def stop_asked(self) -> bool:
+        return self._stop.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Whether it ended, however that was, within `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._closed, timeout)
+
+    def result(self, timeout: float | None = None) -> Lora | list[Picture]:
+        """Wait, then give the Lora of a training or the pictures of a drawing.
+
+        Raises RunFailed, RunCancelled, or TimeoutError after `timeout` seconds.
+        """
+        if not self.wait(timeout):
+            raise TimeoutError(f"{self.title} is still going after {timeout:g} s")
+        if self._status == FAILED:
+            raise RunFailed(self.message)
+        if self._status == CANCELLED:
+            raise RunCancelled(f"{self.title} was stopped")
+        if not self.ended:
+            raise RunFailed(CLOSED)
+        return self.kept()
+
+    def kept(self) -> Lora | None | list[Picture]:
+        """What the run has made so far: a Lora or None for a training, a list of pictures for a drawing."""
+        events = self.snapshot()
+        if self.kind == "train":
+            saved = [event.slug for event in events if isinstance(event, LoraSaved)]
+            return self.library.lora(saved[-1]) if saved else None
+        return [self.library.picture(event.path) for event in events if isinstance(event, PictureDrawn)]
+
+    def progress(self) -> Progress:
+        """How far it is, from its events alone."""
+        events, preview = self.snapshot(), self._latest
+        last = next((event for event in reversed(events)
+                     if isinstance(event, StepFinished | StageReported | PictureDrawn)), None)
+        if self.kind == "draw":
+            return self._drawing_progress(last, preview)
+        if isinstance(last, StepFinished):
+            return Progress(last.step / last.total, last.seconds_left, f"step {last.step} of {last.total}")
+        if isinstance(last, StageReported):
+            done = f" {last.done} of {last.total}" if last.total else ""
+            return Progress(0.0, None, f"{last.stage}{done}")
+        return Progress(0.0, None, "starting" if self._status == RUNNING else self._status)
+
+    def _drawing_progress(self, last: Event | None, preview: PreviewDrawn | None) -> Progress:
+        count = self.request.count
+        done = last.index + 1 if isinstance(last, PictureDrawn) else 0
+        if done >= count or self.ended:
+            return Progress(1.0 if done >= count else done / count, 0.0, f"{done} of {count} drawn")
+        part = preview.step / preview.total if preview else 0.0
+        fraction = (done + part) / count
+        seconds = (time.monotonic() - self._began) * (1 - fraction) / fraction if fraction > 0 else None
+        stage = last.stage if isinstance(last, StageReported) and preview is None else ""
+        return Progress(fraction, seconds, stage or f"picture {done + 1} of {count}")
+
+    def begin(self) -> None:
+        """For the executor: the run has left the queue."""
+        with self._changed:
+            self._status, self._began = RUNNING, time.monotonic()
+            self._changed.notify_all()
+
+    def publish(self, event: Event, keep: bool = True) -> None:
+        """For the executor: write the event down and tell every reader. Raises OSError when it cannot be written."""
+        if isinstance(event, PreviewDrawn):
+            with self._changed:
+                self._latest = event
+                self._changed.notify_all()
+            return
+        if self._keep and keep:
+            self._keep(event)
+        with self._changed:
+            self._events.append(event)
+            if isinstance(event, (PictureDrawn, *ENDINGS)):
+                self._latest = None
+            if isinstance(event, ENDINGS):
+                self._status, self._closed = _STATUS[type(event)], True
+            self._changed.notify_all()
+
+    def abandon(self) -> None:
+        """For the executor: let readers go though the run has not ended, since the studio closes."""
+        with self._changed:
+            self._closed, self._latest = True, None
+            self._changed.notify_all()
+
+
+def one_story(events: Iterable[Event]) -> list[Event]:
+    """Events of a run that was interrupted, without the steps that were walked twice after it went on."""
+    told: list[Event] = []
+    for event in events:
+        if isinstance(event, StepFinished):
+            while told and isinstance(told[-1], StepFinished | SampleDrawn | CheckpointSaved | StageReported) \
+                    and _step_of(told[-1]) >= event.step:
+                told.pop()
+        told.append(event)
+    return told
+
+
+def _step_of(event: Event) -> float:
+    return getattr(event, "step", float("-inf"))

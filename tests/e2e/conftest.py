@@ -1,0 +1,51 @@
+"""A real Chromium on the served studio, and a watch on what it complains of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, Request
+
+from tests.e2e.chromium import chromium
+
+DESKTOP, PHONE = (1280, 900), (390, 844)
+PATIENCE = 60_000  # ms; two cores may be busy drawing
+
+Opener = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Opener]:
+    """open_page(url, size=DESKTOP) -> a page in a profile of its own.
+
+    After the test: nothing failed in its console, and it fetched nothing from outside.
+    """
+    contexts, complaints = [], []
+
+    def opened(url: str, size: tuple[int, int] = DESKTOP) -> Page:
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: _note_foreign(request, url, complaints))
+        page.goto(url)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _note_foreign(request: Request, home: str, complaints: list[str]) -> None:
+    if not request.url.startswith((home, "data:", "blob:")):
+        complaints.append(f"fetched from outside: {request.url}")

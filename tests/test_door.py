@@ -1,0 +1,315 @@
+"""The studio through its one door, on the real pocket family."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+import studio
+from studio.execution import LocalExecutor
+
+ROOT = Path(__file__).resolve().parent.parent
+QUICK = {"steps": 8, "checkpoint_every": 3, "sample_every": 8, "class_images": 2, "batch_size": 1, "rank": 2, "seed": 5}
+TRAINING = studio.TrainRequest(subject="mika", **QUICK)
+DRAWING = studio.DrawRequest(prompt="a cartoon of sks girl on the beach", steps=3, seed=7)
+
+
+def photos():
+    """Three drawn faces, no two alike."""
+    for shade in (60, 120, 180):
+        photo = Image.new("RGB", (256, 256), (240, 240 - shade, 200))
+        ImageDraw.Draw(photo).ellipse((60, 40, 196, 216), fill=(shade, 80, 90))
+        yield photo
+
+
+def furnish(root):
+    library = studio.Library(root)
+    library.add_subject("Mika", class_noun="girl", identifier="sks", photos=list(photos()))
+    return root
+
+
+def pixels(picture):
+    return np.asarray(picture.image)
+
+
+@pytest.fixture(scope="module")
+def executor():
+    """One executor, so one pipeline, for all studios of this file."""
+    executor = LocalExecutor()
+    yield executor
+    executor.close()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, executor):
+    """A library with one trained LoRA and one picture drawn with it, and its studio."""
+    root = furnish(tmp_path_factory.mktemp("trained") / "library")
+    desk = studio.open(root, executor=executor)
+    lora = desk.start(TRAINING).result(120)
+    desk.start(studio.DrawRequest(prompt=DRAWING.prompt, steps=3, seed=7, lora=lora.slug)).result(60)
+    return desk
+
+
+@pytest.fixture
+def desk(tmp_path, executor):
+    return studio.open(furnish(tmp_path / "library"), executor=executor)
+
+
+def test_a_script_teaches_a_subject_and_draws_it(trained):
+    lora, = trained.library.loras()
+    picture, = trained.library.pictures()
+    assert lora.path.stat().st_size > 1000 and lora.trigger == "sks girl"
+    assert picture.recipe.request["lora"] == lora.slug
+    assert picture.image.size == (trained.family.resolution,) * 2
+
+
+def test_a_picture_draws_again_to_the_pixel(trained):
+    picture = trained.library.pictures()[-1]
+    again = trained.replay(picture.path)
+    assert again.path != picture.path
+    assert np.array_equal(pixels(again), pixels(picture))
+
+
+def test_the_pixels_of_a_picture_do_not_depend_on_the_count(desk):
+    two = desk.start(studio.DrawRequest(prompt="a cat in the snow", steps=2, seed=7, count=2)).result(60)
+    second, = desk.start(studio.DrawRequest(prompt="a cat in the snow", steps=2, seed=8)).result(60)
+    assert np.array_equal(pixels(two[1]), pixels(second))
+    assert np.array_equal(pixels(desk.replay(two[1].path)), pixels(second))
+
+
+def test_a_missing_lora_is_named_when_a_picture_is_drawn_again(trained, desk):
+    picture = trained.library.pictures()[-1]
+    visitor = desk.visit()
+    with pytest.raises(ValueError, match=r"The LoRA .* that this picture was drawn with is not in this library"):
+        visitor.replay(picture.path)
+    visitor.leave()
+
+
+def test_a_changed_lora_is_named_when_a_picture_is_drawn_again(trained, tmp_path, executor):
+    shutil_copy(trained.library.root, tmp_path / "library")
+    with open(next((tmp_path / "library" / "loras").glob("*/*.safetensors")), "ab") as file:
+        file.write(b" ")
+    copy = studio.open(tmp_path / "library", executor=executor)
+    with pytest.raises(ValueError, match="The LoRA .* has changed since this picture was drawn"):
+        copy.replay(copy.library.pictures()[-1].path)
+
+
+def shutil_copy(source, target):
+    subprocess.run(["cp", "-r", str(source), str(target)], check=True)
+
+
+def test_a_changed_family_is_named_when_a_picture_is_drawn_again(trained, monkeypatch):
+    picture = trained.library.pictures()[-1]
+    monkeypatch.setattr(type(trained.executor.pipelines), "fingerprint", lambda self, family: "0" * 64)
+    with pytest.raises(ValueError, match="The weights of Pocket have changed since this picture was drawn"):
+        trained.replay(picture.path)
+
+
+def test_a_picture_is_drawn_again_with_the_library_that_holds_it(trained, desk):
+    picture = trained.library.pictures()[-1]
+    again = desk.replay(picture.path)
+    assert np.array_equal(pixels(again), pixels(picture))
+    assert again.path.is_relative_to(trained.library.root)
+
+
+def test_an_image_without_a_recipe_is_refused_in_a_sentence(desk, tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
+    with pytest.raises(ValueError, match="recipe"):
+        desk.replay(tmp_path / "plain.png")
+    with pytest.raises(ValueError, match="recipe"):
+        studio.replay(tmp_path / "plain.png")
+
+
+@pytest.mark.parametrize("request_, words", [
+    (studio.TrainRequest(subject="nobody"), "no subject 'nobody'; known are mika"),
+    (studio.DrawRequest(prompt="a cat", lora="nothing"), "no LoRA 'nothing'; there is none yet"),
+    (studio.DrawRequest(prompt="a cat", scheduler="Magic"), "no scheduler 'Magic'; known are"),
+    (studio.DrawRequest(prompt="a cat", family="huge"), "no family 'huge'; known are pocket, sdxl"),
+])
+def test_what_is_not_there_is_refused_at_once_with_what_there_is(desk, request_, words):
+    with pytest.raises(ValueError, match=words):
+        desk.start(request_)
+
+
+def test_a_subject_without_photos_is_not_trained(desk):
+    desk.library.add_subject("Nemo", class_noun="boy", identifier="ohwx")
+    with pytest.raises(ValueError, match="Nemo has no photos yet"):
+        desk.start(studio.TrainRequest(subject="nemo"))
+
+
+def test_an_unknown_family_names_the_known_ones(tmp_path):
+    with pytest.raises(ValueError, match="no family 'flux'; known are pocket, sdxl, sd15"):
+        studio.open(tmp_path / "library", family="flux")
+
+
+def test_missing_weights_fail_the_run_with_a_sentence(tmp_path, executor):
+    (tmp_path / "families").mkdir()
+    (tmp_path / "families" / "gone.yaml").write_text("layout: sd15\nweights: /nowhere/at/all\n")
+    desk = studio.open(tmp_path / "library", "gone", family_folder=tmp_path / "families", executor=executor)
+    run = desk.start(studio.DrawRequest(prompt="a cat", steps=1))
+    with pytest.raises(studio.RunFailed) as failed:
+        run.result(60)
+    assert "nobody foresaw" not in str(failed.value)
+
+
+def test_training_and_drawing_share_one_pipeline_and_never_at_once(desk, monkeypatch):
+    inside, most = [], []
+    cache = desk.executor.pipelines
+    lend = type(cache).lend
+
+    def watched(self, *arguments, **options):
+        return Watched(lend(self, *arguments, **options), inside, most)
+
+    monkeypatch.setattr(type(cache), "lend", watched)
+    training = desk.start(studio.TrainRequest(subject="mika", **QUICK | {"steps": 12, "seed": 6}))
+    drawings = [desk.start(studio.DrawRequest(prompt=f"cat {n}", steps=2, seed=n)) for n in range(3)]
+    assert [len(run.result(60)) for run in drawings] == [1, 1, 1]
+    training.result(120)
+    assert max(most) == 1
+
+
+class Watched:
+    """Counts who is inside a lending."""
+
+    def __init__(self, lending, inside, most):
+        self.lending, self.inside, self.most = lending, inside, most
+
+    def __enter__(self):
+        pipeline = self.lending.__enter__()
+        self.inside.append(threading.get_ident())
+        self.most.append(len(self.inside))
+        return pipeline
+
+    def __exit__(self, *fault):
+        self.inside.pop()
+        return self.lending.__exit__(*fault)
+
+
+def test_a_drawing_stops_within_a_step(desk):
+    run = desk.start(studio.DrawRequest(prompt="a cat", steps=200, count=8, seed=1))
+    next(event for event in run.events() if isinstance(event, studio.PreviewDrawn))
+    asked = time.monotonic()
+    run.cancel()
+    assert run.wait(10) and run.status == "cancelled"
+    assert time.monotonic() - asked < 3
+
+
+def test_a_cancelled_training_keeps_its_last_checkpoint_as_a_lora(desk):
+    run = desk.start(studio.TrainRequest(subject="mika", **QUICK | {"steps": 500, "seed": 9}))
+    next(event for event in run.events() if isinstance(event, studio.CheckpointSaved))
+    run.cancel()
+    assert run.wait(30) and run.status == "cancelled"
+    assert run.kept() == desk.library.loras()[0]
+
+
+KILLED = textwrap.dedent("""
+    import os, signal, sys
+    import studio
+    from tests.test_door import TRAINING
+
+    desk = studio.open(sys.argv[1])
+    for event in desk.start(TRAINING).events():
+        if isinstance(event, studio.StepFinished) and event.step == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+""")
+
+
+def test_a_killed_training_goes_on_at_the_next_open_and_ends_in_the_same_weights(trained, tmp_path, executor):
+    root = furnish(tmp_path / "library")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(root)], cwd=ROOT, timeout=100,
+                            env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert killed.returncode == -signal.SIGKILL
+    desk = studio.open(root, executor=executor)
+    run, = desk.runs()
+    lora = run.result(60)
+    assert lora.path.read_bytes() == trained.library.loras()[0].path.read_bytes()
+    steps = [event.step for event in desk.runs()[0].snapshot() if isinstance(event, studio.StepFinished)]
+    assert steps[-1] == QUICK["steps"]
+
+
+def test_only_one_process_trains_in_a_library_and_any_may_draw(desk, executor):
+    second = studio.open(desk.library.root, executor=executor)
+    with pytest.raises(ValueError, match="Another studio has this library open"):
+        second.start(TRAINING)
+    assert second.start(studio.DrawRequest(prompt="a cat", steps=1)).result(60)
+
+
+def test_runs_of_earlier_processes_are_listed_and_read(trained):
+    later = studio.open(trained.library.root, executor=LocalExecutor())
+    run = next(run for run in later.runs() if run.kind == "train")
+    assert run.status == "finished" and run.title == "Training Mika"
+    assert run.result(1) == trained.library.loras()[0]
+    assert list(run.events())[-1] == studio.Finished()
+    assert later.run(run.id).request == run.request
+    later.close()
+
+
+def test_a_visitor_sees_only_their_own_and_leaves_nothing(desk):
+    one, other = desk.visit(), desk.visit()
+    run = one.start(studio.DrawRequest(prompt="a secret", steps=200, count=4))
+    assert other.runs() == desk.runs() == []
+    with pytest.raises(ValueError, match="no run"):
+        other.run(run.id)
+    until_shown = time.monotonic() + 30
+    while not other.now():
+        assert time.monotonic() < until_shown
+        time.sleep(0.01)
+    assert other.now()[0].title == "Drawing for someone else" and other.now()[0].run_id == ""
+    assert "secret" in one.now()[0].title
+    folder = one.library.root.parent
+    one.leave()
+    assert run.status == "cancelled" and not folder.exists()
+    assert not [served for served in desk.served if served.startswith(str(folder))]
+    other.leave()
+
+
+def test_visitors_have_a_quota_of_runs_steps_and_room(tmp_path, executor):
+    quota = studio.Quota(megabytes=0.3, waiting=1, train_steps=50)
+    desk = studio.open(tmp_path / "library", executor=executor, quota=quota)
+    visitor = desk.visit(sample=False)
+    visitor.add_subject("Mika", "girl", "sks", photos())
+    with pytest.raises(ValueError, match="at most 50 steps, asked were 200"):
+        visitor.start(studio.TrainRequest(subject="mika", steps=200))
+    run = visitor.start(studio.DrawRequest(prompt="a cat", steps=100))
+    with pytest.raises(ValueError, match="1 runs under way"):
+        visitor.start(studio.DrawRequest(prompt="a cat"))
+    run.cancel()
+    run.wait(30)
+    noise = tmp_path / "big.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (400, 400, 3), np.uint8)).save(noise)
+    with pytest.raises(ValueError, match="at most 0.3 MB"):
+        visitor.add_photos("mika", [noise])
+    visitor.leave()
+
+
+def test_a_visitor_idle_for_long_is_sent_away(tmp_path, executor):
+    desk = studio.open(tmp_path / "library", executor=executor, quota=studio.Quota(idle_hours=1e-9))
+    idle = desk.visit()
+    time.sleep(0.01)
+    desk.visit()
+    assert not idle.library.root.exists()
+
+
+def test_a_shared_host_takes_photos_only_with_consent(tmp_path, executor):
+    desk = studio.open(tmp_path / "library", executor=executor, ask_consent=True)
+    with pytest.raises(ValueError, match="only with consent"):
+        desk.add_subject("Mika", "girl", "sks", photos())
+    assert len(desk.add_subject("Mika", "girl", "sks", photos(), consent=True).photos) == 3
+    with pytest.raises(ValueError, match="only with consent"):
+        desk.add_photos("mika", photos())
+
+
+def test_a_new_library_starts_from_the_sample_where_asked(tmp_path, executor):
+    with studio.open(tmp_path / "library", sample=True, executor=executor).visit(tmp_path / "empty") as empty:
+        assert empty.library.subjects() == []
+    kept = studio.open(tmp_path / "library", sample=True, executor=executor)
+    if studio.desk.EXAMPLES.is_dir():
+        assert kept.library.subjects() and kept.library.pictures()
