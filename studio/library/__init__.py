@@ -17,7 +17,7 @@ __all__ = ["Added", "Library", "Lora", "Outfit", "Photo", "Picture", "RunRecord"
 
 
 class Library(Subjects, Wardrobe, Pictures, Runs):
-    """One library: `Library(root, max_bytes=None)`. Each shelf above knows its own folders below the root.
+    """One library: `Library(root)`. Each shelf above knows its own folders below the root.
 
     Threads may use it together; between processes, `lock` tells the one that may train.
     """

@@ -21,8 +21,8 @@ THUMBNAIL_SIDE = 320  # pixels
 class Pictures(Shelf):
     """Pictures with their recipes; listing reads each file's header once and then remembers it."""
 
-    def __init__(self, root: Path | str, max_bytes: int | None = None) -> None:
-        super().__init__(root, max_bytes)
+    def __init__(self, root: Path | str) -> None:
+        super().__init__(root)
         self._read: dict[Path, tuple[int, Recipe | None]] = {}  # path -> (modified, ns; its recipe, None if damaged)
 
     def pictures(self, search: str = "", favourites: bool = False) -> list[Picture]:
@@ -44,7 +44,6 @@ class Pictures(Shelf):
 
     def save_picture(self, image: Image.Image, recipe: Recipe) -> Picture:
         """Write the picture with its recipe under a new id that sorts by time."""
-        self.room_for(image.width * image.height * 3)
         moment = datetime.now(timezone.utc)
         id = f"{moment:%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
         path = self.root / "pictures" / f"{moment:%Y-%m-%d}" / f"{id}.png"

@@ -22,8 +22,8 @@ except ImportError:  # Windows
 class Runs(Shelf):
     """Trainings, as their files tell them."""
 
-    def __init__(self, root: Path | str, max_bytes: int | None = None) -> None:
-        super().__init__(root, max_bytes)
+    def __init__(self, root: Path | str) -> None:
+        super().__init__(root)
         self._lock: BinaryIO | None = None
 
     def new_run(self, kind: str, request: Mapping[str, Any], title: str) -> RunRecord:

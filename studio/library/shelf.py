@@ -1,4 +1,4 @@
-"""What the shelves of a library share: its root, the lock for writing, the quota, and reading past damage."""
+"""What the shelves of a library share: its root, the lock for writing, and reading past damage."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ def now() -> str:
 class Shelf:
     """One library's folder, as all its shelves know it."""
 
-    def __init__(self, root: Path | str, max_bytes: int | None = None) -> None:
+    def __init__(self, root: Path | str) -> None:
         self.root = Path(root).expanduser()
         self.root.mkdir(parents=True, exist_ok=True)
-        self.max_bytes = max_bytes
         self.writing = threading.RLock()  # within this process; `lock` is between processes
 
     def readable(self, folder: Path, read: Callable[[Path], Record]) -> list[Record]:
@@ -40,15 +39,6 @@ class Shelf:
             except DAMAGE as error:
                 log.warning("%s is damaged and was left out: %s", path, error)
         return found
-
-    def room_for(self, more: int) -> None:
-        """Raises ValueError when `more` bytes would exceed the library's quota."""
-        if self.max_bytes is None:
-            return
-        used = sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
-        if used + more > self.max_bytes:
-            raise ValueError(f"This library holds at most {self.max_bytes / 1e6:g} MB and is full; "
-                             "delete pictures or subjects, then try again.")
 
     def discard(self, folder: Path) -> None:
         """Take the folder out of sight in one move, then delete it: no reader ever meets half of it."""

@@ -124,7 +124,6 @@ class Subjects(Shelf):
             name = Path(given).name if isinstance(given, str | Path) else f"picture {number}"
             try:
                 image = open_image(given, name)
-                self.room_for(image.width * image.height)  # a PNG of a photo is about a byte a pixel or more
                 photo = self._store(folder, image, name, known)
             except ValueError as error:
                 refused.append((name, str(error)))

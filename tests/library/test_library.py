@@ -1,0 +1,225 @@
+"""The library on disk: what is kept, what is refused, and what outlives damage."""
+
+import errno
+import json
+import logging
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from studio.library import Library
+from studio.recipes import Recipe
+
+RECIPE = Recipe({"type": "DrawRequest", "prompt": "a red fox", "seed": 4, "steps": 5, "width": 64, "height": 64},
+                {"name": "pocket", "title": "Pocket", "sha256": "ab" * 32}, created="2026-01-01T00:00:00+00:00")
+
+
+@pytest.fixture
+def library(tmp_path):
+    return Library(tmp_path / "library")
+
+
+def photo(seed=0, size=64):
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 255, (size, size, 3), dtype=np.uint8))
+
+
+def test_a_subject_is_read_back_by_another_process_view(library):
+    made = library.add_subject("Mika", "girl", "sks", [photo(1), photo(2)])
+    assert made.slug == "mika" and made.trigger == "sks girl" and len(made.photos) == 2
+    assert Library(library.root).subjects() == [made]
+    assert json.loads((library.root / "subjects/mika/photos/metadata.jsonl").read_text().splitlines()[0])["file_name"]
+
+
+def test_bad_photos_are_named_and_the_rest_is_kept(library, tmp_path):
+    (tmp_path / "notes.png").write_text("no picture")
+    library.add_subject("Mika", "girl", "sks")
+    added = library.add_photos("mika", [photo(1), tmp_path / "notes.png", photo(1), photo(2)])
+    assert len(added.kept) == 2
+    assert [name for name, _ in added.refused] == ["notes.png", "picture 3"]
+    assert "is there already" in added.refused[1][1]
+
+
+def test_a_subject_of_bad_photos_alone_is_not_made(library, tmp_path):
+    (tmp_path / "notes.png").write_text("no picture")
+    with pytest.raises(ValueError, match=r"notes\.png is not a picture"):
+        library.add_subject("Mika", "girl", "sks", [tmp_path / "notes.png"])
+    assert library.subjects() == [] and not list((library.root / "subjects").iterdir())
+
+
+@pytest.mark.parametrize("name", ["", "  ", "../x", "a/b", "a\\b", ".hidden", "x\0y", "n" * 400])
+def test_names_that_look_like_paths_are_refused_and_nothing_is_written(library, name):
+    with pytest.raises(ValueError, match="name"):
+        library.add_subject(name, "girl", "sks")
+    assert library.subjects() == []
+
+
+@pytest.mark.parametrize("slug", ["../subjects/mika", "..", "", "mika/..", "MIKA", "nobody"])
+def test_slugs_cannot_leave_their_folder(library, slug):
+    library.add_subject("Mika", "girl", "sks")
+    with pytest.raises(ValueError, match="There is no subject"):
+        library.subject(slug)
+
+
+def test_same_names_get_their_own_slugs_and_any_script_will_do(library):
+    slugs = [library.add_subject(name, "girl", "sks").slug for name in ("Mika", "Mika!", "Мика", "★")]
+    assert len(set(slugs)) == 4 and slugs[:2] == ["mika", "mika-2"]
+
+
+@pytest.mark.parametrize(("noun", "token"), [("", "sks"), ("girl", ""), ("girl", "<b>"), ("girl, boy", "sks")])
+def test_class_noun_and_identifier_are_words(library, noun, token):
+    with pytest.raises(ValueError, match="must"):
+        library.add_subject("Mika", noun, token)
+
+
+def test_photos_are_captioned_cropped_and_removed(library):
+    subject = library.add_subject("Mika", "girl", "sks", [photo(1), photo(2)])
+    first, second = subject.photos
+    library.edit_photo("mika", first.file, caption="sks girl\nin a red coat", crop=(0, 0, 32, 32))
+    kept = library.subject("mika").photos[0]
+    assert kept.caption == "sks girl in a red coat" and kept.crop == (0, 0, 32, 32)
+    library.remove_photo("mika", first.file)
+    assert library.subject("mika").photos == (second,) and not first.path.exists()
+
+
+def test_a_photo_copied_in_by_hand_is_taken(library):
+    subject = library.add_subject("Mika", "girl", "sks", [photo(1)])
+    photo(5, 80).save(subject.photos[0].path.with_name("mine.png"))
+    assert [one.width for one in library.subject("mika").photos] == [64, 80]
+
+
+def test_a_damaged_folder_is_passed_over_with_a_warning_and_kept(library, caplog):
+    library.add_subject("Mika", "girl", "sks")
+    broken = library.root / "subjects" / "broken"
+    broken.mkdir()
+    (broken / "subject.json").write_text("{ not json")
+    with caplog.at_level(logging.WARNING):
+        assert [subject.slug for subject in library.subjects()] == ["mika"]
+    assert "broken" in caplog.text and (broken / "subject.json").exists()
+
+
+def test_pictures_are_found_by_words_and_come_newest_first(library):
+    first = library.save_picture(photo(1), RECIPE)
+    second = library.save_picture(photo(2), Recipe({"prompt": "a blue cat", "seed": 9}))
+    assert [one.id for one in library.pictures()] == [second.id, first.id]
+    assert [one.id for one in library.pictures("FOX red")] == [first.id]
+    assert library.picture(first.path) == library.picture(first.id)
+    assert list(first.image.tobytes()) == list(photo(1).tobytes())
+
+
+def test_favourites_deleting_and_bringing_back(library):
+    picture = library.save_picture(photo(1), RECIPE)
+    assert library.favourite(picture.id).favourite
+    assert [one.id for one in library.pictures(favourites=True)] == [picture.id]
+    library.delete_picture(picture.id)
+    assert library.pictures() == []
+    assert library.restore_picture(picture.id).favourite
+    with pytest.raises(ValueError, match="no deleted picture"):
+        library.restore_picture("never")
+
+
+@pytest.mark.parametrize("id", ["../../etc/passwd", "*", "", "nobody"])
+def test_a_picture_that_is_not_there_is_named(library, id):
+    library.save_picture(photo(1), RECIPE)
+    with pytest.raises(ValueError, match="There is no picture"):
+        library.picture(id)
+
+
+def test_thumbnails_are_made_once_and_small(library):
+    picture = library.save_picture(photo(1, 1000), RECIPE)
+    path = library.thumbnail(picture)
+    made = path.stat().st_mtime_ns
+    assert library.thumbnail(picture).stat().st_mtime_ns == made
+    with Image.open(path) as small:
+        assert max(small.size) == 320
+
+
+def test_listing_reads_each_file_once(library, monkeypatch):
+    for seed in range(5):
+        library.save_picture(photo(seed), RECIPE)
+    library.pictures()
+    monkeypatch.setattr("studio.library.pictures.read_png", lambda path: pytest.fail("read again"))
+    assert len(library.pictures()) == 5
+
+
+def test_threads_may_save_together(library):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda seed: library.save_picture(photo(seed), RECIPE), range(40)))
+        list(pool.map(lambda number: library.add_subject("Mika", "girl", "sks", [photo(number)]), range(8)))
+    assert len(library.pictures()) == 40 and len(library.subjects()) == 8
+
+
+def test_a_lora_appears_whole_or_not_at_all(library):
+    def fail(path):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        library.save_lora("Mika", "mika", "pocket", "sks girl", 8, 8.0, 100, fail)
+    assert library.loras() == []
+    lora = library.save_lora("Mika", "mika", "pocket", "sks girl", 8, 8.0, 100, lambda path: path.write_bytes(b"x"))
+    assert library.lora("mika") == lora
+    lora.path.write_bytes(b"changed by hand")
+    assert library.lora("mika").sha256 != lora.sha256
+
+
+def test_a_full_disk_leaves_the_old_file_intact(library, monkeypatch):
+    library.add_subject("Mika", "girl", "sks")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        library.edit_subject("mika", name="Nemo")
+    with pytest.raises(OSError, match="No space"):
+        library.save_picture(photo(1), RECIPE)
+    monkeypatch.undo()
+    assert library.subject("mika").name == "Mika" and library.pictures() == []
+    assert not [path for path in library.root.rglob(".*") if path.is_file()]
+
+
+def test_a_file_size_limit_of_the_system_keeps_the_old_state(tmp_path):
+    code = (
+        "import resource, signal, sys; from pathlib import Path; from PIL import Image\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "from studio.library import Library; library = Library(Path(sys.argv[1])); library.add_subject('A', 'cat', 'sks')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))\n"
+        "try: library.edit_subject('a', name='B' * 60)\n"
+        "except OSError: print('refused', library.subject('a').name)\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert out.stdout.strip() == "refused A", out.stderr
+
+
+def test_runs_are_written_down_and_a_torn_line_is_left_out(library):
+    run = library.new_run("train", {"type": "TrainRequest", "subject": "mika"}, "Training Mika")
+    assert run.status == "queued" and library.runs() == [run]
+    library.append_event(run.id, {"event": "StepFinished", "step": 1})
+    with open(library.run_folder(run.id) / "events.jsonl", "ab") as file:
+        file.write(b'{"event": "StepFin')  # killed within the line
+    library.append_event(run.id, {"event": "StepFinished", "step": 2})
+    assert [event["step"] for event in library.events(run.id)] == [1, 2]
+    assert library.update_run(run.id, status="finished").status == "finished"
+
+
+def test_only_one_holds_the_lock(library):
+    other = Library(library.root)
+    assert library.lock() and library.lock() and not other.lock()
+    library.unlock()
+    assert other.lock()
+    other.unlock()
+
+
+def test_outfits_and_scenes(library):
+    assert len(library.scenes()) == 5
+    library.add_scene("Moon", "on the moon")
+    assert library.scenes()[-1].prompt == "on the moon" and len(library.scenes()) == 6
+    coat = library.add_outfit("Red coat", photo(1))
+    assert library.outfits() == [coat] and library.outfit("red-coat").path.is_file()
+    library.remove_outfit("red-coat")
+    assert library.outfits() == []
