@@ -44,17 +44,19 @@ __all__ = [
 
 def open(library: str | Path = "library", family: str = "pocket", *,
          family_folder: str | Path | None = None, sample: bool = False, executor: LocalExecutor | None = None,
-         quota: Quota | None = None, ask_consent: bool = False) -> Studio:
+         quota: Quota | None = None, ask_consent: bool = False, resume: bool = True) -> Studio:
     """Open a library, making it if it is new, and go on with trainings that an earlier process could not end.
 
     `sample` starts a new library as a copy of the sample one; `family_folder` adds families from YAML files;
-    `quota` and `ask_consent` are for visitors of a shared host. Raises ValueError for an unknown family.
+    `quota` and `ask_consent` are for visitors of a shared host; without `resume`, call `desk.resume()` when it suits.
+    Raises ValueError for an unknown family.
     """
     known = families(Path(family_folder) if family_folder else None)
     chosen = find_family(known, family)
     house = House(executor or LocalExecutor(), known, owns_executor=executor is None)
     desk = Studio(prepare(Path(library), sample), chosen, house, quota=quota, ask_consent=ask_consent)
-    desk.resume()
+    if resume:
+        desk.resume()
     return desk
 
 

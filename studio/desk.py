@@ -54,6 +54,7 @@ class Studio:
         self.library, self.family = library, family
         self.quota, self.ask_consent = quota, ask_consent
         self._house, self._is_visitor, self._temporary = house, is_visitor, temporary
+        self.gone = False  # whether a visitor has left, or was sent away for being idle
         self._past: dict[str, Run] = {}
         self._seen = time.monotonic()
         self._may_train = library.lock()
@@ -125,13 +126,13 @@ class Studio:
 
     def add_subject(self, name: str, class_noun: str, identifier: str, photos: Iterable[Any] = (),
                     consent: bool = False) -> Subject:
-        """Library.add_subject with the rules of a shared host: consent for photos, and room for them."""
+        """Library.add_subject under the rules of a shared host: consent for photos, and room for them."""
         photos = list(photos)
         self._check_photos(photos, consent)
         return self.library.add_subject(name, class_noun, identifier, photos)
 
     def add_photos(self, slug: str, photos: Iterable[Any], consent: bool = False) -> Added:
-        """Library.add_photos with the rules of a shared host."""
+        """Library.add_photos under the same rules."""
         photos = list(photos)
         self._check_photos(photos, consent)
         return self.library.add_photos(slug, photos)
@@ -172,7 +173,7 @@ class Studio:
             folder = Path(tempfile.mkdtemp(prefix="understudy-visitor-"))
             library = folder / "library"
         visitor = Studio(
-            prepare(Path(library), sample=sample and folder is not None), self.family, self._house,
+            prepare(Path(library), sample and folder is not None), self.family, self._house,
             quota=None if own else self.quota, ask_consent=self.ask_consent and not own, is_visitor=True,
             temporary=folder,
         )
@@ -183,6 +184,7 @@ class Studio:
         """End a visit: its runs stop, and a temporary library is removed."""
         if not self._is_visitor:
             raise ValueError("Only a visitor leaves; close() the studio itself.")
+        self.gone = True
         if self in self._house.visitors:
             self._house.visitors.remove(self)
         mine = [run for run in self.executor.runs() if run.library.root == self.library.root and not run.ended]
@@ -305,7 +307,7 @@ class Studio:
             self._mine.append(str(folder))
 
     def _send_idle_away(self) -> None:
-        """Remove visitors who closed their page without a word long ago."""
+        """Let visitors leave who went without a word long ago, as scripts do."""
         if self.quota:
             oldest = time.monotonic() - self.quota.idle_hours * 3600
             for visitor in [visitor for visitor in self._house.visitors if visitor._seen < oldest]:

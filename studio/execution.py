@@ -19,10 +19,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from studio.events import ENDINGS, Cancelled, CheckpointSaved, Event, Failed, Finished, to_json
+from studio.events import ENDINGS, Cancelled, CheckpointSaved, Event, Failed, Finished, LoraSaved, to_json
 from studio.faults import explain
 from studio.requests import DrawRequest, TrainRequest, resolved
-from studio.runs import QUEUED, Progress, Run, RunCancelled, RunFailed
+from studio.runs import RUNNING, STATUS, Progress, Run, RunCancelled, RunFailed
 
 if TYPE_CHECKING:
     from studio.families import ModelFamily
@@ -121,6 +121,9 @@ class LocalExecutor:
         run = Run(record.id, task.kind, record.title, request, library, family, created=record.created,
                   events=events, keep=partial(_append, library, record.id), on_cancel=self._drop)
         checkpoint = _last_checkpoint(events, library.run_folder(record.id))
+        if any(isinstance(event, LoraSaved) for event in events):  # killed after its work, before it could say so
+            self._end(run, Finished())
+            return run
         with self._changed:
             if checkpoint is not None:
                 self._checkpoints[run.id] = checkpoint
@@ -223,7 +226,7 @@ class LocalExecutor:
     def _carry_out(self, run: Run) -> None:
         run.begin()
         try:
-            _note_status(run)
+            self._note(run, RUNNING)
             for event in (events := self._events_of(run)):
                 if isinstance(event, ENDINGS):
                     break
@@ -232,9 +235,7 @@ class LocalExecutor:
                     events.close()
                     return self._leave(run)
         except Exception as error:
-            stopped = run.stop_asked or self._closing.is_set()
-            if not (stopped and isinstance(error, RunCancelled)):
-                return self._end(run, Failed(explain(error)))
+            return self._end(run, Failed(explain(error)))
         if self._closing.is_set():
             return self._leave(run)
         self._end(run, Cancelled() if run.stop_asked else Finished())
@@ -258,10 +259,14 @@ class LocalExecutor:
         else:
             self._end(run, Cancelled())
 
+    def _note(self, run: Run, status: str) -> None:
+        if self._task(type(run.request)).lasting:
+            run.library.update_run(run.id, status=status)
+
     def _end(self, run: Run, ending: Event) -> None:
         try:
+            self._note(run, STATUS[type(ending)])  # first, so that whoever hears of the end finds it on disk
             run.publish(ending)
-            _note_status(run)
         except OSError as error:  # a full disk must not keep the page waiting for an end that cannot be written
             log.warning("the end of %s could not be written: %s", run.title, explain(error))
             if not run.ended:
@@ -298,11 +303,6 @@ def _title(request: Any, library: Library) -> str:
 
 def _append(library: Library, id: str, event: Event) -> None:
     library.append_event(id, to_json(event))
-
-
-def _note_status(run: Run) -> None:
-    if run.kind == "train" and run.status != QUEUED:
-        run.library.update_run(run.id, status=run.status)
 
 
 def _last_checkpoint(events: list[Event], folder: Path) -> Path | None:

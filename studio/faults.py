@@ -9,10 +9,10 @@ from types import TracebackType
 
 log = logging.getLogger(__name__)
 
-MEMORY = "There was not enough memory for this. Ask for fewer or smaller pictures (or a smaller resolution), then try again."
-DISK = "The disk is full, so nothing more could be saved. What was saved before is whole; free some space, then try again."
-DENIED = "The weights could not be fetched: the Hugging Face hub asks for permission. Accept the licence on the family's " \
-    "page there and set HF_TOKEN, then try again."
+MEMORY = "There was not enough memory for this. Ask for a smaller picture or resolution, or close other programs."
+DISK = "The disk is full, so nothing more could be saved. What was saved is whole; free some space and try again."
+DENIED = "The Hugging Face hub asks for permission to fetch these weights. Accept the licence on the family's page " \
+    "there and set HF_TOKEN, then try again."
 BUSY = "The Hugging Face hub is turning requests away just now. Wait a few minutes, or set HF_TOKEN, then try again."
 OFFLINE = "The family's weights are not on this disk and the Hugging Face hub cannot be reached. Connect to the " \
     "internet once to fetch them, or take the pocket family, which needs nothing."

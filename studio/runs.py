@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from studio.library import Library, Lora, Picture
 
 QUEUED, RUNNING, FINISHED, CANCELLED, FAILED = "queued", "running", "finished", "cancelled", "failed"
-_STATUS = {Finished: FINISHED, Cancelled: CANCELLED, Failed: FAILED}
+STATUS = {Finished: FINISHED, Cancelled: CANCELLED, Failed: FAILED}
 CLOSED = "The studio was closed before this run ended; training goes on when the library is opened again."
 
 
@@ -63,7 +63,7 @@ class Run:
                  on_cancel: Callable[[Run], None] | None = None) -> None:
         self.id, self.kind, self.title, self.request = id, kind, title, request
         self.library, self.family, self.asked = library, family, asked or request
-        self.created = created or datetime.now(timezone.utc).isoformat(timespec="seconds")
+        self.created = created or datetime.now(timezone.utc).isoformat(timespec="microseconds")
         self._status = status
         self._events: list[Event] = list(events)
         self._latest: PreviewDrawn | None = None
@@ -205,7 +205,7 @@ class Run:
             if isinstance(event, (PictureDrawn, *ENDINGS)):
                 self._latest = None
             if isinstance(event, ENDINGS):
-                self._status, self._closed = _STATUS[type(event)], True
+                self._status, self._closed = STATUS[type(event)], True
             self._changed.notify_all()
 
     def abandon(self) -> None:

@@ -45,7 +45,7 @@ class Settings:
         if self.library.exists() and not self.library.is_dir():
             raise ValueError(f"{self.library} is a file; --library must name a folder.")
         if self.family_folder is not None and not self.family_folder.is_dir():
-            raise ValueError(f"There is no folder {self.family_folder}; --family-folder must name one with *.yaml files.")
+            raise ValueError(f"There is no folder {self.family_folder}; --family-folder names one with *.yaml files.")
 
 
 def read_settings(flags: Sequence[str], environment: Mapping[str, str]) -> Settings:

@@ -42,7 +42,7 @@ def note(prompt: str, words: Mapping[str, Sequence[str]], trigger: str = "", fam
     known = _single_words(phrase for phrases in words.values() for phrase in phrases)
     if not known:
         return ""
-    reads = known | _single_words(words) | GRAMMAR  # a kind's own name, such as "hair", is read too | _single_words([trigger])
+    reads = known | GRAMMAR | _single_words([trigger, *words])  # a kind's own name, such as "hair", is read too
     unknown = [word for word in dict.fromkeys(_split(prompt)) if not _reads(word, reads)]
     if not unknown:
         return ""

@@ -24,6 +24,7 @@ from studio.engine.pipelines import PipelineCache
 from studio.engine.weights import read_header
 
 KEPT = 8  # LoRAs that stay in memory, least recently used first out
+UPS = ("lora_B", "lora_up", "lora.up")  # what the formats call the matrix that starts from zero
 NAME = "studio"  # of the adapter inside PEFT's layers; each of ours has layers of its own
 
 
@@ -108,11 +109,11 @@ def load_lora(pipeline: DiffusionPipeline, path: Path) -> Adapter:
     Raises ValueError, in a sentence, for a pickle, a truncated file, NaN or Inf, a LoRA made for another base,
     and one that would change nothing; the pipeline is as it was.
     """
-    _check(pipeline, path)
+    _check_file(path)
     networks = modules(pipeline)
     before = {name: set(dict(network.named_modules())) for name, network in networks.items()}
     try:
-        pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=NAME)
+        _put_in(pipeline, path)
     except (ValueError, RuntimeError, KeyError, AttributeError) as error:
         take_out(*networks.values())
         raise ValueError(_wrong_base(path, pipeline)) from error
@@ -127,12 +128,11 @@ def load_lora(pipeline: DiffusionPipeline, path: Path) -> Adapter:
     return adapter
 
 
-def _check(pipeline: DiffusionPipeline, path: Path) -> None:
-    """What can be told from the file alone, and from the shapes of what it adapts."""
+def _check_file(path: Path) -> None:
+    """What can be told from the file alone."""
+    header = read_header(path)  # refuses pickles under any name
     if path.suffix != ".safetensors":
-        read_header(path)  # a pickle says so itself
         raise ValueError(f"{path.name} is not a .safetensors file; the studio opens no other kind.")
-    read_header(path)
     tensors = load_file(path)
     broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if broken:
@@ -140,19 +140,31 @@ def _check(pipeline: DiffusionPipeline, path: Path) -> None:
             f"{path.name} has values that are not numbers (NaN or Inf) in {len(broken)} of its {len(tensors)} "
             "tensors; its training broke down. Train it again with a lower learning rate."
         )
-    ups = [tensor for name, tensor in tensors.items() if "lora_B" in name or "lora_up" in name or ".up." in name]
+    ups = [tensors[name] for name in header if any(up in name for up in UPS)]
     if ups and not any(tensor.any() for tensor in ups):
         raise ValueError(f"{path.name} has no effect: all its weights are zero. Train it for more steps.")
-    state, *_ = pipeline.lora_state_dict(tensors, unet_config=pipeline.unet.config)
+
+
+def _put_in(pipeline: DiffusionPipeline, path: Path) -> None:
+    """Let diffusers read the file and PEFT wrap the layers. Raises ValueError where shapes or places do not fit."""
+    state, alphas, metadata = pipeline.lora_state_dict(
+        str(path.parent), weight_name=path.name, unet_config=pipeline.unet.config, use_safetensors=True,
+        return_lora_metadata=True,
+    )
     sizes = {name: tuple(p.shape) for name, p in pipeline.unet.named_parameters()}
     for name, tensor in state.items():
-        place, _, rest = name.removeprefix("unet.").partition(".lora_A")
-        if name.startswith("unet.") and rest and not _fits(sizes.get(f"{place}.weight"), tensor):
-            raise ValueError(_wrong_base(path, pipeline))
-
-
-def _fits(weight: tuple[int, ...] | None, down: torch.Tensor) -> bool:
-    return weight is not None and len(weight) > 1 and weight[1] == down.shape[1]
+        place, down, _ = name.removeprefix("unet.").partition(".lora_A")
+        size = sizes.get(f"{place}.weight", ())
+        if name.startswith("unet.") and down and (len(size) < 2 or size[1] != tensor.shape[1]):
+            raise ValueError(f"{name} does not fit")
+    for component, network in modules(pipeline).items():
+        if not any(name.startswith(f"{component}.") for name in state):
+            continue
+        options = {"network_alphas": alphas, "adapter_name": NAME, "metadata": metadata}
+        if component == "unet":
+            pipeline.load_lora_into_unet(state, unet=network, **options)
+        else:
+            pipeline.load_lora_into_text_encoder(state, text_encoder=network, prefix=component, **options)
 
 
 def _wrong_base(path: Path, pipeline: DiffusionPipeline) -> str:

@@ -104,19 +104,25 @@ def class_prompts(subject: Subject, family: ModelFamily) -> list[str]:
 
     Varied class images keep more of what the base knows than one prompt's (prior preservation, Ruiz et al. 2023).
     """
-    noun = subject.class_noun
-    a_noun = f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
-    plain = subject.instance_prompt.replace(subject.trigger, a_noun)
     words = family.words()
+    nouns = [subject.class_noun]
+    if words.get("nouns") and subject.class_noun not in words["nouns"]:
+        nouns = list(words["nouns"])  # what the family cannot draw, it cannot preserve either
+    plain = [subject.instance_prompt.replace(subject.trigger, with_article(noun)) for noun in nouns]
     places = words.get("places") or [f"in the {scene}" for scene in words.get("scenes", [])]
     if not places:
-        return [plain]
+        return plain[:1]
     tops, colours = (words.get(kind, []) for kind in SHOWN_GARMENTS)
-    clad = [
-        f" in a {colours[i * 5 % len(colours)]} {tops[i % len(tops)]}" if tops and colours else ""
-        for i in range(len(places) * max(1, len(tops)))
-    ]
-    return [f"{plain}{worn}, {places[i % len(places)]}" for i, worn in enumerate(clad)]
+    prompts = []
+    for i in range(len(places) * max(1, len(tops))):
+        worn = f" in {with_article(f'{colours[i * 5 % len(colours)]} {tops[i % len(tops)]}')}" if tops and colours else ""
+        prompts.append(f"{plain[i % len(plain)]}{worn}, {places[i % len(places)]}")
+    return prompts
+
+
+def with_article(words: str) -> str:
+    """The words with a or an before them."""
+    return ("an " if words[:1].lower() in "aeiou" else "a ") + words
 
 
 def draw_class_pictures(request: TrainRequest, subject: Subject, pipelines: PipelineCache, family: ModelFamily,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import diffusers
 import torch
+import transformers
 from diffusers import AutoencoderKL, DiffusionPipeline
 
 from studio.engine.weights import component_files, read_header
@@ -42,6 +43,9 @@ def load(family: ModelFamily, dtype: torch.dtype) -> DiffusionPipeline:
 
     Raises ValueError for pickles and damaged files, before anything of them is read.
     """
+    for library in (diffusers, transformers):  # their news are for programmers, and go to the terminal
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()
     weight_files(family)
     source = source_of(family)
     kind = getattr(diffusers, family.pipelines["draw"])

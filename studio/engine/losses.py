@@ -30,14 +30,16 @@ def target_of(scheduler: Any, latents: Tensor, noise: Tensor, timesteps: Tensor)
 
 
 def weights_of(scheduler: Any, timesteps: Tensor) -> Tensor:
-    """Min-SNR weights of the timesteps, [batch] (Hang et al. 2023): no noise level outweighs the others."""
+    """Weights of the timesteps, [batch]: those with little noise count less, as in min-SNR (Hang et al. 2023).
+
+    For noise prediction this is min-SNR itself, min(1, gamma / SNR). Velocity prediction takes the same weights, not
+    the paper's min(SNR, gamma) / (SNR + 1): that all but silences the high noise levels, where a likeness is made.
+    """
     cumulative = scheduler.alphas_cumprod.to(timesteps.device)[timesteps]
     snr = cumulative / (1 - cumulative)
-    kind = scheduler.config.prediction_type
-    capped = snr.clamp(max=SNR_GAMMA)
-    if kind == "v_prediction":
-        return capped / (snr + 1)
-    return capped if kind == "sample" else capped / snr.clamp(min=1e-8)
+    if scheduler.config.prediction_type == "sample":
+        return snr.clamp(max=SNR_GAMMA)
+    return (SNR_GAMMA / snr.clamp(min=1e-8)).clamp(max=1.0)
 
 
 def stratified_timesteps(count: int, total: int, generator: torch.Generator) -> Tensor:

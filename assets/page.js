@@ -1,0 +1,58 @@
+// What the page does without asking the server: keys, words into the prompt, pasted photos.
+(() => {
+    const seen = (element) => element && element.offsetParent !== null && !element.disabled;
+    const first = (selector) => [...document.querySelectorAll(selector)].find(seen);
+
+    document.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+            const main = first("button.act-main");
+            if (!main) return;
+            event.preventDefault();
+            event.stopPropagation();
+            if (document.activeElement instanceof HTMLElement) {
+                document.activeElement.dispatchEvent(new Event("input", { bubbles: true }));
+            }
+            main.click();
+        }
+        if (event.key === "Escape") {
+            const stop = first("button.halt") || first("#side [data-act=cancel]");
+            if (stop) stop.click();
+        }
+    }, true);
+
+    // A chip writes its words where the cursor was. Of exclusive ones, such as scenes, a new one replaces the old.
+    document.addEventListener("click", (event) => {
+        const chip = event.target.closest && event.target.closest("[data-insert]");
+        const field = chip && document.querySelector(`#${chip.dataset.into} textarea`);
+        if (!field) return;
+        const words = chip.dataset.insert;
+        const group = chip.closest("[data-exclusive]");
+        const others = group ? [...group.querySelectorAll("[data-insert]")].map((other) => other.dataset.insert) : [];
+        const old = others.filter((other) => field.value.includes(other)).sort((a, b) => b.length - a.length)[0];
+        if (old) {
+            field.value = field.value.replace(old, words);
+        } else if (!new RegExp(`(^|[^\\w-])${words.replace(/[^\w ]/g, "\\$&")}($|[^\\w-])`).test(field.value)) {
+            const at = field.value ? (field.selectionStart || field.value.length) : 0;
+            const before = field.value.slice(0, at).replace(/\s+$/, "");
+            const after = field.value.slice(at).replace(/^\s+/, "");
+            const joint = !before ? "" : group ? (/,$/.test(before) ? " " : ", ") : " ";
+            field.value = before + joint + words + (after && !/^[,.;]/.test(after) ? " " : "") + after;
+            field.selectionStart = field.selectionEnd = (before + joint + words).length;
+        }
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+        field.focus({ preventScroll: true });
+    });
+
+    // Photos pasted anywhere on the Subject tab, a PNG anywhere on the Gallery tab.
+    document.addEventListener("paste", (event) => {
+        const files = [...(event.clipboardData ? event.clipboardData.files : [])];
+        const zone = first("#photo-drop, #recipe-drop");
+        const input = zone && zone.querySelector("input[type=file]");
+        if (!files.length || !input) return;
+        event.preventDefault();
+        const carried = new DataTransfer();
+        (input.multiple ? files : files.slice(0, 1)).forEach((file) => carried.items.add(file));
+        input.files = carried.files;
+        input.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+})();

@@ -1,0 +1,299 @@
+"""The page: the tabs in order, and all that goes from one of them to another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from studio.desk import Studio
+from studio.families import ModelFamily
+from studio.requests import DrawRequest
+from studio.settings import Settings
+from studio.ui import endpoints, pieces
+from studio.ui.forms import PAGE_EVENT, Wiring
+from studio.ui.restoring import settings_in, settings_of
+from studio.ui.side import side
+from studio.ui.stage import family_view, words_view
+from studio.ui.tabs import draw, gallery, subject, train
+from studio.ui.tabs.draw import DrawTab, draw_tab
+from studio.ui.tabs.gallery import GalleryTab, gallery_tab
+from studio.ui.tabs.subject import SubjectTab, subject_tab
+from studio.ui.tabs.train import TrainTab, train_tab
+from studio.ui.theme import look
+from studio.ui.visitors import Visitors
+
+__all__ = ["build", "look"]
+
+KEPT, SECRET = "understudy", "what a visitor typed, in their own browser"  # fixed: a restart must not lose it
+DRAFTS = ("prompt", "negative_prompt", "lora_scale", "count", "seed", "steps", "guidance", "width", "height")
+WORDMARK = '<a class="wordmark" href="?"><svg viewBox="0 0 32 32" aria-hidden="true"><circle cx="19" cy="15" r="10"/>' \
+    '<circle cx="13" cy="17" r="10"/></svg>Understudy</a>'
+
+
+@dataclass(frozen=True)
+class Page:
+    """The parts that are wired to one another."""
+
+    tabs: gr.Tabs
+    family: gr.Dropdown
+    about: gr.HTML
+    subject: SubjectTab
+    train: TrainTab
+    draw: DrawTab
+    gallery: GalleryTab
+    drafts: gr.BrowserState
+
+    def draw_form(self) -> list[Any]:
+        return list(self.draw.form.values())
+
+
+def build(desk: Studio, settings: Settings) -> gr.Blocks:
+    """The whole page and its API. Launch it with `look()`."""
+    visitors = Visitors(desk, apart=settings.visitors)
+    wiring = Wiring(visitors.desk_of)
+    first = desk.family
+    with gr.Blocks(title="Understudy", analytics_enabled=False, fill_width=True) as page:
+        beat = gr.Timer(1.0)
+        drafts = gr.BrowserState({}, storage_key=KEPT, secret=SECRET)
+        with gr.Row(elem_id="header"):
+            gr.HTML(WORDMARK, apply_default_css=False, elem_id="wordmark")
+            family = gr.Dropdown(family_choices(desk), value=first.name, label="Family", show_label=False,
+                                 container=False, elem_id="family", min_width=150, scale=0, filterable=False)
+        about = gr.HTML("", apply_default_css=False, elem_id="family-about")
+        with gr.Row(elem_id="house"):
+            now, tray = side(wiring, beat)
+            with gr.Column(elem_id="rooms", scale=1, min_width=300), \
+                    gr.Tabs(selected="draw", elem_id="tabs") as tabs:
+                parts = {
+                    "subject": subject_tab(wiring, family, first, settings.ask_consent),
+                    "train": train_tab(wiring, family, first, beat),
+                    "draw": draw_tab(wiring, family, first),
+                    "gallery": gallery_tab(wiring, beat),
+                }
+        made = Page(tabs, family, about, drafts=drafts, **parts)
+        _connect(wiring, made, tray)
+        _remember(wiring, made, visitors, page)
+        endpoints.register(wiring)
+    return page
+
+
+def _connect(wiring: Wiring, page: Page, tray: gr.HTML) -> None:
+    """What goes from one tab to another."""
+    tabs, form = page.tabs, page.draw_form()
+    to_draw = [tabs, page.family, *form, page.draw.words, page.draw.run, page.draw.beat]
+    subject_view, gallery_view = list(page.subject.view), list(page.gallery.outputs)
+
+    wiring.listen(page.family.input, choose_family, [page.family, page.draw.form["lora"], page.train.preset],
+                  family_outputs(page))
+    wiring.listen(page.draw.tab.select, refresh_draw, [page.family, page.draw.form["lora"]],
+                  [page.draw.form["lora"], page.draw.words])
+    wiring.listen(page.train.tab.select, refresh_train, [page.train.form["subject"], page.family],
+                  [page.train.form["subject"], page.train.preset])
+    wiring.listen(page.subject.train.click, train_this, page.subject.selected,
+                  [tabs, page.train.form["subject"]])
+    wiring.on_act(page.train.view, draw_with, None, to_draw)
+    for piece in (page.subject.shelf, page.gallery.wall):
+        wiring.on_act(piece, go_draw, None, tabs)
+    for piece in (page.draw.stage, page.gallery.wall):
+        wiring.on_act(piece, to_subject, page.family, [tabs, *subject_view])
+    for piece in (page.draw.stage, tray):
+        wiring.on_act(piece, open_picture, list(page.gallery.view), [tabs, page.gallery.selected, *gallery_view])
+    wiring.on_act(page.gallery.detail, send_to_draw, None, to_draw)
+    wiring.listen(page.gallery.drop.upload, restore_png, page.gallery.drop, [page.gallery.drop, *to_draw])
+
+
+def _remember(wiring: Wiring, page: Page, visitors: Visitors, blocks: gr.Blocks) -> None:
+    """Drafts stay in the visitor's browser; a page that opens finds its work again."""
+    kept = [page.draw.form[name] for name in DRAFTS]
+    for component in kept:
+        component.change(None, [page.drafts, *kept], page.drafts, js=_keep_script(), api_visibility="private",
+                         show_progress="hidden")
+    beginning = [page.drafts, *family_outputs(page), *kept, page.train.form["subject"], page.draw.run, page.draw.beat,
+                 *page.subject.view]
+
+    def arrive(visitor: gr.Request, drafts: Any) -> tuple:
+        drafts = drafts if isinstance(drafts, dict) else {}
+        token = visitors.arrive(visitor, drafts.get("visitor"))
+        return ({**drafts, "visitor": token}, *opening(visitors.desk_of(visitor), drafts))
+
+    blocks.load(arrive, page.drafts, beginning, **PAGE_EVENT)
+    blocks.unload(visitors.depart)
+
+
+def _keep_script() -> str:
+    names = ", ".join(DRAFTS)
+    return f"(drafts, {names}) => ({{...(drafts || {{}}), {names}}})"
+
+
+def opening(desk: Studio, drafts: dict[str, Any]) -> tuple:
+    """Everything as it is when a page opens: the family, the form, the run that is on stage."""
+    family, subjects = desk.family, desk.library.subjects()
+    loras = draw.lora_choices(desk, family)
+    lora = loras[1][1] if len(loras) > 1 else ""
+    typed = {**{name: getattr(_BLANK, name) for name in DRAFTS}, **family.drawing, **_sound(drafts)}
+    typed["prompt"] = typed.get("prompt") or draw.first_prompt(desk, family, lora)
+    live = next((run.id for run in desk.executor.runs() if run.kind == "draw"
+                 and run.library.root == desk.library.root), "")
+    first = subjects[0].slug if subjects else ""
+    return (
+        *family_updates(desk, family, lora, train.USUAL), *(typed.get(name) for name in DRAFTS),
+        gr.Dropdown(train.choices(desk), value=first or None), live, gr.Timer(active=True),
+        *subject.opened(desk, family, first),
+    )
+
+
+_BLANK = DrawRequest(prompt="nothing yet")
+
+
+def _sound(drafts: dict[str, Any]) -> dict[str, Any]:
+    """Drafts that are of the type they were kept as: a browser's storage may hold anything."""
+    texts = {"prompt", "negative_prompt"}
+    return {name: drafts[name] for name in DRAFTS
+            if isinstance(drafts.get(name), str if name in texts else int | float)}
+
+
+def family_outputs(page: Page) -> list[Any]:
+    """The components that a change of family touches, in the order of `family_updates`."""
+    form, training = page.draw.form, page.train.form
+    return [
+        page.about, page.draw.card, page.draw.words, page.subject.note,
+        *(form[name] for name in ("steps", "guidance", "width", "height", "scheduler", "lora")),
+        page.train.preset, *(training[name] for name in train.FOLDED),
+    ]
+
+
+def choose_family(desk: Studio, name: str, lora: str, preset: str | None) -> list[Any]:
+    return family_updates(desk, desk.families[name], lora, preset)
+
+
+def family_updates(desk: Studio, family: ModelFamily, lora: str, preset: str | None) -> list[Any]:
+    drawing, training = draw.defaults_of(desk, family, lora), train.defaults_of(desk, family, preset)
+    chosen = next((known for known in desk.library.loras() if known.slug == lora), None)
+    return [
+        about_family(family, desk.family), family_view(family), words_view(chosen, desk.library.scenes(), family),
+        subject.note_for(family), *drawing.values(), *training.values(),
+    ]
+
+
+def family_choices(desk: Studio) -> list[tuple[str, str]]:
+    return [(family.title, family.name) for family in desk.families.values()]
+
+
+def about_family(family: ModelFamily, own: ModelFamily) -> str:
+    """What choosing this family means before anything is fetched; nothing for one whose weights are here."""
+    if family.is_local:
+        return "" if family.name == own.name else pieces.note(family.description)
+    use = "commercial use allowed" if family.commercial else "no commercial use"
+    size = f"{family.download_gb:g} GB" if family.download_gb else "several GB"
+    return (
+        f'<div class="about"><b>{escape(family.title)}</b> {escape(family.description)} Its weights '
+        f"({escape(size)}, from the Hugging Face hub: {escape(family.weights)}) are fetched with the first picture or "
+        f"training, unless this machine has them already; nothing is fetched before. Licence: {escape(family.licence)}, "
+        f"{use}.</div>"
+    )
+
+
+def refresh_draw(desk: Studio, family: str, lora: str) -> tuple:
+    """LoRAs that were trained meanwhile."""
+    choices = draw.lora_choices(desk, desk.families[family])
+    kept = lora if lora in {slug for _, slug in choices} else ""
+    return gr.Dropdown(choices, value=kept), draw.words_for(desk, kept, family)
+
+
+def refresh_train(desk: Studio, slug: str | None, family: str) -> tuple:
+    choices = train.choices(desk)
+    known = {known for _, known in choices}
+    kept = slug if slug in known else choices[0][1] if choices else None
+    return gr.Dropdown(choices, value=kept), gr.Radio(train.presets_of(desk, desk.families[family]))
+
+
+def train_this(desk: Studio, slug: str) -> tuple:
+    return gr.Tabs(selected="train"), gr.Dropdown(train.choices(desk), value=slug or None)
+
+
+def go_draw(desk: Studio, act: dict) -> Any:
+    return gr.Tabs(selected="draw") if act.get("act") == "go_draw" else gr.skip()
+
+
+def draw_with(desk: Studio, act: dict) -> tuple:
+    """The trained LoRA into the Draw form, with a prompt that calls it."""
+    if act.get("act") != "draw_with":
+        return _skips()
+    lora = desk.library.lora(str(act.get("lora")))
+    family = desk.families.get(lora.family, desk.family)
+    request = replace(_BLANK, prompt=draw.first_prompt(desk, family, lora.slug), lora=lora.slug, family=family.name,
+                      **{name: value for name, value in family.drawing.items() if hasattr(_BLANK, name)})
+    return _to_draw(desk, request)
+
+
+def send_to_draw(desk: Studio, act: dict) -> tuple:
+    """All of a picture's settings into the form; "replay" also draws it again, to the pixel."""
+    if act.get("act") == "to_draw":
+        picture = desk.library.picture(str(act.get("id")))
+        return _restored(desk, settings_of(picture.recipe, desk))
+    if act.get("act") == "replay":
+        request = desk.recall(desk.library.picture(str(act.get("id"))).path)
+        return _to_draw(desk, request, desk.start(request).id)
+    return _skips()
+
+
+def restore_png(desk: Studio, path: str | None) -> tuple:
+    if path is None:
+        return (gr.skip(), *_skips())
+    return (None, *_restored(desk, settings_in(Path(path), desk)))
+
+
+def _restored(desk: Studio, settings: Any) -> tuple:
+    for remark in settings.remarks:
+        gr.Info(escape(remark))
+    return _to_draw(desk, settings.request)
+
+
+def _to_draw(desk: Studio, request: DrawRequest, run: str | None = None) -> tuple:
+    family = desk.families.get(request.family or "", desk.family)
+    return (
+        gr.Tabs(selected="draw"), family.name, *draw.fields_of(desk, request, _FIELDS),
+        draw.words_for(desk, request.lora or "", family.name), gr.skip() if run is None else run,
+        gr.skip() if run is None else gr.Timer(active=True),
+    )
+
+
+_FIELDS = ("prompt", "negative_prompt", "lora", "lora_scale", "steps", "guidance", "scheduler", "width", "height",
+           "count", "seed")
+
+
+def _skips() -> tuple:
+    return tuple(gr.skip() for _ in range(len(_FIELDS) + 5))
+
+
+def to_subject(desk: Studio, act: dict, family: str) -> tuple:
+    """Chosen pictures become a new subject's photos, or go to one that is there."""
+    what, chosen = act.get("act"), _chosen(desk, act)
+    slug = str(act.get("value", "")) if what == "add_to" else ""
+    if what not in ("make_subject", "add_to") or not chosen or (what == "add_to" and not slug):
+        return (gr.skip(),) * 16
+    if what == "add_to":
+        added = desk.add_photos(slug, chosen, consent=True)  # drawn here: nobody's photo
+        return (gr.Tabs(selected="subject"), *subject.opened(desk, desk.families[family], slug, refused=added.refused))
+    pending, refused = subject.look_at(chosen, desk.families[family].resolution)
+    return (gr.Tabs(selected="subject"), *subject.opened(desk, desk.families[family], "", pending, refused))
+
+
+def _chosen(desk: Studio, act: dict) -> Sequence[Path]:
+    """The files of the ticked pictures; only pictures of this library are ever taken."""
+    ticked = act.get("chosen")
+    return [desk.library.picture(str(id)).path for id in ticked] if isinstance(ticked, list) else []
+
+
+def open_picture(desk: Studio, act: dict, *view: Any) -> tuple:
+    """A picture of the tray or the stage, large, in the gallery."""
+    if act.get("act") != "open":
+        return (gr.skip(),) * 5
+    _, _, _, count, deleted, _ = view
+    id = desk.library.picture(str(act.get("id"))).id
+    return gr.Tabs(selected="gallery"), id, *gallery.show(desk, "", False, id, count, deleted, ())

@@ -1,0 +1,200 @@
+"""Each action of the page as a named endpoint of the API; docs/api.md has an example for each."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from gradio import processing_utils, utils
+
+from studio import wording
+from studio.desk import Studio
+from studio.library.photos import Box
+from studio.requests import DrawRequest, TrainRequest
+from studio.ui.forms import Wiring
+from studio.ui.progress import ended, status
+from studio.ui.records import drawn_picture, told_family, told_lora, told_photo, told_picture, told_subject
+from studio.ui.restoring import settings_in
+from studio.ui.subjects import create, from_name, proposals, verdict
+
+MOST_PICTURES = 1000
+
+
+def register(wiring: Wiring) -> None:
+    """Inside a Blocks context. The names and parameters are a promise: docs/api.md."""
+    for handler in (
+        subjects, add_subject, edit_subject, remove_subject, add_photos, edit_photo, remove_photo,
+        propose_identifier, check_identifier, runs, run_status, cancel, replay, loras, pictures, favourite,
+        delete_picture, restore_picture, check_prompt, family, read_recipe,
+    ):
+        wiring.endpoint(handler.__name__, handler)
+    wiring.endpoint("train", train, TrainRequest)
+    wiring.endpoint("draw", draw, DrawRequest)
+
+
+def subjects(desk: Studio) -> list:
+    """Every subject with its photos, oldest first."""
+    return [told_subject(subject) for subject in desk.library.subjects()]
+
+
+def add_subject(desk: Studio, name: str, class_noun: str, identifier: str, photos: list | None = None,
+                consent: bool = False) -> dict:
+    """A new subject. Photos that cannot be used come back under "refused", by name and with the reason."""
+    subject, refused = create(desk, name, class_noun, identifier, uploaded(photos or []), consent)
+    return {**told_subject(subject), "refused": [list(pair) for pair in refused]}
+
+
+def edit_subject(desk: Studio, subject: str, name: str | None = None, class_noun: str | None = None,
+                 identifier: str | None = None) -> dict:
+    """Change what is given; the slug stays."""
+    given = {"name": name, "class_noun": class_noun, "identifier": identifier}
+    changes = {field: value for field, value in given.items() if value is not None}
+    return told_subject(desk.library.edit_subject(subject, **changes))
+
+
+def remove_subject(desk: Studio, subject: str) -> list:
+    """Remove a subject with its photos; LoRAs trained on it stay. The subjects that are left."""
+    desk.library.remove_subject(subject)
+    return subjects(desk)
+
+
+def add_photos(desk: Studio, subject: str, photos: list, consent: bool = False) -> dict:
+    """Add photos one by one: "kept", and "refused" by name with the reason."""
+    added = desk.add_photos(subject, uploaded(photos), consent)
+    return {"kept": [told_photo(photo) for photo in added.kept], "refused": [list(pair) for pair in added.refused]}
+
+
+def edit_photo(desk: Studio, subject: str, file: str, caption: str | None = None, crop: list | None = None) -> dict:
+    """Change a photo's caption, its crop (left, top, right, bottom in pixels), or both."""
+    return told_photo(desk.library.edit_photo(subject, file, caption, box(crop)))
+
+
+def remove_photo(desk: Studio, subject: str, file: str) -> dict:
+    """Remove one photo; the subject that is left."""
+    desk.library.remove_photo(subject, file)
+    return told_subject(desk.library.subject(subject))
+
+
+def propose_identifier(desk: Studio, family: str | None = None, name: str | None = None, count: int = 5) -> list:
+    """Rare tokens nobody here uses yet, each with the reason; from a name, that name in letters moved along."""
+    if not 1 <= count <= 50:
+        raise ValueError(f"count must be 1 to 50, got {count}")
+    chosen = family_of(desk, family)
+    if name:
+        return [vars(from_name(desk, chosen, name))]
+    return [vars(proposal) for proposal in proposals(desk, chosen, count)]
+
+
+def check_identifier(desk: Studio, identifier: str, family: str | None = None) -> dict:
+    """How good an identifier is for a family: level "good", "fair" or "bad", and the reason."""
+    return vars(verdict(desk, family_of(desk, family), identifier))
+
+
+def train(desk: Studio, request: TrainRequest) -> dict:
+    """Start teaching a subject; returns at once, with the id of the run. /run_status tells how it goes."""
+    return status(desk.start(request))
+
+
+def runs(desk: Studio) -> list:
+    """Trainings and drawings, newest first."""
+    return [{"run": run.id, "kind": run.kind, "title": run.title, "status": run.status, "created": run.created}
+            for run in desk.runs()]
+
+
+def run_status(desk: Studio, run: str) -> dict:
+    """How far a run is: status, step, total, loss, samples, eta in seconds, and the LoRA once it is there."""
+    return status(desk.run(run))
+
+
+def cancel(desk: Studio, run: str) -> dict:
+    """Stop a run within a step; what it has finished, or learned, is kept."""
+    found = desk.run(run)
+    found.cancel()
+    return status(found)
+
+
+async def draw(desk: Studio, request: DrawRequest) -> list:
+    """Draw, and wait for the pictures: "file" is the PNG with its recipe inside."""
+    return [drawn_picture(picture) for picture in await ended(desk.start(request))]
+
+
+async def replay(desk: Studio, picture: str) -> dict:
+    """Draw a picture of the library again from its recipe: the same pixels, in a new file."""
+    request = await asyncio.to_thread(lambda: desk.recall(desk.library.picture(picture).path))
+    drawn, = await ended(desk.start(request))
+    return drawn_picture(drawn)
+
+
+def read_recipe(desk: Studio, picture: dict) -> dict:
+    """The settings inside an uploaded PNG, as /draw takes them, and remarks on what is not here any more."""
+    settings = settings_in(uploaded([picture])[0], desk)
+    return {"request": vars(settings.request), "remarks": list(settings.remarks)}
+
+
+def loras(desk: Studio) -> list:
+    """Every trained LoRA, newest first."""
+    return [told_lora(lora) for lora in desk.library.loras()]
+
+
+def pictures(desk: Studio, search: str = "", favourites: bool = False, count: int = 50) -> list:
+    """Pictures newest first, at most `count`; /draw's and the page's alike."""
+    if not 1 <= count <= MOST_PICTURES:
+        raise ValueError(f"count must be 1 to {MOST_PICTURES}, got {count}")
+    return [told_picture(picture) for picture in desk.library.pictures(search, favourites)[:count]]
+
+
+def favourite(desk: Studio, picture: str, value: bool = True) -> dict:
+    """Mark a picture as a favourite, or no longer."""
+    return told_picture(desk.library.favourite(picture, value))
+
+
+def delete_picture(desk: Studio, picture: str) -> dict:
+    """Delete a picture; /restore_picture brings it back."""
+    found = desk.library.picture(picture)
+    desk.library.delete_picture(found.id)
+    return {"id": found.id}
+
+
+def restore_picture(desk: Studio, picture: str) -> dict:
+    """Bring a deleted picture back."""
+    return told_picture(desk.library.restore_picture(picture))
+
+
+def check_prompt(desk: Studio, prompt: str, lora: str | None = None, family: str | None = None) -> dict:
+    """A note on the words of a prompt that a small family does not know; empty where all is well."""
+    chosen = family_of(desk, family)
+    trigger = desk.library.lora(lora).trigger if lora else ""
+    return {"note": wording.note(prompt, chosen.words(), trigger, chosen.title)}
+
+
+def family(desk: Studio, name: str | None = None) -> dict:
+    """What a family is: its licence, defaults, presets, what it knows; and the names of all families."""
+    return {**told_family(family_of(desk, name)), "families": list(desk.families)}
+
+
+def family_of(desk: Studio, name: str | None) -> Any:
+    """Raises ValueError, naming the known ones, when there is none of that name."""
+    if name is None:
+        return desk.family
+    if name not in desk.families:
+        raise ValueError(f"There is no family {name!r}; known are {', '.join(desk.families)}.")
+    return desk.families[name]
+
+
+def uploaded(files: list) -> list[Path]:
+    """Where uploaded files lie. Raises ValueError for anything that was not uploaded here."""
+    paths = [file.get("path") if isinstance(file, dict) else None for file in files]
+    for path in paths:
+        if not isinstance(path, str) or not utils.is_in_or_equal(path, processing_utils.get_upload_folder()):
+            raise ValueError("photos must be uploaded files; with gradio_client, wrap each path in handle_file(...).")
+    return [Path(str(path)) for path in paths]
+
+
+def box(crop: list | None) -> Box | None:
+    """Raises ValueError unless it is four numbers, or None."""
+    if crop is None:
+        return None
+    if len(crop) != 4 or not all(isinstance(side, int | float) for side in crop):
+        raise ValueError("crop must be four numbers: left, top, right, bottom, in pixels")
+    return tuple(round(side) for side in crop)  # type: ignore[return-value]

@@ -1,0 +1,138 @@
+"""The page's own small pieces of HTML. Everything from outside is escaped here, whatever it claims to be.
+
+They are written in Python, not in gr.HTML's templates: those evaluate `${...}` in what is put into them. A button with
+`data-act` tells the piece's listener (`Wiring.on_act`) its data attributes, and which pictures are ticked.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+
+ACT = """
+element.addEventListener('click', (event) => {
+    const button = event.target.closest('[data-act]');
+    if (!button || button.matches('input, select, textarea')) return;
+    const chosen = [...element.querySelectorAll('[data-choose]:checked')].map((box) => box.value);
+    trigger('act', {...button.dataset, chosen});
+});
+element.addEventListener('change', (event) => {
+    const field = event.target.closest('input[data-act], select[data-act], textarea[data-act]');
+    if (!field) return;
+    const chosen = [...element.querySelectorAll('[data-choose]:checked')].map((box) => box.value);
+    trigger('act', {...field.dataset, value: field.type === 'checkbox' ? field.checked : field.value, chosen});
+    if (field.matches('select')) field.selectedIndex = 0;
+});
+"""
+ICONS = {  # paths of 24 x 24 outlines
+    "star": "M12 3.6l2.6 5.3 5.8.8-4.2 4.1 1 5.8-5.2-2.7-5.2 2.7 1-5.8L3.6 9.7l5.8-.8z",
+    "stop": "M7 7h10v10H7z",
+    "again": "M20 12a8 8 0 1 1-2.6-5.9M20 3v5h-5",
+    "send": "M4 12h14M13 6l6 6-6 6",
+    "trash": "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
+    "save": "M12 4v11M7 11l5 5 5-5M5 20h14",
+    "compare": "M12 3v18M4 6h8v12H4zM12 6h8v12h-8",
+    "seed": "M5 5h14v14H5zM9 9h.01M15 15h.01M12 12h.01",
+    "crop": "M7 3v14h14M3 7h14v14",
+    "close": "M6 6l12 12M18 6L6 18",
+    "plus": "M12 5v14M5 12h14",
+}
+
+
+def piece(value: str = "", *classes: str, **options: Any) -> gr.HTML:
+    """A place for HTML made here, whose buttons and fields tell what they are."""
+    return gr.HTML(value, js_on_load=ACT, apply_default_css=False, elem_classes=["piece", *classes], **options)
+
+
+def icon(name: str) -> str:
+    return f'<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="{ICONS[name]}"/></svg>'
+
+
+def attributes(**values: Any) -> str:
+    """data_act="x" as ` data-act="x"`; None and False are left out, True stands alone."""
+    named = {name.rstrip("_").replace("_", "-"): value for name, value in values.items()}
+    return "".join(f" {name}" if value is True else f' {name}="{escape(str(value))}"'
+                   for name, value in named.items() if value is not None and value is not False)
+
+
+def button(text: str, act: str, symbol: str | None = None, *, quiet: bool = False, kind: str = "", **data: Any) -> str:
+    """A small button; `quiet` shows its icon alone and keeps the text for those who cannot see it."""
+    inside = (icon(symbol) if symbol else "") + ("" if quiet else f"<span>{escape(text)}</span>")
+    said = {f"data_{name}": value for name, value in data.items()}
+    return f"<button{attributes(type='button', class_=f'small {kind}'.strip(), data_act=act, **said)}" + \
+        (f"{attributes(title=text, aria_label=text)}" if quiet else "") + f">{inside}</button>"
+
+
+def url(path: Path | str) -> str:
+    """Where the page finds a file of the library."""
+    return f"gradio_api/file={quote(str(Path(path).absolute()))}"
+
+
+def image(path: Path | str, words: str = "", **more: Any) -> str:
+    return f"<img{attributes(src=url(path), alt=words, loading='lazy', **more)}>"
+
+
+def jpeg(data: bytes, words: str = "") -> str:
+    """A picture that is not on disk, such as a preview."""
+    source = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+    return f'<img src="{source}" alt="{escape(words)}">'
+
+
+def chip(text: str, kind: str = "", title: str = "", **data: Any) -> str:
+    said = {f"data_{name}": value for name, value in data.items()}
+    return f"<button{attributes(type='button', class_=f'chip {kind}'.strip(), title=title or None, **said)}>" \
+        f"{escape(text)}</button>"
+
+
+def chips(texts: Iterable[tuple[str, str]], into: str, kind: str = "", exclusive: bool = False) -> str:
+    """Buttons that write their words into a text field: (what it shows, what it writes) each."""
+    inside = "".join(chip(shown, kind, insert=words, into=into) for shown, words in texts)
+    return f"<div{attributes(class_='chips', data_exclusive=exclusive)}>{inside}</div>" if inside else ""
+
+
+def tag(text: str, kind: str = "") -> str:
+    return f'<span class="tag {kind}">{escape(text)}</span>'
+
+
+def note(text: str, kind: str = "") -> str:
+    """A line of advice; nothing at all where there is none."""
+    return f'<p class="note {kind}">{escape(text)}</p>' if text else ""
+
+
+def empty(title: str, text: str, *actions: str) -> str:
+    """What a place says that has nothing to show yet, and what to do about it."""
+    row = f'<div class="row">{"".join(actions)}</div>' if actions else ""
+    return f'<div class="empty"><h3>{escape(title)}</h3><p>{escape(text)}</p>{row}</div>'
+
+
+def bar(fraction: float, words: str = "") -> str:
+    percent = round(100 * min(max(fraction, 0.0), 1.0), 1)
+    said = attributes(role="progressbar", aria_valuenow=percent, aria_valuemin=0, aria_valuemax=100, aria_label=words)
+    return f'<div class="bar"{said}><i style="width:{percent}%"></i></div>'
+
+
+def pairs(values: Mapping[str, Any]) -> str:
+    """A list of names and values, as of a recipe."""
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in values.items()
+                   if value not in (None, ""))
+    return f"<dl>{rows}</dl>"
+
+
+def duration(seconds: float | None) -> str:
+    """2:10, or "45 s"; empty where nobody knows."""
+    if seconds is None:
+        return ""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60}:{whole % 60:02d}" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def joined(parts: Sequence[str], between: str = " \u00b7 ") -> str:
+    return between.join(part for part in parts if part)

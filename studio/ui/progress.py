@@ -1,0 +1,139 @@
+"""Events as something to look at: what goes on now, how a training comes along, a picture half drawn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from studio.events import LoraSaved, PictureDrawn, SampleDrawn, StepFinished
+from studio.execution import Now, Run
+from studio.ui import pieces
+from studio.ui.chart import loss_chart, smoothed, thinned
+
+EVERY = 0.1  # seconds between looks at a run that is waited for
+IN_WORDS = {"queued": "waiting", "running": "running", "finished": "finished", "cancelled": "stopped",
+            "failed": "failed"}
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training run as its events tell it."""
+
+    run: Run
+    steps: tuple[int, ...]
+    losses: tuple[float, ...]
+    samples: tuple[SampleDrawn, ...]
+    lora: str | None
+
+    @classmethod
+    def of(cls, run: Run) -> Training:
+        events = run.snapshot()
+        done = [event for event in events if isinstance(event, StepFinished)]
+        saved = [event.slug for event in events if isinstance(event, LoraSaved)]
+        return cls(
+            run, tuple(event.step for event in done), tuple(event.loss for event in done),
+            tuple(event for event in events if isinstance(event, SampleDrawn)), saved[-1] if saved else None,
+        )
+
+    @property
+    def total(self) -> int:
+        return self.run.request.steps or 0
+
+
+def status(run: Run) -> dict[str, Any]:
+    """How far a run is, for the API: plain values, the loss curve with at most 300 points."""
+    progress = run.progress()
+    told: dict[str, Any] = {
+        "run": run.id, "kind": run.kind, "title": run.title, "status": run.status, "created": run.created,
+        "message": run.message, "fraction": round(progress.fraction, 4), "eta": progress.seconds_left,
+        "words": progress.words, "request": vars(run.request) if run.request else {},
+    }
+    if run.kind == "train":
+        training = Training.of(run)
+        trend = smoothed(training.losses)
+        told |= {
+            "step": training.steps[-1] if training.steps else 0, "total": training.total,
+            "loss": [list(point) for point in thinned(list(zip(training.steps, training.losses, strict=True)))],
+            "loss_smoothed": [list(point) for point in thinned(list(zip(training.steps, trend, strict=True)))],
+            "samples": [{"step": sample.step, "prompt": sample.prompt, "path": sample.path}
+                        for sample in training.samples],
+            "lora": training.lora,
+        }
+    else:
+        told["pictures"] = [event.path for event in run.snapshot() if isinstance(event, PictureDrawn)]
+    return told
+
+
+async def ended(run: Run) -> Any:
+    """The run's result, waited for without holding a thread. Raises what `result` raises."""
+    while not run.wait(0):
+        await asyncio.sleep(EVERY)
+    return await asyncio.to_thread(run.result)
+
+
+def now_view(now: Sequence[Now]) -> str:
+    """What the one pipeline is doing, for whom, how long still."""
+    if not now:
+        return '<div class="now idle"><h2>Now</h2><p>Nothing on stage.</p></div>'
+    return '<div class="now"><h2>Now</h2>' + "".join(_one_now(one) for one in now) + "</div>"
+
+
+def _one_now(now: Now) -> str:
+    left = pieces.duration(now.seconds_left)
+    waiting = f"{now.waiting} waiting behind it" if now.waiting else ""
+    stop = pieces.button("Stop", "cancel", "stop", quiet=True, run=now.run_id) if now.run_id else ""
+    words = pieces.joined([now.words, f"{left} left" if left else "", waiting])
+    return f'<div class="act {now.kind}"><div class="row"><b>{escape(now.title)}</b>{stop}</div>' \
+        f"{pieces.bar(now.fraction, now.title)}<p>{escape(words)}</p></div>"
+
+
+def training_view(training: Training | None, root: Any) -> str:
+    """The whole of a training: where it is, its loss, its samples, and what to do once it is over."""
+    if training is None:
+        return pieces.empty(
+            "No rehearsal yet", "Choose a subject and a preset, then press Train. The loss and sample pictures appear "
+            "here; you may close the page meanwhile.",
+        )
+    run = training.run
+    return '<div class="training">' + _headline(training) + _remark(training) + \
+        (f'<div class="plot"><h3>Loss</h3>{loss_chart(training.steps, training.losses, training.total)}</div>'
+         if training.losses else "") + _filmstrip(training, root) + f"</div><!-- {run.status} -->"
+
+
+def _headline(training: Training) -> str:
+    run, progress = training.run, training.run.progress()
+    left = pieces.duration(progress.seconds_left)
+    if run.ended:
+        step = f"{training.steps[-1]} of {training.total} steps" if training.steps else ""
+        title, words = run.title.replace("Training", "Trained") if run.status == "finished" else run.title, \
+            pieces.joined([IN_WORDS[run.status], step])
+        return f'<div class="headline"><h2>{escape(title)}</h2><p>{escape(words)}</p></div>'
+    words = pieces.joined([progress.words, f"{left} left" if left else ""])
+    stop = pieces.button("Stop, keep what is learned", "cancel", "stop", kind="halt", run=run.id)
+    return f'<div class="headline"><div class="row"><h2>{escape(run.title)}</h2>{stop}</div>' \
+        f"<p>{escape(words)}</p>{pieces.bar(progress.fraction, run.title)}</div>"
+
+
+def _remark(training: Training) -> str:
+    run = training.run
+    if run.status == "failed":
+        return pieces.note(run.message, "bad")
+    if not run.ended or training.lora is None:
+        return ""
+    again = pieces.button("Draw with it", "draw_with", "send", kind="main", lora=training.lora)
+    kept = "What it had learned until then is kept." if run.status == "cancelled" else "The LoRA is in the library."
+    return f'<div class="remark"><p>{kept}</p>{again}</div>'
+
+
+def _filmstrip(training: Training, root: Any) -> str:
+    if not training.samples:
+        return ""
+    frames = "".join(
+        f"<figure>{pieces.image(root / sample.path, f'Sample at step {sample.step}')}"
+        f"<figcaption>{sample.step}</figcaption></figure>" for sample in training.samples
+    )
+    prompt = escape(training.samples[-1].prompt)
+    return f'<div class="film"><h3>Samples</h3><p class="faint">{prompt}</p><div class="strip">{frames}</div></div>'

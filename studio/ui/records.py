@@ -1,0 +1,56 @@
+"""Subjects, LoRAs and pictures as plain JSON, the way the API tells them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from studio.families import ModelFamily
+from studio.library import Lora, Photo, Picture, Subject
+from studio.ui.pieces import url
+
+
+def told_photo(photo: Photo) -> dict[str, Any]:
+    return {
+        "file": photo.file, "path": str(photo.path), "url": f"/{url(photo.path)}", "caption": photo.caption,
+        "crop": list(photo.crop) if photo.crop else None, "width": photo.width, "height": photo.height,
+        "notes": list(photo.notes),
+    }
+
+
+def told_subject(subject: Subject) -> dict[str, Any]:
+    return {
+        "slug": subject.slug, "name": subject.name, "class_noun": subject.class_noun,
+        "identifier": subject.identifier, "trigger": subject.trigger, "created": subject.created,
+        "photos": [told_photo(photo) for photo in subject.photos],
+    }
+
+
+def told_lora(lora: Lora) -> dict[str, Any]:
+    return {**vars(lora), "path": str(lora.path), "preview": str(lora.preview) if lora.preview else None}
+
+
+def told_picture(picture: Picture) -> dict[str, Any]:
+    return {
+        "id": picture.id, "path": str(picture.path), "url": f"/{url(picture.path)}", "favourite": picture.favourite,
+        "created": picture.created, "recipe": picture.recipe.to_json(),
+    }
+
+
+def drawn_picture(picture: Picture) -> dict[str, Any]:
+    """As `told_picture`, with the file itself: gradio_client puts a copy on the caller's disk, recipe inside."""
+    return {**told_picture(picture), "file": sent(picture.path)}
+
+
+def sent(path: Path) -> dict[str, Any]:
+    return {"path": str(path.absolute()), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
+
+
+def told_family(family: ModelFamily) -> dict[str, Any]:
+    return {
+        "name": family.name, "title": family.title, "description": family.description, "licence": family.licence,
+        "commercial": family.commercial, "download_gb": family.download_gb, "resolution": family.resolution,
+        "real_people": family.real_people, "schedulers": list(family.schedulers), "drawing": dict(family.drawing),
+        "training": dict(family.training), "presets": {name: dict(preset) for name, preset in family.presets.items()},
+        "words": family.words(),
+    }

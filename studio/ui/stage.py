@@ -1,0 +1,111 @@
+"""The stage: pictures while they are drawn and after, and the words that may be put into a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from studio.families import ModelFamily
+from studio.library import Lora, Picture, Scene, Subject
+from studio.runs import Run
+from studio.ui import pieces
+
+GROUPS_OPEN = 40  # words of one kind that are shown
+
+
+def stage_view(run: Run | None, pictures: Sequence[Picture], subjects: Sequence[Subject]) -> str:
+    """The run's pictures, drawn and to come; with no run, the last ones of the library."""
+    if run is None and not pictures:
+        return '<div class="stage">' + pieces.empty(
+            "The stage is empty", "Press Draw: the prompt is ready. A picture takes a few seconds, and you see it "
+            "come out of the noise.") + "</div>"
+    figures = [picture_card(picture) for picture in pictures]
+    head = '<h2 class="lately">Lately on this stage</h2>'
+    if run is not None:
+        head = _head(run)
+        if not run.ended:
+            figures += [_coming(run, index) for index in range(len(figures), run.request.count)]
+    wall = f'<div class="pictures of-{min(len(figures), 5)}">{"".join(figures)}</div>' if figures else ""
+    return f'<div class="stage">{head}{wall}{chosen_bar(subjects) if pictures else ""}</div>'
+
+
+def _head(run: Run) -> str:
+    progress = run.progress()
+    if run.status == "failed":
+        return pieces.note(run.message, "bad")
+    prompt = f'<p class="prompt">{escape(run.request.prompt)}</p>'
+    if run.ended:
+        stopped = pieces.note("Stopped. What was finished is kept.") if run.status == "cancelled" else ""
+        return f'<div class="headline">{prompt}{stopped}</div>'
+    left = pieces.duration(progress.seconds_left)
+    words = pieces.joined([progress.words, f"{left} left" if left else ""])
+    stop = pieces.button("Stop", "cancel", "stop", kind="halt", run=run.id)
+    return f'<div class="headline live">{prompt}<div class="row"><p class="words">{escape(words)}</p>{stop}</div>' \
+        f"{pieces.bar(progress.fraction, 'Drawing')}</div>"
+
+
+def _coming(run: Run, index: int) -> str:
+    preview = run.latest
+    if preview is not None and preview.index == index:
+        said = f"step {preview.step} of {preview.total}"
+        return f'<figure class="picture half"><div class="frame">{pieces.jpeg(preview.jpeg, "Half drawn")}</div>' \
+            f"<figcaption><span>{said}</span></figcaption></figure>"
+    return '<figure class="picture dark"><div class="frame"></div><figcaption><span>in the wings</span></figcaption>' \
+        "</figure>"
+
+
+def picture_card(picture: Picture) -> str:
+    """A picture with its seed and what can be done with it at once."""
+    ask = picture.recipe.request
+    star = pieces.button("No favourite any more" if picture.favourite else "Favourite", "favourite", "star",
+                         quiet=True, kind="starred" if picture.favourite else "", id=picture.id)
+    seed = pieces.button(f"seed {ask.get('seed')}", "seed", kind="seed", id=picture.id)
+    without = pieces.button("Without the LoRA", "compare", "compare", quiet=True, id=picture.id) \
+        if picture.recipe.loras else ""
+    open_ = pieces.button("Open in the gallery", "open", "send", quiet=True, id=picture.id)
+    return f'<figure class="picture"><div class="frame">{choose(picture.id)}' \
+        f"{pieces.image(picture.path, str(ask.get('prompt', '')))}</div>" \
+        f"<figcaption>{seed}<span class=\"acts\">{star}{save(picture)}{without}{open_}</span></figcaption></figure>"
+
+
+def choose(id: str) -> str:
+    return f'<label class="choose" title="Choose"><input type="checkbox" data-choose value="{escape(id)}" ' \
+        'aria-label="Choose this picture"></label>'
+
+
+def save(picture: Picture) -> str:
+    """A link to the file itself, recipe inside."""
+    named = pieces.attributes(href=pieces.url(picture.path), download=picture.path.name, class_="small",
+                              title="Save the file", aria_label="Save the file")
+    return f"<a{named}>{pieces.icon('save')}</a>"
+
+
+def chosen_bar(subjects: Sequence[Subject]) -> str:
+    """What to do with ticked pictures; the style sheet hides it while none is."""
+    options = "".join(f'<option value="{escape(subject.slug)}">{escape(subject.name)}</option>'
+                      for subject in subjects)
+    add = f'<select data-act="add_to" aria-label="Add to a subject"><option value="">Add to...</option>{options}' \
+        "</select>" if subjects else ""
+    return f'<div class="chosen-bar"><span>Chosen pictures:</span>' \
+        f'{pieces.button("Make a subject of these", "make_subject", "plus")}{add}</div>'
+
+
+def words_view(lora: Lora | None, scenes: Sequence[Scene], family: ModelFamily) -> str:
+    """The trigger, and ready scenes: a click writes the words into the prompt."""
+    trigger = pieces.chips([(lora.trigger, lora.trigger)], "prompt", "trigger") if lora else ""
+    ready = pieces.chips([(scene.name, scene.prompt) for scene in scenes], "prompt", exclusive=True)
+    return f'<div class="words">{trigger}{ready}</div>'
+
+
+def family_view(family: ModelFamily) -> str:
+    """What a family is and, where it is small, everything it knows, as ready words."""
+    use = "commercial use allowed" if family.commercial else "no commercial use"
+    about = f'<p>{escape(family.description)}</p><p class="faint">Licence: {escape(family.licence)}, {use}.</p>'
+    groups = "".join(
+        f"<h4>{escape(kind.replace('_', ' '))}</h4>"
+        + pieces.chips([(word, word) for word in words[:GROUPS_OPEN]], "prompt", "word")
+        for kind, words in family.words().items()
+    )
+    photos = "" if family.real_people else pieces.note(
+        "It knows drawn figures only. For photographs of real people take SDXL or SD 1.5.")
+    return f'<div class="family-card">{about}{photos}{groups}</div>'

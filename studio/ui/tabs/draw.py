@@ -1,0 +1,209 @@
+"""Draw: a prompt, a LoRA, and the stage on which the pictures appear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from studio import wording
+from studio.desk import Studio
+from studio.families import ModelFamily
+from studio.library import Lora, Picture
+from studio.requests import MAX_SEED, DrawRequest
+from studio.ui import pieces
+from studio.ui.forms import Wiring, filled
+from studio.ui.progress import ended
+from studio.ui.side import told_anew
+from studio.ui.stage import family_view, stage_view, words_view
+
+NOBODY = "Nobody: the base alone"
+
+
+@dataclass(frozen=True)
+class DrawTab:
+    """What the rest of the page may touch."""
+
+    tab: gr.Tab
+    form: dict[str, Any]  # a component for each field of DrawRequest but the family
+    stage: gr.HTML
+    words: gr.HTML
+    card: gr.HTML
+    run: gr.State
+    beat: gr.Timer
+
+
+def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily) -> DrawTab:
+    """Lays the tab out and wires it; `first` is the family whose defaults the form starts with."""
+    with gr.Tab("Draw", id="draw", elem_classes=["tab-draw"]) as tab, gr.Row(elem_classes=["columns"]):
+        with gr.Column(scale=4, min_width=300, elem_classes=["controls"]):
+            form, words, remark, draw, random, reuse, card = _controls(first)
+        with gr.Column(scale=7, min_width=320, elem_classes=["stage-column"]):
+            stage = pieces.piece(stage_view(None, [], []), "stage-piece")
+            slider = gr.ImageSlider(visible=False, type="filepath", interactive=False, elem_classes=["compare"],
+                                    label="Without the LoRA, and with it: the same seed", buttons=["fullscreen"])
+    run, seen, beat = gr.State(""), gr.State(()), gr.Timer(0.4, active=False)
+    made = DrawTab(tab, form, stage, words, card, run, beat)
+
+    wiring.on(draw.click, DrawRequest, start, {**form, "family": family}, outputs=[run, beat, stage, slider])
+    wiring.listen(beat.tick, look, [run, seen], [stage, beat, seen])
+    wiring.listen(form["lora"].input, words_for, [form["lora"], family], words)
+    wiring.listen(form["prompt"].change, note_on, [form["prompt"], form["lora"], family], remark,
+                  trigger_mode="always_last")
+    wiring.listen(reuse.click, last_seed, run, form["seed"])
+    random.click(None, None, form["seed"], js="() => null", show_progress="hidden", api_visibility="private")
+    wiring.on_act(stage, act_on_stage, [run, seen], [stage, seen, form["seed"]])
+    wiring.on_act(stage, compare, None, slider)
+    return made
+
+
+def _controls(first: ModelFamily) -> tuple:
+    with gr.Row(elem_classes=["pair"]):
+        lora = gr.Dropdown([(NOBODY, "")], value="", label="Who", scale=3, min_width=140, elem_id="draw-lora")
+        lora_scale = gr.Slider(-1.0, 2.0, 1.0, step=0.05, label="LoRA scale", scale=3, min_width=140,
+                               buttons=[])
+    prompt = gr.Textbox(label="Prompt", lines=3, max_lines=8, elem_id="prompt", max_length=2000,
+                        placeholder="Who, what they wear, what they do, and where")
+    words = pieces.piece("", "words-piece")
+    remark = gr.HTML("", elem_classes=["prompt-note"], apply_default_css=False)
+    with gr.Row(elem_classes=["trio"]):
+        count = gr.Number(1, label="Pictures", precision=0, minimum=1, maximum=64, min_width=84, scale=2)
+        seed = gr.Number(None, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=110, scale=3,
+                         placeholder="random")
+        random = gr.Button("Random", size="md", min_width=84, scale=2, elem_classes=["icon-die", "beside"])
+        reuse = gr.Button("Reuse", size="md", min_width=84, scale=2, elem_classes=["icon-recycle", "beside"])
+    draw = gr.Button("Draw", variant="primary", size="lg", elem_classes=["act-main"])
+    with gr.Accordion("More", open=False):
+        negative = gr.Textbox(label="Negative prompt", lines=2, placeholder="What must not be in the picture",
+                              max_length=2000)
+        asked = first.drawing
+        with gr.Row(elem_classes=["pair"]):
+            steps = gr.Slider(1, 100, asked.get("steps", 30), step=1, label="Steps", min_width=130, buttons=[])
+            guidance = gr.Slider(0, 20, asked.get("guidance", 5.0), step=0.5, label="Guidance", min_width=130,
+                                 buttons=[])
+        scheduler = gr.Dropdown(list(first.schedulers), value=asked.get("scheduler"), label="Scheduler")
+        with gr.Row(elem_classes=["pair"]):
+            width = gr.Number(asked.get("width", first.resolution), label="Width", precision=0, step=8, min_width=100)
+            height = gr.Number(asked.get("height", first.resolution), label="Height", precision=0, step=8,
+                               min_width=100)
+    with gr.Accordion(f"What {first.title} knows", open=False, elem_id="family-words"):
+        card = pieces.piece(family_view(first), "family-piece")
+    form = {
+        "prompt": prompt, "negative_prompt": negative, "lora": lora, "lora_scale": lora_scale, "steps": steps,
+        "guidance": guidance, "scheduler": scheduler, "width": width, "height": height, "count": count, "seed": seed,
+    }
+    return form, words, remark, draw, random, reuse, card
+
+
+def start(desk: Studio, request: DrawRequest) -> tuple:
+    run = desk.start(request)
+    return run.id, gr.Timer(active=True), shown(desk, run.id), gr.ImageSlider(visible=False)
+
+
+def look(desk: Studio, run: str, seen: tuple) -> tuple:
+    """The stage as it is now; the beat stops with the run."""
+    stage, seen = told_anew([shown(desk, run)], seen)
+    found = run_of(desk, run)
+    return stage, gr.skip() if found is not None and not found.ended else gr.Timer(active=False), seen
+
+
+def shown(desk: Studio, run: str) -> str:
+    """The run on stage; with none, the last pictures of the library."""
+    found = run_of(desk, run)
+    lately = [] if found is not None else desk.library.pictures()[:4]
+    kept = [] if found is None else pictures_of(desk, found)
+    return stage_view(found, kept or lately, desk.library.subjects())
+
+
+def run_of(desk: Studio, run: str) -> Any:
+    """The run, or None once nobody remembers it."""
+    return next((known for known in desk.executor.runs() if run and known.id == run
+                 and known.library.root == desk.library.root), None)
+
+
+def pictures_of(desk: Studio, run: Any) -> list[Picture]:
+    """What the run has drawn and nobody has deleted since."""
+    drawn = [event.path for event in run.snapshot() if type(event).__name__ == "PictureDrawn"]
+    here = {str(picture.path): picture for picture in desk.library.pictures()}
+    return [here[path] for path in drawn if path in here]
+
+
+def words_for(desk: Studio, lora: str, family: str) -> str:
+    """The trigger of the LoRA and the scenes, as words to put into the prompt."""
+    return words_view(_lora(desk, lora), desk.library.scenes(), desk.families[family])
+
+
+def note_on(desk: Studio, prompt: str, lora: str, family: str) -> str:
+    known, chosen = desk.families[family], _lora(desk, lora)
+    return pieces.note(wording.note(prompt, known.words(), chosen.trigger if chosen else "", known.title))
+
+
+def last_seed(desk: Studio, run: str) -> int | None:
+    """The seed of the pictures on stage, or of the last one drawn."""
+    found = run_of(desk, run)
+    if found is not None:
+        return found.request.seed
+    return next((picture.recipe.request.get("seed") for picture in desk.library.pictures()), None)
+
+
+def act_on_stage(desk: Studio, act: dict, run: str, seen: tuple) -> tuple:
+    """Stop, favourite, or take a picture's seed."""
+    seed: Any = gr.skip()
+    if act.get("act") == "cancel":
+        desk.run(str(act.get("run"))).cancel()
+    elif act.get("act") == "favourite":
+        picture = desk.library.picture(str(act.get("id")))
+        desk.library.favourite(picture.id, not picture.favourite)
+    elif act.get("act") == "seed":
+        seed = desk.library.picture(str(act.get("id"))).recipe.request.get("seed")
+    else:
+        return gr.skip(), gr.skip(), seed
+    return *told_anew([shown(desk, run)], seen), seed
+
+
+async def compare(desk: Studio, act: dict) -> Any:
+    """The same seed without the LoRA, beside the picture with it."""
+    if act.get("act") != "compare":
+        return gr.skip()
+    picture = desk.library.picture(str(act.get("id")))
+    asked = filled(DrawRequest, {name: value for name, value in picture.recipe.request.items() if name != "type"})
+    drawn, = await ended(desk.start(replace(asked, lora=None, count=1)))
+    return gr.ImageSlider((str(drawn.path), str(picture.path)), visible=True)
+
+
+def fields_of(desk: Studio, request: DrawRequest, names: Sequence[str]) -> list[Any]:
+    """Updates that put a request into the form's fields of these names."""
+    family = desk.families.get(request.family or "", desk.family)
+    updates = {**vars(request), "lora": gr.Dropdown(lora_choices(desk, family), value=request.lora or ""),
+               "scheduler": gr.Dropdown(list(family.schedulers), value=request.scheduler)}
+    return [updates[name] for name in names]
+
+
+def defaults_of(desk: Studio, family: ModelFamily, lora: str) -> dict[str, Any]:
+    """Updates of the fields that a change of family changes."""
+    choices = lora_choices(desk, family)
+    kept = lora if lora in {slug for _, slug in choices} else choices[-1][1]
+    return {
+        **{name: family.drawing.get(name) for name in ("steps", "guidance", "width", "height")},
+        "scheduler": gr.Dropdown(list(family.schedulers), value=family.drawing.get("scheduler")),
+        "lora": gr.Dropdown(choices, value=kept),
+    }
+
+
+def lora_choices(desk: Studio, family: ModelFamily) -> list[tuple[str, str]]:
+    """The LoRAs of this family, newest first, and none at all."""
+    own = [(lora.name, lora.slug) for lora in desk.library.loras() if lora.family == family.name]
+    return [(NOBODY, ""), *own]
+
+
+def first_prompt(desk: Studio, family: ModelFamily, lora: str) -> str:
+    """What the prompt says before anybody has typed one: the subject at the first scene."""
+    chosen, scenes, words = _lora(desk, lora), desk.library.scenes(), family.words()
+    who = chosen.trigger if chosen else next(iter(words.get("nouns", words.get("noun", []))), "girl")
+    return f"a cartoon of {'' if chosen else 'a '}{who}, {scenes[0].prompt if scenes else 'standing'}"
+
+
+def _lora(desk: Studio, slug: str | None) -> Lora | None:
+    return next((lora for lora in desk.library.loras() if lora.slug == slug), None) if slug else None
