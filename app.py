@@ -9,6 +9,7 @@ import errno
 import inspect
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,19 +41,21 @@ def main(flags: Sequence[str]) -> int:
 def open_studio(settings: Settings) -> studio.Studio:
     return studio.open(
         settings.library, settings.family, family_folder=settings.family_folder, sample=not settings.visitors,
-        quota=settings.quota, ask_consent=settings.ask_consent,
+        quota=settings.quota, ask_consent=settings.ask_consent, resume=False,
     )
 
 
 def serve(desk: studio.Studio, settings: Settings, port: int) -> None:
-    """Build the page, launch it, and load torch and the family once it is up; returns on Ctrl+C."""
+    """Build the page and launch it; once it is up, load torch and the family. Returns on Ctrl+C."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read while gradio is imported
     with without_editor_stubs():
-        from studio.ui.app import build
+        from studio.ui.app import build, look
 
     page = build(desk, settings).queue(max_size=MAX_QUEUE)
-    page.launch(**launch_options(desk, settings, port), prevent_thread_lock=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a host that stops us gets the same goodbye as Ctrl+C
+    page.launch(**look(), **launch_options(desk, settings, port), prevent_thread_lock=True)
     desk.executor.warm(desk.family)
+    desk.resume()
     page.block_thread()
 
 
@@ -102,7 +105,7 @@ def free_port(settings: Settings) -> int:
             raise ValueError(f"Port {port} needs more rights than this account has; take one above 1023.") from error
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
-                raise ValueError(f"{settings.host} is no address of this machine; choose another with --host.") from error
+                raise ValueError(f"{settings.host} is no address of this machine; choose one with --host.") from error
     if settings.port is not None:
         raise ValueError(f"Port {settings.port} is taken; stop what uses it, or choose another with --port.")
     raise ValueError(f"No port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} is free; choose one with --port.")

@@ -45,7 +45,9 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--work", type=Path, default=REPOSITORY / ".pocketworld", help="folder of unfinished work")
+    common.add_argument(
+        "--work", type=Path, default=REPOSITORY / ".pocketworld", help="folder of unfinished work"
+    )
     common.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads of torch")
     parser = argparse.ArgumentParser(prog="python -m pocketworld", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -55,9 +57,13 @@ def parse() -> argparse.Namespace:
     assembling = commands.add_parser("assemble", parents=[common], help="work folder -> a diffusers folder")
     assembling.add_argument("--to", type=Path, default=REPOSITORY / "assets" / "pocket")
     looking = commands.add_parser("sheet", parents=[common], help="draw the fixed prompts")
-    looking.add_argument("--family", type=Path, help="an assembled family; by default the work folder's weights")
+    looking.add_argument(
+        "--family", type=Path, help="an assembled family; by default the work folder's weights"
+    )
     looking.add_argument("--to", type=Path, default=Path("sheet.png"))
-    commands.add_parser("score", add_help=False, help="how well pictures obey their prompts; has its own flags")
+    commands.add_parser(
+        "score", add_help=False, help="how well pictures obey their prompts; has its own flags"
+    )
     return parser.parse_args()
 
 

@@ -22,7 +22,11 @@ from pocketworld.recipes.unet import new_unet
 
 STEPS, GUIDANCE = 20, 5.0
 TRAINED_IN = {  # component -> folder of the work that made it
-    "vae": "vae", "unet": "unet", "text_encoder": "clip", "text_encoder_2": "clip", "image_encoder": "clip",
+    "vae": "vae",
+    "unet": "unet",
+    "text_encoder": "clip",
+    "text_encoder_2": "clip",
+    "image_encoder": "clip",
 }
 SHEET_PROMPTS = (
     "a cartoon of a girl with long red hair in a blue jacket and black pants, smiling, on the beach",
@@ -80,11 +84,13 @@ def load_parts(work: Path) -> StableDiffusionXLPipeline:
     return pipeline
 
 
-def draw_sheet(pipeline: StableDiffusionXLPipeline, to: Path, steps: int = STEPS, guidance: float = GUIDANCE) -> None:
+def draw_sheet(
+    pipeline: StableDiffusionXLPipeline, to: Path, steps: int = STEPS, guidance: float = GUIDANCE
+) -> None:
     """The fixed prompts with fixed seeds, five in a row."""
     pictures = []
     for first in range(0, len(SHEET_PROMPTS), 5):
-        prompts = list(SHEET_PROMPTS[first:first + 5])
+        prompts = list(SHEET_PROMPTS[first : first + 5])
         seeds = [torch.Generator().manual_seed(first + index) for index in range(len(prompts))]
         with torch.autocast("cpu", torch.bfloat16):
             drawn = pipeline(prompts, num_inference_steps=steps, guidance_scale=guidance, generator=seeds)

@@ -13,11 +13,12 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from benchmarks.results import table, write_section
 from pocketworld.attributes import visible
 from pocketworld.captions import PLACES, article
 from pocketworld.judge import Judge, obeys
 from pocketworld.render import render
-from pocketworld.report import captioned_sheet, percent, save_sheet, table, write_json, write_section
+from pocketworld.report import captioned_sheet, percent, save_sheet, write_json
 from pocketworld.score import embed_images, load_family
 from pocketworld.world import SUBJECTS, Spec, portray
 
@@ -69,7 +70,7 @@ def score_identity(out: Path, family: str = "pocket", library: Path | None = Non
         for outcome in outcomes
     }
     write_json(out / "pocket-identity.json", figures)
-    write_section(out / "RESULTS.md", "pocket-identity", as_markdown(outcomes, judge))
+    write_section("pocket identity", as_markdown(outcomes, judge), out / "RESULTS.md")
     pairs = [pair for outcome in outcomes for pair in outcome.pictures]
     sheet = captioned_sheet(
         [picture for _, picture in pairs], [text for text, _ in pairs], columns=1 + len(DRAWN_SCENES)
@@ -179,7 +180,7 @@ def as_markdown(outcomes: list[Outcome], judge: Judge) -> str:
         (name.replace("_", " "), percent(*_total(pairs)), f"{100 * judge.accuracy[name]:.1f}%")
         for name, pairs in by_attribute.items()
     ]
-    header = ("subject", "training", "identity right", "scene right", "CLIP-I", "base's CLIP-I", "rise")
+    header = ["subject", "training", "identity right", "scene right", "CLIP-I", "base's CLIP-I", "rise"]
     return f"""## The pocket family learns a character
 
 {len(outcomes)} subjects that training never saw, {PHOTOS} photos each, a LoRA with the studio's defaults,
@@ -188,7 +189,7 @@ photos by the family's image encoder; the base draws the same prompts and seeds 
 
 {table(header, rows)}
 
-{table(("identity attribute", "right", "judge"), attributes)}
+{table(["identity attribute", "right", "judge"], attributes)}
 
 ![A photo of each, and the first picture in each place](grids/pocket-identity.png)
 

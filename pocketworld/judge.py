@@ -35,13 +35,13 @@ class Reading:
 class _Block(nn.Module):
     """Residual block of two 3x3 convolutions (He et al. 2016)."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int):
+    def __init__(self, inputs: int, outputs: int, stride: int = 1):
         super().__init__()
+        self.stride = stride
         self.first = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.second = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.norms = nn.ModuleList([nn.GroupNorm(8, outputs), nn.GroupNorm(8, outputs)])
+        self.norms = nn.ModuleList([nn.BatchNorm2d(outputs), nn.BatchNorm2d(outputs)])
         self.skip = nn.Conv2d(inputs, outputs, 1, bias=False) if inputs != outputs else nn.Identity()
-        self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
         beside = self.skip(F.avg_pool2d(x, self.stride) if self.stride > 1 else x)
@@ -50,32 +50,29 @@ class _Block(nn.Module):
 
 
 class AttributeNet(nn.Module):
-    """A small residual network; every attribute has one attention query over the 8x8 map."""
+    """A small residual network; every attribute has one attention query over the 8x8 map.
 
-    def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 192)):
+    Patches of 4x4 become 64 channels, more numbers than they have: an eyelash of one pixel gets through.
+    """
+
+    def __init__(self, widths: tuple[int, int, int] = (64, 96, 192)):
         super().__init__()
-        # Two strided convolutions, not one patch of 4x4: an eyelash is one pixel wide.
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, widths[0], 5, 2, 2),
-            nn.GroupNorm(8, widths[0]),
-            nn.ReLU(),
-            nn.Conv2d(widths[0], widths[1], 3, 2, 1),
-        )
+        first, middle, last = widths
+        self.stem = nn.Sequential(nn.Conv2d(3, first, 4, 4, bias=False), nn.BatchNorm2d(first), nn.ReLU())
         self.blocks = nn.Sequential(
-            _Block(widths[1], widths[1], 1),
-            _Block(widths[1], widths[1], 1),
-            _Block(widths[1], widths[2], 2),
-            _Block(widths[2], widths[2], 1),
-            _Block(widths[2], widths[3], 2),
-            _Block(widths[3], widths[3], 1),
+            _Block(first, middle, stride=2),
+            _Block(middle, middle),
+            _Block(middle, last, stride=2),
+            _Block(last, last),
         )
-        before = widths[-1]
-        self.place = nn.Parameter(torch.zeros(before, 8, 8))
-        self.queries = nn.Parameter(torch.randn(len(SIZES), before) * before**-0.5)
-        self.heads = nn.ModuleList(nn.Linear(2 * before, size) for size in SIZES)
+        self.place = nn.Parameter(torch.zeros(last, 8, 8))
+        self.queries = nn.Parameter(torch.randn(len(SIZES), last) * last**-0.5)
+        self.heads = nn.ModuleList(nn.Linear(2 * last, size) for size in SIZES)
+        self.to(memory_format=torch.channels_last)  # twice as fast on a CPU, with batch norms
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
         """[batch, 3, 128, 128] from -1 to 1 -> logits [batch, classes] of each attribute in `ATTRIBUTES`."""
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
         states = (self.blocks(self.stem(pixels)) + self.place).flatten(2)  # [batch, width, 64]
         attention = (self.queries @ states).softmax(-1)
         found = attention @ states.mT  # [batch, attributes, width]
@@ -94,14 +91,18 @@ class Judge:
         """The judge in `folder`: judge.safetensors and judge.json."""
         net = AttributeNet()
         weights = load_file(Path(folder) / "judge.safetensors")
-        net.load_state_dict({name: value.float() for name, value in weights.items()})
+        net.load_state_dict({name: value.float() for name, value in weights.items()}, strict=False)
         record = json.loads((Path(folder) / "judge.json").read_text(encoding="utf-8"))
         return cls(net, record["accuracy"])
 
     def save(self, folder: Path, record: dict) -> None:
         """Weights in half precision, and `record` with the accuracies beside them."""
         Path(folder).mkdir(parents=True, exist_ok=True)
-        weights = {name: value.half().contiguous() for name, value in self.net.state_dict().items()}
+        weights = {
+            name: value.half().contiguous()
+            for name, value in self.net.state_dict().items()
+            if value.is_floating_point()
+        }
         save_file(weights, Path(folder) / "judge.safetensors")
         text = json.dumps({"accuracy": self.accuracy, **record}, indent=1)
         (Path(folder) / "judge.json").write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What measuring leaves behind: intervals, sections of a results page, sheets of captioned pictures."""
+"""What measuring leaves behind: shares with their intervals, JSON, sheets of captioned pictures."""
 
 import json
 import math
@@ -27,26 +27,6 @@ def percent(right: int, of: int) -> str:
         return "-"
     low, high = wilson(right, of)
     return f"{100 * right / of:.1f}% [{100 * low:.0f}, {100 * high:.0f}]"
-
-
-def table(header: tuple[str, ...], rows: list[tuple]) -> str:
-    """A Markdown table; the first column is left-aligned, the others right-aligned."""
-    rule = ("---", *["---:"] * (len(header) - 1))
-    return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in (header, rule, *rows))
-
-
-def write_section(page: Path, name: str, markdown: str) -> None:
-    """Put the text between the markers of section `name` in the page; what stands outside them stays."""
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    section = f"{begin}\n{markdown.strip()}\n{end}"
-    text = page.read_text(encoding="utf-8") if page.exists() else "# Results\n"
-    if begin in text and end in text:
-        before, rest = text.split(begin, 1)
-        text = before + section + rest.split(end, 1)[1]
-    else:
-        text = f"{text.rstrip()}\n\n{section}\n"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, values: dict) -> None:

@@ -14,14 +14,15 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import DDIMScheduler, PNDMScheduler, StableDiffusionXLPipeline
+from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 from torch import Tensor
 
+from benchmarks.results import table, write_section
 from pocketworld.captions import full_caption
 from pocketworld.judge import NEEDED_ACCURACY, Judge, obeys
 from pocketworld.render import render
-from pocketworld.report import captioned_sheet, percent, save_sheet, table, write_json, write_section
+from pocketworld.report import captioned_sheet, percent, save_sheet, write_json
 from pocketworld.world import Spec, sample
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +40,7 @@ SCORED = (
     "framing",
     "scene",
 )
+COMPARED = ("DDIM", "PNDM", "DPM++ 2M")
 SEED = 2026
 BATCH = 10
 Tally = dict[str, tuple[int, int]]  # attribute -> (pictures that obey, pictures that could)
@@ -60,12 +62,14 @@ def _parser() -> argparse.ArgumentParser:
         "--family", type=Path, default=ROOT / "assets" / "pocket", help="folder of the family"
     )
     parser.add_argument("--prompts", type=int, default=200, help="held-out prompts to draw")
-    parser.add_argument("--compared", type=int, default=50, help="of these, drawn with DDIM and PNDM as well")
+    parser.add_argument(
+        "--compared", type=int, default=50, help="of these, drawn by other schedulers as well"
+    )
     parser.add_argument(
         "--retrieval", type=int, default=500, help="held-out renders among which CLIP finds the one"
     )
-    parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--guidance", type=float, default=5.0)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--guidance", type=float, default=4.0)
     parser.add_argument(
         "--out", type=Path, default=ROOT / "benchmarks", help="folder for RESULTS.md, JSON and sheets"
     )
@@ -101,7 +105,7 @@ def score(options: argparse.Namespace) -> dict:
         "schedulers": compare_schedulers(pipeline, judge, specs[: options.compared], pictures, options),
     }
     write_json(options.out / "pocket-score.json", figures)
-    write_section(options.out / "RESULTS.md", "pocket-score", as_markdown(figures))
+    write_section("pocket score", as_markdown(figures), options.out / "RESULTS.md")
     sheet = captioned_sheet(pictures[:20], [full_caption(spec) for spec in specs[:20]])
     save_sheet(sheet, options.out / "grids" / "pocket-score.png")
     print(as_markdown(figures))
@@ -158,13 +162,16 @@ def together(counts: Tally, accuracy: dict[str, float]) -> tuple[int, int]:
 def compare_schedulers(
     pipeline, judge: Judge, specs: list[Spec], pictures: list, options
 ) -> dict[str, Tally]:
-    """The same prompts and seeds under the family's scheduler, DDIM and PNDM."""
+    """The same prompts and seeds under the family's scheduler and the others, as the studio builds them."""
+    from studio.engine.schedulers import build_scheduler
+
     own = pipeline.scheduler
-    results = {type(own).__name__: tally(judge, specs, pictures[: len(specs)])}
-    for scheduler in (DDIMScheduler, PNDMScheduler):
-        pipeline.scheduler = scheduler.from_config(own.config)
-        drawn = draw(pipeline, specs, steps=options.steps, guidance=options.guidance)
-        results[scheduler.__name__] = tally(judge, specs, drawn)
+    results = {type(own).__name__.removesuffix("Scheduler"): tally(judge, specs, pictures[: len(specs)])}
+    for name in COMPARED:
+        if name not in results:
+            pipeline.scheduler = build_scheduler(name, own)
+            drawn = draw(pipeline, specs, steps=options.steps, guidance=options.guidance)
+            results[name] = tally(judge, specs, drawn)
     pipeline.scheduler = own
     return results
 
@@ -224,10 +231,7 @@ def as_markdown(figures: dict) -> str:
     rows.append(
         ("**all that count**", percent(*together(drawn, judge)), percent(*together(rendered, judge)), "", "")
     )
-    schedulers = [
-        (name.removesuffix("Scheduler"), percent(*together(counts, judge)))
-        for name, counts in figures["schedulers"].items()
-    ]
+    schedulers = [(name, percent(*together(counts, judge))) for name, counts in figures["schedulers"].items()]
     return f"""## The pocket family draws what it is told
 
 {figures["prompts"]} prompts of combinations that training never saw, one picture each, seeds fixed;
@@ -236,11 +240,11 @@ def as_markdown(figures: dict) -> str:
 classifier trained on renders alone; beside what it reads from the drawn pictures stands what it reads from
 the renderer's own pictures of the same prompts, and its accuracy on 3000 renders that it never saw.
 
-{table(("attribute", "drawn as told", "renders of the same", "judge", "counts"), rows)}
+{table(["attribute", "drawn as told", "renders of the same", "judge", "counts"], rows)}
 
 The same seeds and the first prompts under other schedulers, all attributes that count:
 
-{table(("scheduler", "drawn as told"), schedulers)}
+{table(["scheduler", "drawn as told"], schedulers)}
 
 Autoencoder: {figures["psnr_db"]:.1f} dB PSNR on held-out renders. CLIP: retrieval@1 among
 {figures["retrieval_of"]} held-out renders and captions: {figures["retrieval_at_1"]:.3f}.

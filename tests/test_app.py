@@ -1,23 +1,13 @@
 import socket
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-
-import pytest
 
 import app
 import studio
 from studio.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def test_a_taken_port_names_the_remedy(tmp_path, capsys, monkeypatch):
@@ -53,23 +43,6 @@ def test_the_page_may_show_pictures_and_nothing_else_of_the_library(tmp_path):
         assert not any(options[name] for name in ("show_error", "enable_monitoring", "run_history", "ssr_mode"))
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """The address of the real app in a process of its own."""
-    port, library = free_port(), tmp_path_factory.mktemp("served") / "library"
-    process = subprocess.Popen([sys.executable, "app.py", "--port", str(port), "--library", str(library)], cwd=ROOT)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 60
-        while status(address) != 200:
-            assert process.poll() is None and time.monotonic() < deadline, "the app did not come up"
-            time.sleep(0.1)
-        yield address, library
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 def status(address):
     try:
         with urllib.request.urlopen(address, timeout=10) as answer:
@@ -81,12 +54,12 @@ def status(address):
 
 
 def test_the_page_is_served_and_keeps_its_files_to_itself(served):
-    address, library = served
+    library = served.library
     (library / "runs" / "x").mkdir(parents=True)
     (library / "runs" / "x" / "run.json").write_text("{}")
     for secret in (ROOT / "app.py", library / "runs" / "x" / "run.json", "/etc/passwd"):
-        assert status(f"{address}/gradio_api/file={secret}") == 403
+        assert status(f"{served.url}/gradio_api/file={secret}") == 403
     picture = library / "pictures" / "shown.txt"
     picture.parent.mkdir(parents=True, exist_ok=True)
     picture.write_text("shown")
-    assert status(f"{address}/gradio_api/file={picture}") == 200
+    assert status(f"{served.url}/gradio_api/file={picture}") == 200

@@ -67,10 +67,3 @@ def test_importing_studio_loads_nothing_heavy():
     code = f"import sys, studio; print(*({HEAVY!r} | {{'pandas', 'scipy'}}) & set(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert loaded.stdout.split() == []
-
-
-def test_importing_studio_takes_under_three_tenths_of_a_second():
-    code = "import time; t = time.process_time(); import studio; print(time.process_time() - t)"
-    times = [float(subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
-                                  check=True).stdout) for _ in range(3)]
-    assert min(times) < 0.3, times

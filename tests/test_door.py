@@ -1,23 +1,28 @@
 """The studio through its one door, on the real pocket family."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image, ImageDraw
 
 import studio
 from studio.execution import LocalExecutor
+from studio.families import POCKET
 
 ROOT = Path(__file__).resolve().parent.parent
-QUICK = {"steps": 8, "checkpoint_every": 3, "sample_every": 8, "class_images": 2, "batch_size": 1, "rank": 2, "seed": 5}
+QUICK = {"steps": 8, "checkpoint_every": 3, "sample_every": 8, "class_images": 1, "batch_size": 1, "rank": 2, "seed": 5}
 TRAINING = studio.TrainRequest(subject="mika", **QUICK)
 DRAWING = studio.DrawRequest(prompt="a cartoon of sks girl on the beach", steps=3, seed=7)
 
@@ -36,6 +41,20 @@ def furnish(root):
     return root
 
 
+def hasty(folder):
+    """A folder with pocket as a user's own family, whose pictures take two steps unless the request says more."""
+    folder.mkdir(exist_ok=True)
+    family = {field.name: getattr(POCKET, field.name) for field in fields(POCKET)}
+    family["drawing"] = {**POCKET.drawing, "steps": 2}
+    plain = json.loads(json.dumps(family, default=dict))
+    (folder / "pocket.yaml").write_text(yaml.safe_dump(plain))
+    return folder
+
+
+def open_studio(root, executor):
+    return studio.open(root, family_folder=hasty(root.parent / "families"), executor=executor)
+
+
 def pixels(picture):
     return np.asarray(picture.image)
 
@@ -52,7 +71,7 @@ def executor():
 def trained(tmp_path_factory, executor):
     """A library with one trained LoRA and one picture drawn with it, and its studio."""
     root = furnish(tmp_path_factory.mktemp("trained") / "library")
-    desk = studio.open(root, executor=executor)
+    desk = open_studio(root, executor)
     lora = desk.start(TRAINING).result(120)
     desk.start(studio.DrawRequest(prompt=DRAWING.prompt, steps=3, seed=7, lora=lora.slug)).result(60)
     return desk
@@ -60,7 +79,7 @@ def trained(tmp_path_factory, executor):
 
 @pytest.fixture
 def desk(tmp_path, executor):
-    return studio.open(furnish(tmp_path / "library"), executor=executor)
+    return open_studio(furnish(tmp_path / "library"), executor)
 
 
 def test_a_script_teaches_a_subject_and_draws_it(trained):
@@ -94,16 +113,12 @@ def test_a_missing_lora_is_named_when_a_picture_is_drawn_again(trained, desk):
 
 
 def test_a_changed_lora_is_named_when_a_picture_is_drawn_again(trained, tmp_path, executor):
-    shutil_copy(trained.library.root, tmp_path / "library")
+    shutil.copytree(trained.library.root, tmp_path / "library")
     with open(next((tmp_path / "library" / "loras").glob("*/*.safetensors")), "ab") as file:
         file.write(b" ")
     copy = studio.open(tmp_path / "library", executor=executor)
     with pytest.raises(ValueError, match="The LoRA .* has changed since this picture was drawn"):
         copy.replay(copy.library.pictures()[-1].path)
-
-
-def shutil_copy(source, target):
-    subprocess.run(["cp", "-r", str(source), str(target)], check=True)
 
 
 def test_a_changed_family_is_named_when_a_picture_is_drawn_again(trained, monkeypatch):
@@ -169,7 +184,7 @@ def test_training_and_drawing_share_one_pipeline_and_never_at_once(desk, monkeyp
         return Watched(lend(self, *arguments, **options), inside, most)
 
     monkeypatch.setattr(type(cache), "lend", watched)
-    training = desk.start(studio.TrainRequest(subject="mika", **QUICK | {"steps": 12, "seed": 6}))
+    training = desk.start(studio.TrainRequest(subject="mika", **QUICK | {"class_images": 0, "seed": 6}))
     drawings = [desk.start(studio.DrawRequest(prompt=f"cat {n}", steps=2, seed=n)) for n in range(3)]
     assert [len(run.result(60)) for run in drawings] == [1, 1, 1]
     training.result(120)
@@ -203,7 +218,7 @@ def test_a_drawing_stops_within_a_step(desk):
 
 
 def test_a_cancelled_training_keeps_its_last_checkpoint_as_a_lora(desk):
-    run = desk.start(studio.TrainRequest(subject="mika", **QUICK | {"steps": 500, "seed": 9}))
+    run = desk.start(studio.TrainRequest(subject="mika", **QUICK | {"steps": 500, "class_images": 0, "seed": 9}))
     next(event for event in run.events() if isinstance(event, studio.CheckpointSaved))
     run.cancel()
     assert run.wait(30) and run.status == "cancelled"
@@ -213,9 +228,10 @@ def test_a_cancelled_training_keeps_its_last_checkpoint_as_a_lora(desk):
 KILLED = textwrap.dedent("""
     import os, signal, sys
     import studio
-    from tests.test_door import TRAINING
+    from pathlib import Path
+    from tests.test_door import TRAINING, open_studio
 
-    desk = studio.open(sys.argv[1])
+    desk = open_studio(Path(sys.argv[1]), None)
     for event in desk.start(TRAINING).events():
         if isinstance(event, studio.StepFinished) and event.step == 5:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -227,7 +243,7 @@ def test_a_killed_training_goes_on_at_the_next_open_and_ends_in_the_same_weights
     killed = subprocess.run([sys.executable, "-c", KILLED, str(root)], cwd=ROOT, timeout=100,
                             env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert killed.returncode == -signal.SIGKILL
-    desk = studio.open(root, executor=executor)
+    desk = open_studio(root, executor)
     run, = desk.runs()
     lora = run.result(60)
     assert lora.path.read_bytes() == trained.library.loras()[0].path.read_bytes()
@@ -272,7 +288,7 @@ def test_a_visitor_sees_only_their_own_and_leaves_nothing(desk):
 
 
 def test_visitors_have_a_quota_of_runs_steps_and_room(tmp_path, executor):
-    quota = studio.Quota(megabytes=0.3, waiting=1, train_steps=50)
+    quota = studio.Quota(megabytes=0.4, waiting=1, train_steps=50)
     desk = studio.open(tmp_path / "library", executor=executor, quota=quota)
     visitor = desk.visit(sample=False)
     visitor.add_subject("Mika", "girl", "sks", photos())
@@ -284,8 +300,8 @@ def test_visitors_have_a_quota_of_runs_steps_and_room(tmp_path, executor):
     run.cancel()
     run.wait(30)
     noise = tmp_path / "big.png"
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (400, 400, 3), np.uint8)).save(noise)
-    with pytest.raises(ValueError, match="at most 0.3 MB"):
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (700, 700, 3), np.uint8)).save(noise)
+    with pytest.raises(ValueError, match="at most 0.4 MB"):
         visitor.add_photos("mika", [noise])
     visitor.leave()
 

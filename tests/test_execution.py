@@ -26,7 +26,7 @@ FAULTS = {
 def draw(request, *, pipelines, family, library, stop):
     """Three steps; waits at its gate, and at every step gives way to a stop."""
     AT_WORK.append(request.prompt)
-    assert AT_WORK == [request.prompt], "two drawings at once"
+    assert len(AT_WORK) == 1, "two drawings at once"
     try:
         for step in range(1, 4):
             yield PreviewDrawn(0, step, 3, b"")
@@ -161,6 +161,7 @@ def test_a_drawing_does_not_wait_for_a_training(start, executor):
     until(lambda: training.status == "running")
     assert start(DrawRequest("a")).wait(5)
     assert training.status == "running"
+    until(training.snapshot)
     now, = executor.now()
     assert (now.title, now.kind, now.words) == ("Training Mika", "train", "step 1 of 3")
     opened.set()
@@ -280,6 +281,12 @@ def test_closing_cancels_drawings_and_leaves_training_to_go_on(library):
             training.result(1)
     with pytest.raises(ValueError, match="closed"):
         executor.start(DrawRequest("b"), library, POCKET)
+
+
+def test_a_training_killed_between_its_lora_and_its_end_is_not_trained_twice(executor, library):
+    record = library.new_run("train", {"type": "TrainRequest", **vars(TrainRequest("mika", steps=2))}, "Training Mika")
+    run = executor.resume(record, TrainRequest("mika", steps=2), [LoraSaved("mika", 2)], library, POCKET)
+    assert run.status == "finished" and library.run(record.id).status == "finished"
 
 
 def test_the_result_of_a_run_that_takes_too_long_is_a_timeout(start):

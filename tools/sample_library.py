@@ -45,6 +45,7 @@ class Subject:
 MIKA = Subject("Mika", "mohawk girl", "girl", "sks", ("plain", "park", "plain", "kitchen", "snow"))
 CUP = Subject("Heart cup", "heart cup", "cup", "ohwx", ("plain", "kitchen", "plain", "park"))
 POSES = ("standing", "waving", "hands on hips", "standing", "walking")
+GROUNDS = ("white", "grey", "yellow", "grey", "white")
 EXPRESSIONS = ("smiling", "smiling", "angry", "surprised", "sad")
 
 WITH_MIKA = (
@@ -108,7 +109,8 @@ def add_subject(desk: studio.Studio, subject: Subject) -> studio.Subject:
 def posed(character: Spec, rng: random.Random, number: int, scene: str) -> Spec:
     """The character at the scene, as photo `number` of it; an object just stands there."""
     acting = {"pose": POSES[number], "expression": EXPRESSIONS[number]} if character.noun else {}
-    return replace(portray(character, rng, scene=scene), framing="full figure", **acting)
+    ground = {"ground_colour": GROUNDS[number]} if scene == "plain" else {}
+    return replace(portray(character, rng, scene=scene, **ground), framing="full figure", **acting)
 
 
 def caption(trigger: str, spec: Spec) -> str:

@@ -4,6 +4,7 @@ Unlike the family, the judge sees the unseen words too (fox, mohawk, emblems, ev
 recognise them. What it is tested on comes from seeds of its own.
 """
 
+import copy
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -37,30 +38,50 @@ def sample_anything(rng: random.Random) -> Spec:
     return spec
 
 
-def train(
-    work: Path, minutes: float = 25, *, folder: Path = BUNDLED, batch: int = 64, seed: int = 0
-) -> Judge:
-    """Train in work/classifier, test on 3000 held-out renders, save weights and record into `folder`."""
+def train(work: Path, minutes: float = 25, *, folder: Path = BUNDLED, batch: int = 64, seed: int = 0) -> None:
+    """Train in work/judge, test on 3000 held-out renders, save weights and record into `folder`."""
     torch.manual_seed(seed)
     net = AttributeNet()
     optimiser = MuonAndAdamW(
         net, muon_lr=0.02, adamw_lr=2e-3, outer_layers=("stem", "queries", "place", "heads")
     )
-    loop = Loop(work / "classifier", net.train(), optimiser, minutes=minutes, seed=seed)
+    loop = Loop(work / "judge", net.train(), optimiser, minutes=minutes, seed=seed)
     for _ in loop:
-        specs = random.Random(int(loop.rng.integers(1 << 40)))
-        pictures, labels = draw([sample_anything(specs) for _ in range(batch)])
+        pictures, labels = draw(_specs(loop.rng, batch))
         with torch.autocast("cpu", torch.bfloat16):
             logits = net(augment(pictures, loop.rng))
         loss, right = _loss(logits, labels)
         loop.descend(loss, samples=batch, right=right)
-        if loop.step % 400 == 399:
+        if loop.step % 300 == 299:
             with loop.averaged():
-                loop.journal(**accuracy(Judge(net, {}), count=500))
+                loop.journal(**accuracy(_settled(net, loop.rng), count=300))
+    if not loop.finished:
+        return
     with loop.averaged():
-        judge = Judge(net, accuracy(Judge(net, {}), count=3000))
-        judge.save(folder, {"tested_on": 3000, **training_record(work / "classifier")})
-    return judge
+        judge = _settled(net, loop.rng)
+        judge.accuracy = accuracy(judge, count=3000)
+        judge.save(folder, {"tested_on": 3000, **training_record(work / "judge")})
+
+
+def _specs(rng: np.random.Generator, count: int) -> list[Spec]:
+    seeded = random.Random(int(rng.integers(1 << 40)))
+    return [sample_anything(seeded) for _ in range(count)]
+
+
+@torch.no_grad()
+def _settled(net: AttributeNet, rng: np.random.Generator) -> Judge:
+    """A judge of the net's present weights, whose batch norms have seen what those weights make of pictures.
+
+    Training's running statistics are those of the weights before averaging.
+    """
+    net = copy.deepcopy(net).train()
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # the plain mean over all batches
+    for _ in range(8):
+        net(augment(draw(_specs(rng, 64))[0], rng))
+    return Judge(net, {})
 
 
 def draw(specs: list[Spec]) -> tuple[Tensor, Tensor]:

@@ -7,8 +7,6 @@ SDXL's UNet does with them (Podell et al. 2023): whatever these queries find, it
 """
 
 import copy
-import random
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,86 +22,18 @@ from transformers import (
     CLIPVisionModelWithProjection,
 )
 
-from pocketworld.attributes import ATTRIBUTES, CLASSES, OUTFIT_ATTRIBUTES, UNSEEN, classes
-from pocketworld.captions import caption, full_caption, outfit_caption
+from pocketworld.attributes import ATTRIBUTES, CLASSES, OUTFIT_ATTRIBUTES, UNSEEN
+from pocketworld.recipes.captioned import PIXELS, WORDINGS, Pool, caption_corpus, make_pool, make_specs
 from pocketworld.recipes.loop import Loop
 from pocketworld.recipes.optim import MuonAndAdamW
-from pocketworld.recipes.tokenizers import CONTEXT, build, with_identifier
-from pocketworld.render import outfit, render
-from pocketworld.vocabulary import FURS, GARMENT_COLOURS, NOUNS
-from pocketworld.world import Spec, sample
+from pocketworld.recipes.tokenizers import CONTEXT, build
 
 PROJECTION = 128  # width of the shared embedding
-PIXELS = 64
-WORDINGS = 4  # captions of each picture: one full, the others thinned at random
 OUTFIT_SHARE = 0.2  # part of a batch that shows clothes alone, for the IP-Adapter
 SIZES = [len(words) for words in ATTRIBUTES.values()]
 WEIGHTS = torch.tensor(
     [2.0 if name.endswith("colour") else 1.0 for name in ATTRIBUTES]
 )  # binding colours is hardest
-
-
-@dataclass
-class Pool:
-    """Pre-rendered pictures with their captions' tokens; row i of every array belongs together."""
-
-    pictures: np.ndarray  # [count, 64, 64, 3] uint8
-    outfits: np.ndarray  # [count, 64, 64, 3] uint8; black where the spec wears nothing
-    labels: np.ndarray  # [count, attributes] class numbers
-    tokens: np.ndarray  # [count, WORDINGS, CONTEXT]
-    outfit_tokens: np.ndarray  # [count, CONTEXT]
-    dressed: np.ndarray  # rows that have an outfit
-    odd_labels: np.ndarray  # [odd, attributes] class numbers of captions without a picture
-    odd_tokens: np.ndarray  # [odd, CONTEXT]
-
-
-def make_specs(count: int, seed: int, held_out: bool = False) -> list[Spec]:
-    rng = random.Random(seed)
-    return [sample(rng, held_out=held_out) for _ in range(count)]
-
-
-def caption_corpus(count: int, seed: int = 0) -> list[str]:
-    """Captions from which the tokenizers learn what is frequent."""
-    rng = random.Random(seed)
-    specs = make_specs(count, seed)
-    return [caption(spec, rng) for spec in specs] + [outfit_caption(spec, rng) for spec in specs if spec.top]
-
-
-def oddly_coloured(spec: Spec, rng: random.Random) -> Spec:
-    """The creature in a colour outside its kind's list, for captions without a picture.
-
-    Where every white animal that training shows is a rabbit, "white" alone would come to mean rabbit.
-    """
-    return replace(
-        spec, fur=rng.choice([colour for colour in GARMENT_COLOURS if colour not in FURS[spec.noun]])
-    )
-
-
-def make_pool(specs: list[Spec], tokenizer, seed: int) -> Pool:
-    """Render and caption the specs; a tenth of the captions have a rare identifier before the noun."""
-    rng = random.Random(seed)
-    nothing = np.zeros((PIXELS, PIXELS, 3), np.uint8)
-    texts, outfit_texts = [], []
-    for spec in specs:
-        wordings = [full_caption(spec)] + [caption(spec, rng) for _ in range(WORDINGS - 1)]
-        texts += [with_identifier(text, NOUNS, rng) if rng.random() < 0.1 else text for text in wordings]
-        outfit_texts.append(outfit_caption(spec, rng) if spec.top else "")
-    odd = [oddly_coloured(spec, rng) for spec in specs if spec.noun in FURS]
-    return Pool(
-        pictures=np.stack([np.asarray(render(spec, PIXELS, truth=False).image) for spec in specs]),
-        outfits=np.stack([np.asarray(outfit(spec, PIXELS)) if spec.top else nothing for spec in specs]),
-        labels=np.array([classes(spec) for spec in specs]),
-        tokens=_tokens(tokenizer, texts).reshape(len(specs), WORDINGS, CONTEXT),
-        outfit_tokens=_tokens(tokenizer, outfit_texts),
-        dressed=np.flatnonzero([spec.top is not None for spec in specs]),
-        odd_labels=np.array([classes(spec) for spec in odd]),
-        odd_tokens=_tokens(tokenizer, [caption(spec, rng) for spec in odd]),
-    )
-
-
-def _tokens(tokenizer, texts: list[str]) -> np.ndarray:
-    padded = tokenizer(texts, padding="max_length", truncation=True, max_length=CONTEXT)
-    return np.array(padded.input_ids, np.int64)
 
 
 class AttributeReader(nn.Module):
@@ -197,41 +127,26 @@ def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor) -> Tensor:
 
 
 def train(
-    work: Path, minutes: float = 42, *, pictures: int = 40_000, batch: int = 128, seed: int = 0
+    work: Path, minutes: float = 20, *, pictures: int = 40_000, batch: int = 128, seed: int = 0
 ) -> None:
-    """Train the towers; save them, tokenizers and image processor into work/clip in SDXL's layout.
-
-    Half of the time all towers learn together, a tenth the texts alone, and the rest the image encoder alone,
-    which needs it longest.
-    """
+    """Train the towers; save them, tokenizers and image processor into work/clip in SDXL's layout."""
     folder = work / "clip"
     tokenizer, _ = build(caption_corpus(6000), folder)
     torch.manual_seed(seed)
     model = Clip(tokenizer).train()
+    optimiser = MuonAndAdamW(
+        model, muon_lr=0.02, adamw_lr=1.5e-3, outer_layers=("embedding", "read_", "projection")
+    )
     pool = make_pool(make_specs(pictures, seed + 1), tokenizer, seed)
-    towers = {"texts": (model.text, model.text_2), "images": (model.vision,)}
-    for stage, share in (("together", 0.5), ("texts", 0.1), ("images", 0.4)):
-        for name, members in towers.items():
-            for tower in members:
-                tower.requires_grad_(stage in ("together", name))
-        optimiser = MuonAndAdamW(
-            model, muon_lr=0.02, adamw_lr=1.5e-3, outer_layers=("embedding", "read_", "projection")
-        )
-        loop = Loop(folder / stage, model, optimiser, minutes=minutes * share, seed=seed)
-        for _ in loop:
-            loss, figures = _step(model, pool, loop.rng, batch)
-            loop.descend(loss, samples=batch, **figures)
-        _keep_average(loop)
+    loop = Loop(folder, model, optimiser, minutes=minutes, seed=seed)
+    for _ in loop:
+        loss, figures = _step(model, pool, loop.rng, batch)
+        loop.descend(loss, samples=batch, **figures)
+    if not loop.finished:
+        return
+    with loop.averaged():
         save(model, folder, torch.from_numpy(pool.tokens[:500, 0]))
-        loop.journal(**evaluate(model.eval(), tokenizer))
-        model.train()
-
-
-@torch.no_grad()
-def _keep_average(loop: Loop) -> None:
-    """The next stage starts from the averaged weights."""
-    for parameter, average in zip(loop.parameters, loop.average, strict=True):
-        parameter.copy_(average)
+        loop.journal(**evaluate(model, tokenizer))
 
 
 def _step(model: Clip, pool: Pool, rng: np.random.Generator, batch: int) -> tuple[Tensor, dict[str, float]]:

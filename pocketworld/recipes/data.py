@@ -77,16 +77,18 @@ def _make(folder: Path, count: int, size: int, held_out: bool) -> None:
     starts = range(0, count, CHUNK)
     with Pool() as pool, open(temporary, "w", encoding="utf-8") as file:
         chunks = pool.imap(partial(_draw_chunk, count=count, size=size, held_out=held_out), starts)
-        for start, (chunk_pixels, chunk_parts, rows) in zip(starts, chunks):
-            pixels[start:start + CHUNK] = chunk_pixels
-            parts[start:start + CHUNK] = chunk_parts
+        for start, (chunk_pixels, chunk_parts, rows) in zip(starts, chunks, strict=True):
+            pixels[start : start + CHUNK] = chunk_pixels
+            parts[start : start + CHUNK] = chunk_parts
             file.writelines(json.dumps(row) + "\n" for row in rows)
     pixels.flush()
     parts.flush()
     temporary.replace(folder / "rows.jsonl")
 
 
-def _draw_chunk(start: int, count: int, size: int, held_out: bool) -> tuple[np.ndarray, np.ndarray, list[dict]]:
+def _draw_chunk(
+    start: int, count: int, size: int, held_out: bool
+) -> tuple[np.ndarray, np.ndarray, list[dict]]:
     pixels, parts, rows = [], [], []
     for index in range(start, min(start + CHUNK, count)):
         rng = random.Random(f"{'held out' if held_out else 'training'} {index}")

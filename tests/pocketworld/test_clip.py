@@ -8,14 +8,8 @@ import torch
 
 from pocketworld import vocabulary
 from pocketworld.captions import full_caption
-from pocketworld.recipes.clip import (
-    Clip,
-    attribute_loss,
-    caption_corpus,
-    make_pool,
-    make_specs,
-    with_unit_states,
-)
+from pocketworld.recipes.captioned import caption_corpus, make_pool, make_specs
+from pocketworld.recipes.clip import Clip, attribute_loss, with_unit_states
 from pocketworld.recipes.tokenizers import CONTEXT, RARE_IDENTIFIERS, build, with_identifier
 from pocketworld.world import SUBJECTS, portray, sample
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pocketworld.recipes.diffusion import Diffusion
-from pocketworld.recipes.loop import Loop, load_average, trapezoid, training_record
+from pocketworld.recipes.loop import Loop, load_average, training_record, trapezoid
 from pocketworld.recipes.optim import MuonAndAdamW, orthogonalise, split_parameters
 
 
@@ -42,7 +42,9 @@ def test_interrupted_training_ends_with_the_same_weights(tmp_path):
     resumed = run(tmp_path / "parts", steps=6)
     assert resumed.step == whole.step == 6
     assert resumed.samples == 24
-    for one, other in zip(whole.parameters + whole.average, resumed.parameters + resumed.average):
+    for one, other in zip(
+        whole.parameters + whole.average, resumed.parameters + resumed.average, strict=True
+    ):
         assert torch.equal(one, other)
 
 
@@ -50,11 +52,11 @@ def test_average_is_lent_and_taken_back(tmp_path):
     loop = run(tmp_path, steps=4)
     trained = [p.detach().clone() for p in loop.parameters]
     with loop.averaged() as model:
-        assert all(torch.equal(p, a) for p, a in zip(model.parameters(), loop.average))
-    assert all(torch.equal(p, t) for p, t in zip(loop.parameters, trained))
+        assert all(torch.equal(p, a) for p, a in zip(model.parameters(), loop.average, strict=True))
+    assert all(torch.equal(p, t) for p, t in zip(loop.parameters, trained, strict=True))
     reloaded = Toy()
     load_average(tmp_path, reloaded)
-    assert all(torch.equal(p, a) for p, a in zip(reloaded.parameters(), loop.average))
+    assert all(torch.equal(p, a) for p, a in zip(reloaded.parameters(), loop.average, strict=True))
 
 
 def test_budget_in_minutes_ends_the_training(tmp_path):

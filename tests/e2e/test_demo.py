@@ -1,0 +1,123 @@
+"""docs/demo.md, clicked as it is written: every word in bold there is something that this test finds on the page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from tests.conftest import Served
+from tests.e2e.conftest import Opener
+
+DEMO = Path(__file__).resolve().parents[2] / "docs" / "demo.md"
+DRAWING, TRAINING = 120_000, 300_000  # ms, on a busy machine
+
+
+class Guide:
+    """Finds things by the words of the guide, and remembers which words it has used."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.used: set[str] = set()
+
+    def button(self, words: str) -> Locator:
+        self.used.add(words)
+        return self.page.get_by_role("button", name=words, exact=True)
+
+    def tab(self, words: str) -> Locator:
+        self.used.add(words)
+        return self.page.get_by_role("tab", name=words, exact=True)
+
+    def field(self, words: str) -> Locator:
+        self.used.add(words)
+        return self.page.get_by_label(words, exact=True).locator("visible=true").first
+
+
+@pytest.fixture
+def guide(served: Served, open_page: Opener) -> Guide:
+    return Guide(open_page(served.url))
+
+
+def test_the_demo_can_be_walked(guide: Guide, served: Served) -> None:
+    page = guide.page
+    draw_at_once(guide)
+    teach(guide)
+    draw_with_what_was_learned(guide)
+    draw_again_from_the_gallery(guide, served)
+    assert page.locator(".toast-body.error").count() == 0
+    assert guide.used == set(re.findall(r"\*\*(.+?)\*\*", DEMO.read_text(encoding="utf-8")))
+
+
+def draw_at_once(guide: Guide) -> None:
+    page = guide.page
+    expect(guide.tab("Draw")).to_have_attribute("aria-selected", "true")
+    expect(guide.field("Who")).to_have_value("Mika")
+    expect(prompt(page)).to_have_value(re.compile("sks girl.*on the beach"))
+    draw(guide)
+    guide.button("Forest").click()
+    expect(prompt(page)).to_have_value(re.compile("sks girl.*in the forest"))
+    draw(guide)
+    guide.button("Without the LoRA").first.click()
+    expect(page.locator(".compare img").first).to_be_visible(timeout=DRAWING)
+
+
+def teach(guide: Guide) -> None:
+    page = guide.page
+    guide.tab("Subject").click()
+    expect(page.locator(".sheet figure.photo img")).to_have_count(5)
+    guide.button("Train Mika").click()
+    expect(guide.tab("Train")).to_have_attribute("aria-selected", "true")
+    guide.used.add("Quick")
+    page.locator(".presets label", has_text="Quick").click()
+    guide.button("More").locator("visible=true").click()
+    guide.field("Steps").fill("24")
+    page.get_by_label("Sample every", exact=True).locator("visible=true").fill("12")
+    page.get_by_label("Class images", exact=True).locator("visible=true").fill("4")
+    guide.button("Train").locator("visible=true").click()
+    expect(page.locator(".training .plot svg")).to_be_visible(timeout=TRAINING)
+    expect(guide.button("Draw with it")).to_be_visible(timeout=TRAINING)
+    expect(page.locator(".film figure img")).to_have_count(2)
+
+
+def draw_with_what_was_learned(guide: Guide) -> None:
+    guide.button("Draw with it").click()
+    expect(guide.tab("Draw")).to_have_attribute("aria-selected", "true")
+    expect(prompt(guide.page)).to_have_value(re.compile("sks girl"))
+    draw(guide)
+
+
+def draw_again_from_the_gallery(guide: Guide, served: Served) -> None:
+    page = guide.page
+    guide.tab("Gallery").click()
+    page.locator(".wall .cell button").first.click()
+    expect(page.locator(".detail dl")).to_contain_text("Seed")
+    before = newest(served.library)
+    guide.button("Draw again").click()
+    expect(guide.tab("Draw")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(".stage .headline:not(.live)")).to_be_visible(timeout=DRAWING)
+    expect(page.locator(".stage .picture .frame img")).to_have_count(1, timeout=DRAWING)
+    after = newest(served.library)
+    assert after != before
+    with Image.open(before) as first, Image.open(after) as second:
+        assert first.tobytes() == second.tobytes()
+
+
+def draw(guide: Guide) -> None:
+    """Press Draw and wait until the picture of this very prompt is on stage."""
+    page = guide.page
+    asked = prompt(page).input_value()
+    guide.button("Draw").locator("visible=true").click()
+    expect(page.locator(".stage .headline .prompt")).to_have_text(asked, timeout=DRAWING)
+    expect(page.locator(".stage .headline:not(.live)")).to_be_visible(timeout=DRAWING)
+    expect(page.locator(".stage .picture .frame img")).to_have_count(1)
+
+
+def prompt(page: Page) -> Locator:
+    return page.locator("#prompt textarea")
+
+
+def newest(library: Path) -> Path:
+    return max((library / "pictures").rglob("*.png"), key=lambda path: path.stat().st_mtime_ns)

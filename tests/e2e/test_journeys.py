@@ -1,0 +1,96 @@
+"""What else people do: bring their own pictures, reload in the middle, and use a phone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import Served
+from tests.e2e.conftest import PHONE, Opener
+
+TRAINING = 300_000  # ms, on a busy machine
+TABS = ("Subject", "Train", "Draw", "Gallery")
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
+    expect(page.get_by_role("tab", name=name, exact=True)).to_have_attribute("aria-selected", "true")
+
+
+def test_a_new_subject_from_uploaded_photos_of_which_one_is_bad(
+    served: Served, open_page: Opener, photos: list[Path], tmp_path: Path,
+) -> None:
+    bad = tmp_path / "not-a-picture.png"
+    bad.write_text("<svg>neither is this</svg>")
+    page = open_page(served.url)
+    open_tab(page, "Subject")
+    page.get_by_role("button", name="New subject").click()
+    page.locator("#photo-drop input[type=file]").set_input_files([*photos, bad])
+    expect(page.locator(".refused")).to_contain_text("not-a-picture.png")
+    expect(page.locator(".sheet figure.photo")).to_have_count(5)
+    expect(page.locator("#subject-token input, #subject-token textarea")).not_to_have_value("")
+    page.locator("#subject-name input, #subject-name textarea").fill("Leo")
+    page.locator("#subject-noun input").fill("boy")
+    page.locator("#subject-noun input").press("Enter")
+    page.get_by_role("button", name="Add subject", exact=True).click()
+    card = page.locator(".shelf .card.open")
+    expect(card).to_contain_text("Leo")
+    expect(card).to_contain_text("5 photos")
+    assert (served.library / "subjects" / "leo" / "subject.json").is_file()
+
+
+def test_a_reload_in_the_middle_of_a_training_loses_nothing(served: Served, open_page: Opener) -> None:
+    page = open_page(served.url)
+    open_tab(page, "Train")
+    page.get_by_role("button", name="More", exact=True).locator("visible=true").click()
+    for label, value in (("Steps", "2000"), ("Class images", "0"), ("Checkpoint every", "2"), ("Sample every", "1000")):
+        page.get_by_label(label, exact=True).locator("visible=true").fill(value)
+    page.get_by_role("button", name="Train", exact=True).locator("visible=true").click()
+    expect(page.locator(".training .plot svg")).to_be_visible(timeout=TRAINING)
+    page.reload()
+    expect(page.locator("#side .now")).to_contain_text("Mika")
+    open_tab(page, "Train")
+    expect(page.locator(".training .plot svg")).to_be_visible()
+    seen = page.locator(".training .headline").inner_text()
+    expect(page.locator(".training .headline")).not_to_have_text(seen)
+    page.get_by_role("button", name="Stop, keep what is learned").click()
+    expect(page.get_by_role("button", name="Draw with it")).to_be_visible(timeout=TRAINING)
+    expect(page.locator("#side .now.idle")).to_be_visible()
+
+
+def test_what_was_typed_is_there_after_a_reload(served: Served, open_page: Opener) -> None:
+    page = open_page(served.url)
+    prompt = page.locator("#prompt textarea")
+    expect(prompt).to_have_value(re.compile("."))
+    prompt.fill("a cartoon of a cat in a red sweater, in the snow")
+    page.wait_for_timeout(1500)
+    page.reload()
+    expect(prompt).to_have_value("a cartoon of a cat in a red sweater, in the snow")
+
+
+def test_control_enter_draws_and_escape_stops(served: Served, open_page: Opener) -> None:
+    page = open_page(served.url)
+    prompt = page.locator("#prompt textarea")
+    expect(prompt).to_have_value(re.compile("."))
+    prompt.fill("a cartoon of a robot in a blue hoodie, in the park")
+    page.get_by_label("Pictures", exact=True).fill("16")
+    prompt.press("Control+Enter")
+    expect(page.locator(".stage .headline.live .prompt")).to_have_text(re.compile("robot"))
+    page.keyboard.press("Escape")
+    expect(page.locator(".stage .headline:not(.live)")).to_contain_text("Stopped")
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_a_phone_shows_every_tab_without_scrolling_sideways(served: Served, open_page: Opener, tab: str) -> None:
+    page = open_page(served.url, PHONE)
+    open_tab(page, tab)
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    main = page.locator("button.act-main").locator("visible=true")
+    if tab != "Gallery":
+        main.first.scroll_into_view_if_needed()
+        box = main.first.bounding_box()
+        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= PHONE[0] and box["height"] >= 32

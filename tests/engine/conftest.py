@@ -1,0 +1,105 @@
+"""One PipelineCache for all tests of the engine, on the pocket family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+from tests.engine.toys import make_toys
+
+from studio.engine.drawing import draw
+from studio.engine.pipelines import PipelineCache
+from studio.engine.training import train
+from studio.events import PictureDrawn
+from studio.families import POCKET, ModelFamily
+from studio.library import Library, Picture
+from studio.requests import DrawRequest, TrainRequest, resolved
+
+SMALL = {"steps": 4, "checkpoint_every": 2, "sample_every": 4, "class_images": 2, "batch_size": 1, "rank": 2}
+
+
+@pytest.fixture(scope="session")
+def pipelines() -> PipelineCache:
+    return PipelineCache("cpu")
+
+
+@pytest.fixture(scope="session")
+def family() -> ModelFamily:
+    """Pocket, with drawings of three steps and trainings of four."""
+    return replace(
+        POCKET, drawing={**POCKET.drawing, "steps": 3}, training={**POCKET.training, "learning_rate": 1e-2, **SMALL}
+    )
+
+
+@pytest.fixture(scope="session")
+def toys(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[ModelFamily, ModelFamily]]:
+    """Layout -> a toy of it as a folder and as a single file."""
+    made: dict[str, tuple[ModelFamily, ModelFamily]] = {}
+
+    def toy(layout: str) -> tuple[ModelFamily, ModelFamily]:
+        if layout not in made:
+            made[layout] = make_toys(layout, tmp_path_factory.mktemp(layout))
+        return made[layout]
+
+    return toy
+
+
+@pytest.fixture(scope="session")
+def toy(toys: Callable[[str], tuple[ModelFamily, ModelFamily]]) -> ModelFamily:
+    """SDXL's layout made tiny: for what does not ask for a meaningful picture."""
+    return toys("sdxl")[0]
+
+
+def new_library(root: Path) -> Library:
+    library = Library(root)
+    library.add_subject("Mika", "girl", "sks", photos=list(_photos()))
+    return library
+
+
+def _photos() -> Iterator[Image.Image]:
+    for shade in (60, 120, 180):
+        photo = Image.new("RGB", (256, 256), (240, 240 - shade, 200))
+        ImageDraw.Draw(photo).ellipse((60, 40, 196, 216), fill=(shade, 80, 90))
+        yield photo
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return new_library(tmp_path / "library")
+
+
+@pytest.fixture
+def draws(pipelines: PipelineCache, family: ModelFamily, library: Library) -> Callable[..., list[Picture]]:
+    """draws(prompt, **fields) -> the pictures."""
+    def drawn(prompt: str = "a girl on the beach", family: ModelFamily = family, **values: Any) -> list[Picture]:
+        request = resolved(DrawRequest(prompt, **{"seed": 7, **values}), family.drawing)
+        events = draw(request, pipelines=pipelines, family=family, library=library, stop=lambda: False)
+        return [library.picture(event.path) for event in events if isinstance(event, PictureDrawn)]
+
+    return drawn
+
+
+@pytest.fixture
+def trains(pipelines: PipelineCache, toy: ModelFamily, library: Library) -> Callable[..., Iterator[Any]]:
+    """trains(folder, **fields and options of train) -> its events; the toy SDXL is taught unless told otherwise."""
+    def trained(folder: str = "run", family: ModelFamily = toy, checkpoint: Path | None = None,
+                until: int | None = None, stop: Callable[[], bool] = lambda: False, **values: Any) -> Iterator[Any]:
+        request = resolved(TrainRequest("mika", **{"seed": 5, **values}), family.training)
+        return train(request, pipelines=pipelines, family=family, library=library,
+                     run_folder=library.root / "runs" / folder, checkpoint=checkpoint, until=until, stop=stop)
+
+    return trained
+
+
+@pytest.fixture(scope="session")
+def lora_file(pipelines: PipelineCache, family: ModelFamily, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LoRA of pocket that was really trained, for a few steps."""
+    library = new_library(tmp_path_factory.mktemp("trained") / "library")
+    request = resolved(TrainRequest("mika", family="pocket", seed=5), family.training)
+    for _ in train(request, pipelines=pipelines, family=family, library=library, run_folder=library.root / "runs" / "x"):
+        pass
+    return library.loras()[0].path

@@ -1,0 +1,191 @@
+import threading
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from studio.engine.adapters import fingerprint
+from studio.engine.dataset import class_prompts, instance_pictures
+from studio.engine.losses import prior_preservation_loss, stratified_timesteps, weights_of
+from studio.events import CheckpointSaved, LoraSaved, SampleDrawn, StageReported, StepFinished
+from studio.families import ModelFamily
+
+
+def of(events, kind):
+    return [event for event in events if isinstance(event, kind)]
+
+
+def weights(library, slug=None):
+    lora = library.lora(slug) if slug else library.loras()[0]
+    return lora.path.read_bytes()
+
+
+def test_a_run_tells_its_steps_and_leaves_samples_checkpoints_and_a_lora(trains, library, family, pipelines):
+    with pipelines.lend(family) as pipeline:
+        before = fingerprint(pipeline)
+    events = list(trains(family=family))
+    assert [event.step for event in of(events, StepFinished)] == [1, 2, 3, 4]
+    assert of(events, StageReported)[0] == StageReported("Drawing class images", 0, 2)
+    assert [event.step for event in of(events, CheckpointSaved)] == [2, 4]
+    sample, = of(events, SampleDrawn)
+    assert Image.open(library.root / sample.path).size == (128,) * 2 and sample.prompt == "a picture of sks girl"
+    assert isinstance(events[-1], LoraSaved)
+    lora = library.lora(events[-1].slug)
+    assert (lora.subject, lora.family, lora.trigger, lora.rank, lora.steps) == ("mika", "pocket", "sks girl", 2, 4)
+    assert lora.preview is not None
+    with pipelines.lend(family) as pipeline:
+        assert fingerprint(pipeline) == before, "the shared networks are as they were"
+        assert not any(p.requires_grad for p in pipeline.unet.parameters())
+
+
+def test_the_same_seed_gives_the_same_weights(trains, library):
+    first, second = (weights(library, list(trains(folder))[-1].slug) for folder in ("a", "b"))
+    assert first == second
+    assert weights(library, list(trains("c", seed=6))[-1].slug) != first
+
+
+def test_a_training_that_goes_on_from_a_checkpoint_ends_in_the_same_bytes(trains, library):
+    whole = weights(library, list(trains("whole"))[-1].slug)
+    events = list(trains("parts", until=2))
+    assert not of(events, LoraSaved)
+    checkpoint = library.root / "runs" / "parts" / of(events, CheckpointSaved)[-1].path
+    rest = list(trains("parts", checkpoint=checkpoint))
+    assert [event.step for event in of(rest, StepFinished)] == [3, 4]
+    assert weights(library, rest[-1].slug) == whole
+
+
+def test_a_training_left_at_any_step_goes_on_from_its_last_checkpoint(trains, library, pipelines, toy):
+    whole = weights(library, list(trains("whole"))[-1].slug)
+    with pipelines.lend(toy) as pipeline:
+        before = fingerprint(pipeline)
+    events, told = trains("left"), []
+    for event in events:
+        told.append(event)
+        if isinstance(event, StepFinished) and event.step == 3:
+            events.close()
+    with pipelines.lend(toy) as pipeline:
+        assert fingerprint(pipeline) == before, "the adapter went with the run"
+    checkpoint = library.root / "runs" / "left" / of(told, CheckpointSaved)[-1].path
+    assert weights(library, list(trains("left", checkpoint=checkpoint))[-1].slug) == whole
+
+
+def test_cancel_keeps_what_is_learnt_as_a_lora(trains, library):
+    stop = threading.Event()
+    events = []
+    for event in trains(stop=stop.is_set):
+        events.append(event)
+        if isinstance(event, StepFinished) and event.step == 3:
+            stop.set()
+    assert [event.step for event in of(events, StepFinished)] == [1, 2, 3]
+    assert isinstance(events[-1], LoraSaved) and events[-1].step == 3
+    assert library.lora(events[-1].slug).steps == 3
+
+
+def test_a_run_cancelled_before_its_first_step_leaves_no_lora(trains, library):
+    assert not of(list(trains(stop=lambda: True)), LoraSaved)
+    assert library.loras() == []
+
+
+def test_a_drawing_between_two_steps_changes_neither_result(trains, draws, library, toy):
+    undisturbed = weights(library, list(trains("alone"))[-1].slug)
+    alone = np.asarray(draws(family=toy)[0].image)
+    between = []
+    for event in trains("shared"):
+        if isinstance(event, StepFinished) and event.step in (1, 3):
+            between.append(np.asarray(draws(family=toy)[0].image))
+    assert len(between) == 2 and all(np.array_equal(picture, alone) for picture in between)
+    assert weights(library, library.loras()[0].slug) == undisturbed
+
+
+def test_a_drawing_waits_for_one_step_only(trains, draws, toy):
+    waited = []
+    drawer = None
+    for event in trains(steps=6, sample_every=6):
+        if isinstance(event, StepFinished) and event.step == 2:
+            drawer = threading.Thread(target=lambda: waited.append(draws(family=toy, steps=1)))
+            drawer.start()
+        if isinstance(event, StepFinished) and event.step == 5:
+            drawer.join(10)
+            assert waited, "drawn before the training ended"
+
+
+def test_class_images_are_drawn_once_and_kept(trains, library):
+    list(trains("first"))
+    drawn = sorted((library.root / "classes").rglob("*.png"))
+    assert len(drawn) == 2
+    assert not [event for event in of(list(trains("second")), StageReported) if "class images" in event.stage]
+    drawn[0].write_bytes(b"torn")
+    assert [event for event in of(list(trains("third")), StageReported) if "class images" in event.stage]
+
+
+def test_class_images_show_what_the_family_knows(library, monkeypatch, family):
+    subject = library.subject("mika")
+    monkeypatch.setattr(ModelFamily, "words", lambda self: {})
+    assert class_prompts(subject, family) == ["a picture of a girl"]
+    monkeypatch.setattr(ModelFamily, "words", lambda self: {
+        "places": ["on the beach", "in the park", "in the snow"], "tops": ["jacket", "dress"], "colours": ["red", "blue"],
+    })
+    prompts = class_prompts(subject, family)
+    assert len(prompts) == 6 and prompts[0] == "a picture of a girl in a red jacket, on the beach"
+    assert len(set(prompts)) == 6
+
+
+def test_without_class_images_only_the_photos_count(trains):
+    events = list(trains(class_images=0))
+    assert isinstance(events[-1], LoraSaved)
+    assert [event.stage for event in of(events, StageReported)] == ["Reading the photos"]
+
+
+def test_a_caption_that_does_not_say_the_trigger_gets_it(library):
+    subject = library.subject("mika")
+    first, second, _ = subject.photos
+    library.edit_photo("mika", first.file, caption="in the park")
+    library.edit_photo("mika", second.file, caption="sks girl, waving")
+    said = [picture.caption for picture in instance_pictures(library.subject("mika"), 64)]
+    assert said == ["a picture of sks girl, in the park", "sks girl, waving", "a picture of sks girl"]
+
+
+def test_the_crop_is_what_training_sees(library):
+    photo = library.subject("mika").photos[0]
+    library.edit_photo("mika", photo.file, crop=(80, 80, 144, 144))
+    image = instance_pictures(library.subject("mika"), 64)[0].image
+    assert image.size == (64, 64) and np.ptp(np.asarray(image), (0, 1)).max() == 0, "the middle of a flat ellipse"
+
+
+def test_a_subject_without_photos_is_refused(trains, library):
+    for photo in library.subject("mika").photos:
+        library.remove_photo("mika", photo.file)
+    with pytest.raises(ValueError, match="no photos yet; add 3 to 20"):
+        list(trains())
+
+
+def test_a_checkpoint_of_another_training_is_refused(trains, library):
+    checkpoint = library.root / "runs" / "run" / of(list(trains()), CheckpointSaved)[0].path
+    with pytest.raises(ValueError, match="a checkpoint of another training"):
+        list(trains(checkpoint=checkpoint, seed=6))
+
+
+@pytest.mark.parametrize("layout", ["sdxl", "sd15"])
+def test_sdxl_and_sd15_are_taught_by_the_same_code(layout, toys, trains, draws):
+    family = toys(layout)[0]
+    lora = list(trains(family=family))[-1]
+    with_lora, without = (np.asarray(draws("sks girl", family=family, lora=slug)[0].image) for slug in (lora.slug, None))
+    assert not np.array_equal(with_lora, without)
+
+
+def test_the_loss_is_the_instances_plus_the_weighted_class():
+    errors = torch.tensor([1.0, 3.0, 10.0, 20.0])
+    assert prior_preservation_loss(errors, 2, 0.5) == 2.0 + 0.5 * 15.0
+    assert prior_preservation_loss(errors[:2], 2, 0.5) == 2.0
+
+
+def test_timesteps_are_spread_over_the_schedule():
+    steps = stratified_timesteps(10, 1000, torch.Generator().manual_seed(0))
+    assert sorted(int(step) // 100 for step in steps) == list(range(10))
+
+
+def test_little_noise_counts_less(pipelines, family):
+    with pipelines.lend(family) as pipeline:
+        found = weights_of(pipeline.scheduler, torch.tensor([0, 500, 999]))
+    assert found[0] < 0.1 and found[2] == 1.0

@@ -1,0 +1,72 @@
+"""SDXL and SD 1.5 made tiny: the published layouts, few channels, random weights. Enough to run every line of the engine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from tests.engine.single_file import save_single_file
+
+from studio.families import ASSETS, SD15, SDXL, ModelFamily
+
+WIDTH, SECOND_WIDTH, SIDE = 32, 48, 64  # diffusers tells SDXL's two text encoders apart by their widths
+CLIP = {"intermediate_size": WIDTH, "num_attention_heads": 2, "num_hidden_layers": 2}
+FIRST_CLIP = {**CLIP, "hidden_size": WIDTH, "projection_dim": WIDTH}
+SECOND_CLIP = {**CLIP, "hidden_size": SECOND_WIDTH, "projection_dim": SECOND_WIDTH}
+VAE = {"block_out_channels": [8, 8, 8, 16], "norm_num_groups": 4, "layers_per_block": 1, "sample_size": SIDE}
+UNETS = {
+    "sdxl": {
+        "block_out_channels": [16, 32, 32], "attention_head_dim": [2, 2, 2], "cross_attention_dim": WIDTH + SECOND_WIDTH,
+        "transformer_layers_per_block": [1, 1, 2], "addition_time_embed_dim": 8,
+        "projection_class_embeddings_input_dim": 6 * 8 + SECOND_WIDTH, "norm_num_groups": 8, "sample_size": 8,
+    },
+    "sd15": {
+        "block_out_channels": [16, 32, 32, 32], "attention_head_dim": 2, "cross_attention_dim": WIDTH,
+        "norm_num_groups": 8, "sample_size": 8,
+    },
+}
+DRAWING = {"steps": 2, "guidance": 4.0, "scheduler": "DDIM", "width": SIDE, "height": SIDE}
+TRAINING = {
+    "rank": 2, "alpha": 2.0, "steps": 4, "learning_rate": 1e-2, "batch_size": 2, "resolution": SIDE, "class_images": 2,
+    "prior_loss_weight": 1.0, "checkpoint_every": 2, "sample_every": 4,
+}
+
+
+def make_toys(layout: str, folder: Path) -> tuple[ModelFamily, ModelFamily]:
+    """The same random weights as a diffusers folder and as a single file, both as families."""
+    pipeline = toy_pipeline(layout)
+    pipeline.save_pretrained(folder / "folder")
+    save_single_file(pipeline, folder / "single.safetensors")
+    toy = replace(
+        {"sdxl": SDXL, "sd15": SD15}[layout], name=f"toy-{layout}", title=f"Toy {layout}", vae=None, variant=None,
+        resolution=SIDE, dtype={"cpu": "float32"}, drawing=DRAWING, training=TRAINING,
+    )
+    return (
+        replace(toy, weights=str(folder / "folder")),
+        replace(toy, weights=str(folder / "single.safetensors"), config=str(folder / "folder")),
+    )
+
+
+def toy_pipeline(layout: str) -> Any:
+    """Built from the published configurations, with the numbers above in place of theirs."""
+    published = ASSETS / "families" / layout
+    index = json.loads((published / "model_index.json").read_text())
+    sizes = {"unet": UNETS[layout], "vae": VAE, "text_encoder": FIRST_CLIP, "text_encoder_2": SECOND_CLIP}
+    torch.manual_seed(0)
+    parts = {}
+    for name, (library, kind_name) in [(n, part) for n, part in index.items() if isinstance(part, list) and part[0]]:
+        kind = getattr({"diffusers": diffusers, "transformers": transformers}[library], kind_name)
+        if name not in sizes:
+            parts[name] = kind.from_pretrained(published / name)
+        elif library == "transformers":
+            parts[name] = kind(kind.config_class.from_pretrained(published / name, **sizes[name]))
+        else:
+            parts[name] = kind.from_config({**kind.load_config(published / name), **sizes[name]})
+    kept = {name: index[name] for name in ("force_zeros_for_empty_prompt", "requires_safety_checker") if name in index}
+    empty = dict.fromkeys(("safety_checker", "feature_extractor"), None) if layout == "sd15" else {"add_watermarker": False}
+    return getattr(diffusers, index["_class_name"])(**parts, **kept, **empty)
