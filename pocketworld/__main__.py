@@ -31,7 +31,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     if arguments.command == "train":
         for component in [arguments.component] if arguments.component else COMPONENTS:
-            train(component, arguments.work, arguments.minutes)
+            train(component, arguments.work, minutes=arguments.minutes, device=arguments.device)
     elif arguments.command == "assemble":
         from pocketworld.assemble import assemble
 
@@ -54,6 +54,9 @@ def parse() -> argparse.Namespace:
     training = commands.add_parser("train", parents=[common], help="train one component, or all in order")
     training.add_argument("component", nargs="?", choices=COMPONENTS)
     training.add_argument("--minutes", type=float, help="training time; by default the component's own")
+    training.add_argument(
+        "--device", choices=("cpu", "cuda"), help="for vae, latents and unet; by default the CPU"
+    )
     assembling = commands.add_parser("assemble", parents=[common], help="work folder -> a diffusers folder")
     assembling.add_argument("--to", type=Path, default=REPOSITORY / "assets" / "pocket")
     looking = commands.add_parser("sheet", parents=[common], help="draw the fixed prompts")
@@ -67,11 +70,11 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def train(component: str, work: Path, minutes: float | None) -> None:
-    """Run the recipe's `train(work, minutes=...)`; those without a time budget, as latents, take none."""
+def train(component: str, work: Path, **options) -> None:
+    """Run the recipe's `train(work, ...)` with those of the options that were given and that it takes."""
     recipe = importlib.import_module(COMPONENTS[component]).train
-    timed = minutes is not None and "minutes" in inspect.signature(recipe).parameters
-    recipe(work, minutes=minutes) if timed else recipe(work)
+    taken = inspect.signature(recipe).parameters
+    recipe(work, **{name: value for name, value in options.items() if value is not None and name in taken})
 
 
 if __name__ == "__main__":

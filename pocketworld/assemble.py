@@ -16,11 +16,13 @@ from transformers import (
     CLIPVisionModelWithProjection,
 )
 
+from pocketworld import vocabulary
+from pocketworld.captions import PLACES, POSE_WORDS
 from pocketworld.recipes.diffusion import SCHEDULE
 from pocketworld.recipes.loop import load_average, training_record
 from pocketworld.recipes.unet import new_unet
 
-STEPS, GUIDANCE = 20, 5.0
+STEPS, GUIDANCE = 20, 4.0
 TRAINED_IN = {  # component -> folder of the work that made it
     "vae": "vae",
     "unet": "unet",
@@ -53,13 +55,32 @@ SHEET_PROMPTS = (
 
 
 def assemble(work: Path, to: Path) -> None:
-    """Write the family in half precision as an ordinary SDXL folder, with a training.json beside trained weights."""
+    """Write the family in half precision as an ordinary SDXL folder, its words, and what each training did."""
     pipeline = load_parts(work)
     pipeline.to(torch.float16).save_pretrained(to)
     for component, folder in TRAINED_IN.items():
         record = training_record(work / folder) | {"device": device_name(), "date": date.today().isoformat()}
         (to / component / "training.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (to / "words.json").write_text(json.dumps(ready_words(), indent=1) + "\n", encoding="utf-8")
     print(f"{to}: {sum(file.stat().st_size for file in to.rglob('*') if file.is_file()) / 1e6:.1f} MB")
+
+
+def ready_words() -> dict[str, list[str]]:
+    """What the family was taught, by kind: the studio offers these words, and notes those of a prompt that are not."""
+    return {
+        "nouns": list(vocabulary.NOUNS),
+        "objects": list(vocabulary.OBJECTS),
+        "hair": list(vocabulary.HAIR),
+        "hair colours": list(vocabulary.HAIR_COLOURS),
+        "tops": list(vocabulary.TOPS),
+        "bottoms": list(vocabulary.BOTTOMS),
+        "colours": list(vocabulary.GARMENT_COLOURS),
+        "accessories": [word for word in vocabulary.ACCESSORIES if word != "none"],
+        "expressions": list(vocabulary.EXPRESSIONS),
+        "poses": [POSE_WORDS.get(pose, pose) for pose in vocabulary.POSES],
+        "places": [*(wordings[0] for wordings in PLACES.values()), "on a plain white background"],
+        "views": ["a portrait of", "from the side", "from behind"],
+    }
 
 
 def load_parts(work: Path) -> StableDiffusionXLPipeline:

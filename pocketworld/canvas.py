@@ -25,7 +25,7 @@ OUTLINE = 1.3
 
 def mix(colour: Colour, other: Colour, share: float) -> Colour:
     """`share` of other, the rest of colour."""
-    return tuple(round(a + (b - a) * share) for a, b in zip(colour, other))
+    return tuple(round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
 
 
 def shade(colour: Colour) -> Colour:
@@ -45,7 +45,7 @@ def arc_points(
 def rounded(points: list[Point]) -> list[Point]:
     """The polygon with its corners cut (Chaikin, 1974), once."""
     cut = []
-    for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1]):
+    for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1], strict=True):
         cut.append((0.8 * x0 + 0.2 * x1, 0.8 * y0 + 0.2 * y1))
         cut.append((0.2 * x0 + 0.8 * x1, 0.2 * y0 + 0.8 * y1))
     return cut

@@ -211,7 +211,7 @@ def _face_joints(spec: Spec, build: Build) -> dict[str, Point]:
     if not eyes:
         return {}
     nose = (build.head_rx if len(eyes) == 1 else 0, build.head_y + 7)
-    return {"nose": nose} | dict(zip(("r_eye", "l_eye"), eyes))
+    return {"nose": nose} | dict(zip(("r_eye", "l_eye"), eyes, strict=False))
 
 
 def _visible(canvas: Canvas, joints: dict[str, Point]) -> dict[str, Point]:

@@ -123,7 +123,8 @@ def _try_subject(desk, name: str, judge: Judge, clip) -> Outcome:
 
 def read_identity(judge: Judge, subject: Spec, rows: list[list[Image.Image]]) -> tuple[dict, tuple[int, int]]:
     """Rows of pictures, one per drawn scene -> (right, of) by identity attribute, and of the scenes."""
-    wanted = [name for name in IDENTITY if name in visible(subject) and name in judge.trusted]
+    shown = visible(subject)
+    wanted = [name for name in IDENTITY if shown.get(name, "none") != "none" and name in judge.trusted]
     identity = {name: [0, 0] for name in wanted}
     scenes = [0, 0]
     for scene, row in zip(DRAWN_SCENES, rows, strict=True):

@@ -17,7 +17,7 @@ from studio.execution import LocalExecutor, Now, Run, request_from_json
 from studio.families import ASSETS, ModelFamily
 from studio.library import Added, Library, Picture, RunRecord, Subject
 from studio.recipes import Recipe, read_png
-from studio.requests import DrawRequest, TrainRequest
+from studio.requests import DrawRequest, TrainRequest, resolved
 from studio.runs import QUEUED, RUNNING, one_story
 from studio.settings import Quota
 
@@ -92,6 +92,8 @@ class Studio:
     def start(self, request: TrainRequest | DrawRequest) -> Run:
         """Queue the request and return at once. Raises ValueError with a sentence for what cannot be done."""
         self._seen = time.monotonic()
+        if self.gone:
+            raise ValueError("This visit has ended and its library is gone; reload the page to begin anew.")
         family = find_family(self.families, request.family or self.family.name)
         self._check(request, family)
         run = self.executor.start(request, self.library, family)
@@ -104,7 +106,7 @@ class Studio:
         live = [run for run in self.executor.runs() if run.library.root == self.library.root]
         known = {run.id for run in live}
         past = [self._recorded(record) for record in self.library.runs() if record.id not in known]
-        return sorted(live + past, key=lambda run: run.created, reverse=True)
+        return sorted(live + [run for run in past if run is not None], key=lambda run: run.created, reverse=True)
 
     def run(self, id: str) -> Run:
         """Raises ValueError when this library has no such run."""
@@ -112,9 +114,10 @@ class Studio:
         if live is not None and live.library.root == self.library.root:
             return live
         record = next((record for record in self.library.runs() if record.id == id), None)
-        if record is None:
+        past = self._recorded(record) if record is not None else None
+        if past is None:
             raise ValueError(f"There is no run {id!r} in this library.")
-        return self._recorded(record)
+        return past
 
     def now(self) -> list[Now]:
         """What the pipeline is doing, for whom and how long still. Of others' runs it says no name."""
@@ -187,15 +190,12 @@ class Studio:
         self.gone = True
         if self in self._house.visitors:
             self._house.visitors.remove(self)
-        mine = [run for run in self.executor.runs() if run.library.root == self.library.root and not run.ended]
-        for run in mine if self._temporary else ():
-            run.cancel()
-        for run in mine if self._temporary else ():
-            run.wait(timeout=60)
-        for folder in self._mine:
-            if folder in self.served:
-                self.served.remove(folder)
-        self.library.unlock()
+        if self._temporary:
+            for run in self._under_way():
+                run.cancel()
+            for run in self._under_way():
+                run.wait(timeout=60)
+        self._let_go()
         if self._temporary:
             shutil.rmtree(self._temporary, ignore_errors=True)
 
@@ -207,7 +207,7 @@ class Studio:
             self.executor.close()
         for visitor in list(self._house.visitors):
             visitor.leave()
-        self.library.unlock()
+        self._let_go()
 
     def resume(self) -> list[Run]:
         """Queue again what an earlier process could not end; only the holder of the library's lock may."""
@@ -221,25 +221,30 @@ class Studio:
         try:
             request = request_from_json(record.request)
             family = find_family(self.families, request.family or self.family.name)
+            story = self._story(record)
         except ValueError as error:
             log.warning("the run %s cannot go on: %s", record.id, error)
             self.library.update_run(record.id, status="failed")
             return None
-        return self.executor.resume(record, request, self._story(record), self.library, family)
+        return self.executor.resume(record, request, story, self.library, family)
 
     def _story(self, record: RunRecord) -> list[Any]:
         return one_story(from_json(event) for event in self.library.events(record.id))
 
-    def _recorded(self, record: RunRecord) -> Run:
-        """A run of another process: what its files say now."""
-        if record.id not in self._past:
+    def _recorded(self, record: RunRecord) -> Run | None:
+        """A run of another process: what its files say now; None where a later version wrote what is unknown here."""
+        if record.id in self._past:
+            return self._past[record.id]
+        try:
             run = Run(record.id, record.kind, record.title, request_from_json(record.request), self.library, None,
                       created=record.created, events=self._story(record), status=record.status)
-            run.abandon()
-            if not run.ended:
-                return run
-            self._past[record.id] = run
-        return self._past[record.id]
+        except ValueError as error:
+            log.warning("the run %s was left out: %s", record.id, error)
+            return None
+        run.abandon()
+        if run.ended:
+            self._past[run.id] = run
+        return run
 
     def _check(self, request: TrainRequest | DrawRequest, family: ModelFamily) -> None:
         if isinstance(request, TrainRequest):
@@ -259,12 +264,11 @@ class Studio:
             self._check_quota(request, family)
 
     def _check_quota(self, request: TrainRequest | DrawRequest, family: ModelFamily) -> None:
-        waiting = sum(not run.ended for run in self.executor.runs() if run.library.root == self.library.root)
+        waiting = len(self._under_way())
         if waiting >= self.quota.waiting:
             raise ValueError(f"You have {waiting} runs under way, as many as a visitor may; wait for one to end.")
-        steps = getattr(request, "steps", None) or family.training.get("steps", 0)
-        if isinstance(request, TrainRequest) and steps > self.quota.train_steps:
-            raise ValueError(f"A visitor's training has at most {self.quota.train_steps} steps, asked were {steps}.")
+        defaults = family.training if isinstance(request, TrainRequest) else family.drawing
+        self.quota.check(resolved(request, defaults))
         self._check_room(0)
 
     def _check_photos(self, photos: list[Any], consent: bool) -> None:
@@ -301,10 +305,22 @@ class Studio:
                              "be drawn again.")
         raise ValueError(f"The LoRA {used['name']} that this picture was drawn with is not in this library.")
 
+    def _under_way(self) -> list[Run]:
+        """This library's runs that still bring events; what the executor left at its closing does not."""
+        return [run for run in self.executor.runs() if run.library.root == self.library.root and not run.wait(0)]
+
     def _serve(self, folder: Path) -> None:
-        if str(folder) not in self.served:
+        if str(folder) not in self._mine:
             self.served.append(str(folder))
             self._mine.append(str(folder))
+
+    def _let_go(self) -> None:
+        """Stop serving the library, and leave it to others unless a run is still at work in it."""
+        for folder in self._mine:
+            if folder in self.served:
+                self.served.remove(folder)
+        if not self._under_way():
+            self.library.unlock()
 
     def _send_idle_away(self) -> None:
         """Let visitors leave who went without a word long ago, as scripts do."""

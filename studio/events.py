@@ -88,7 +88,9 @@ Event = (
     StageReported | StepFinished | SampleDrawn | CheckpointSaved | LoraSaved | PreviewDrawn | PictureDrawn
     | Finished | Cancelled | Failed
 )
-LASTING = (StageReported, StepFinished, SampleDrawn, CheckpointSaved, LoraSaved, PictureDrawn, Finished, Cancelled, Failed)
+LASTING = (
+    StageReported, StepFinished, SampleDrawn, CheckpointSaved, LoraSaved, PictureDrawn, Finished, Cancelled, Failed,
+)
 ENDINGS = (Finished, Cancelled, Failed)
 _KINDS = {kind.__name__: kind for kind in LASTING}
 

@@ -88,6 +88,8 @@ class LocalExecutor:
         """The PipelineCache, made when first asked for: this loads torch."""
         with self._making:
             if self._made is None:
+                for task in self._tasks.values():  # all at once: two threads cannot import diffusers' lazy modules
+                    import_module(task.function.split(":")[0])
                 self._made = import_module("studio.engine.pipelines").PipelineCache()
             return self._made
 
@@ -243,8 +245,8 @@ class LocalExecutor:
     def _events_of(self, run: Run) -> Iterator[Event]:
         task = self._task(type(run.request))
         module, function = task.function.split(":")
-        work: Callable[..., Iterator[Event]] = getattr(import_module(module), function)
         options: dict[str, Any] = {"pipelines": self.pipelines, "family": run.family, "library": run.library}
+        work: Callable[..., Iterator[Event]] = getattr(import_module(module), function)
         if task.lasting:
             options |= {"run_folder": run.library.run_folder(run.id), "checkpoint": self._checkpoints.get(run.id),
                         "stop": lambda: run.stop_asked}

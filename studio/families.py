@@ -99,7 +99,7 @@ POCKET = ModelFamily(
     presets={
         "Quick": {"steps": 100, "rank": 4, "alpha": 4.0, "when": "A first look; the likeness is rough."},
         "Balanced": {"steps": 200, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
-        "Thorough": {"steps": 400, "rank": 16, "alpha": 16.0, "when": "When a detail of the subject is still missing."},
+        "Thorough": {"steps": 400, "rank": 16, "alpha": 16.0, "when": "When a detail is still missing."},
     },
     real_people=False,
 )
@@ -120,7 +120,7 @@ SDXL = ModelFamily(
         "class_images": 200, "prior_loss_weight": 1.0, "checkpoint_every": 250, "sample_every": 250,
     },
     presets={
-        "Quick": {"steps": 400, "rank": 8, "alpha": 8.0, "class_images": 0, "when": "A first look, no prior preservation."},
+        "Quick": {"steps": 400, "rank": 8, "alpha": 8.0, "class_images": 0, "when": "A first look; no class images."},
         "Balanced": {"steps": 1000, "rank": 32, "alpha": 32.0, "when": "The usual choice for a character."},
         "Thorough": {"steps": 2000, "rank": 64, "alpha": 64.0, "when": "For fine detail; more photos help more."},
     },
@@ -143,7 +143,7 @@ SD15 = ModelFamily(
         "class_images": 200, "prior_loss_weight": 1.0, "checkpoint_every": 200, "sample_every": 200,
     },
     presets={
-        "Quick": {"steps": 400, "rank": 4, "alpha": 4.0, "class_images": 0, "when": "A first look, no prior preservation."},
+        "Quick": {"steps": 400, "rank": 4, "alpha": 4.0, "class_images": 0, "when": "A first look; no class images."},
         "Balanced": {"steps": 800, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
         "Thorough": {"steps": 1200, "rank": 64, "alpha": 64.0, "when": "For fine detail; more photos help more."},
     },
@@ -179,9 +179,11 @@ def load_family(path: Path) -> ModelFamily:
     known = {f.name for f in fields(ModelFamily)}
     unknown = given.keys() - known
     if unknown:
-        raise ValueError(f"{path.name}: unknown fields {', '.join(sorted(unknown))}; known are {', '.join(sorted(known))}")
-    base = {f.name: getattr({"sdxl": SDXL, "sd15": SD15}[layout], f.name) for f in fields(ModelFamily)} if layout else {}
+        odd, allowed = ", ".join(sorted(unknown)), ", ".join(sorted(known))
+        raise ValueError(f"{path.name}: unknown fields {odd}; known are {allowed}")
+    base: dict[str, Any] = {}
     if layout:
+        base = {name: getattr({"sdxl": SDXL, "sd15": SD15}[layout], name) for name in known}
         base |= {"name": path.stem, "title": path.stem, "vae": None, "variant": None, "download_gb": 0.0}
     try:
         return ModelFamily(**{**base, **given})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -37,9 +37,16 @@ class Recipe:
     def from_json(cls, data: Mapping[str, Any]) -> Recipe:
         """Raises ValueError when the data is not a recipe."""
         try:
-            return cls(**{**data, "loras": tuple(data.get("loras", ()))})
+            recipe = cls(**{**data, "loras": tuple(data.get("loras", ()))})
         except (TypeError, AttributeError) as error:
             raise ValueError(f"not a recipe of this studio: {error}") from error
+        parts = {"request": recipe.request, "family": recipe.family, "versions": recipe.versions}
+        wrong = [name for name, part in parts.items() if not isinstance(part, dict)]
+        wrong += [] if all(isinstance(lora, dict) for lora in recipe.loras) else ["loras"]
+        wrong += [] if isinstance(recipe.created, str) else ["created"]
+        if wrong:
+            raise ValueError(f"not a recipe of this studio: {' and '.join(wrong)} cannot be read")
+        return recipe
 
     @property
     def parameters(self) -> str:
@@ -50,11 +57,11 @@ class Recipe:
             lines.append(f"Negative prompt: {ask['negative_prompt']}")
         settings = {
             "Steps": ask.get("steps"), "Sampler": ask.get("scheduler"), "CFG scale": ask.get("guidance"),
-            "Seed": ask.get("seed"), "Size": f"{ask.get('width')}x{ask.get('height')}",
+            "Seed": ask.get("seed"), "Size": f"{ask['width']}x{ask['height']}" if ask.get("width") else None,
             "Model": self.family.get("name"), "Model hash": str(self.family.get("sha256", ""))[:10],
         }
         if self.loras:
-            hashes = ", ".join(f"{lora['slug']}: {lora['sha256'][:12]}" for lora in self.loras)
+            hashes = ", ".join(f"{lora.get('slug')}: {str(lora.get('sha256', ''))[:12]}" for lora in self.loras)
             settings["Lora hashes"] = f'"{hashes}"'
         lines.append(", ".join(f"{name}: {value}" for name, value in settings.items() if value not in (None, "")))
         return "\n".join(lines)
@@ -63,18 +70,18 @@ class Recipe:
 def write_png(image: Image.Image, path: Path, recipe: Recipe) -> None:
     """Write the picture with its recipe inside; the file is whole or not there at all."""
     info = PngInfo()
-    info.add_itxt(OURS, json.dumps(recipe.to_json(), ensure_ascii=False))
-    info.add_itxt(A1111, recipe.parameters)
+    info.add_text(OURS, json.dumps(recipe.to_json()))
+    info.add_text(A1111, recipe.parameters)  # tEXt, the one kind all its readers know, wherever Latin-1 will do
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".png")
+    temporary = path.with_name(f".new-{secrets.token_hex(8)}.png")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             image.save(file, "PNG", pnginfo=info)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -82,17 +89,19 @@ def read_png(path: Path) -> Recipe:
     """The recipe inside a PNG of ours. Raises ValueError, in a sentence, when there is none."""
     path = Path(path)
     try:
-        with Image.open(path) as image:
-            text = getattr(image, "text", {})
+        # Ours stands before the pixels, which stay unread: `image.text` would decode them all to look behind them.
+        with Image.open(path, formats=("PNG",)) as image:
+            text = image.info.get(OURS)
     except FileNotFoundError:
         raise ValueError(f"There is no picture {path.name}.") from None
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path.name} is not a picture that can be read.") from error
-    if OURS not in text:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path.name} is not a picture in PNG that can be read: only those saved by Understudy "
+                         "carry a recipe.") from error
+    if not isinstance(text, str):
         raise ValueError(f"{path.name} has no recipe inside: only pictures saved by Understudy, as PNG, carry one.")
     try:
-        return Recipe.from_json(json.loads(text[OURS]))
-    except ValueError as error:
+        return Recipe.from_json(json.loads(text))
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"The recipe inside {path.name} cannot be read: {error}") from error
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.events import (
@@ -153,12 +154,13 @@ class Run:
         return self.kept()
 
     def kept(self) -> Lora | None | list[Picture]:
-        """What the run has made so far: a Lora or None for a training, a list of pictures for a drawing."""
+        """What the run has made and the library still holds: a Lora or None for a training, pictures for a drawing."""
         events = self.snapshot()
         if self.kind == "train":
             saved = [event.slug for event in events if isinstance(event, LoraSaved)]
-            return self.library.lora(saved[-1]) if saved else None
-        return [self.library.picture(event.path) for event in events if isinstance(event, PictureDrawn)]
+            return next((lora for lora in self.library.loras() if lora.slug in saved[-1:]), None)
+        return [self.library.picture(event.path) for event in events
+                if isinstance(event, PictureDrawn) and Path(event.path).is_file()]
 
     def progress(self) -> Progress:
         """How far it is, from its events alone."""

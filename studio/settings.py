@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.requests import DrawRequest, TrainRequest
+
 LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 SPACE_PORT = 7860
 
@@ -18,12 +20,27 @@ class Quota:
     megabytes: float = 200.0  # of library
     waiting: int = 4  # runs that have not ended
     train_steps: int = 1_000
+    class_images: int = 100
+    batch_size: int = 8
+    count: int = 8  # pictures of one drawing
+    side: int = 1_024  # pixels, of pictures and of training
     idle_hours: float = 6.0  # then their library goes
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not value > 0:
                 raise ValueError(f"quota: {name} must be above 0, got {value}")
+
+    def check(self, request: TrainRequest | DrawRequest) -> None:
+        """Raises ValueError, naming the limit, for a resolved request that asks for more than a visitor may."""
+        limits = {"count": self.count, "width": self.side, "height": self.side, "resolution": self.side,
+                  "batch_size": self.batch_size, "class_images": self.class_images}
+        if isinstance(request, TrainRequest):
+            limits["steps"] = self.train_steps
+        for name, most in limits.items():
+            asked = getattr(request, name, None)
+            if asked is not None and asked > most:
+                raise ValueError(f"On this shared host {name.replace('_', ' ')} may be at most {most}, got {asked}.")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ GRAMMAR = frozenset("""
     a an the this that these those some any one two three few many of in on at by to from for with without into onto
     over under near behind before beside between above below around through and or but not no as is are was be being
     has have having it its he she they them his her their who which while very quite really just only also
-    wearing wears dressed holding holds carrying standing looking shown view
+    wearing wears dressed holding holds carrying standing looking shown seen view side front
+    outfit clothes clothing colour color colored coloured plain light bright
     cartoon drawing drawn picture image illustration photo style scene background character person
 """.split())
 # What people say for what a small family calls otherwise; used only where the family knows the second word.

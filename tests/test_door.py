@@ -106,7 +106,7 @@ def test_the_pixels_of_a_picture_do_not_depend_on_the_count(desk):
 
 def test_a_missing_lora_is_named_when_a_picture_is_drawn_again(trained, desk):
     picture = trained.library.pictures()[-1]
-    visitor = desk.visit()
+    visitor = desk.visit(sample=False)
     with pytest.raises(ValueError, match=r"The LoRA .* that this picture was drawn with is not in this library"):
         visitor.replay(picture.path)
     visitor.leave()
@@ -130,9 +130,9 @@ def test_a_changed_family_is_named_when_a_picture_is_drawn_again(trained, monkey
 
 def test_a_picture_is_drawn_again_with_the_library_that_holds_it(trained, desk):
     picture = trained.library.pictures()[-1]
-    again = desk.replay(picture.path)
-    assert np.array_equal(pixels(again), pixels(picture))
-    assert again.path.is_relative_to(trained.library.root)
+    for again in (desk.replay(picture.path), studio.replay(picture.path)):
+        assert np.array_equal(pixels(again), pixels(picture))
+        assert again.path.is_relative_to(trained.library.root)
 
 
 def test_an_image_without_a_recipe_is_refused_in_a_sentence(desk, tmp_path):
@@ -268,8 +268,25 @@ def test_runs_of_earlier_processes_are_listed_and_read(trained):
     later.close()
 
 
+def test_a_run_that_a_later_version_wrote_is_left_out(desk):
+    desk.library.new_run("train", {"type": "TrainRequest", "subject": "mika", "mood": "blue"}, "Training Mika")
+    desk.library.new_run("dream", {"type": "DreamRequest"}, "Dreaming")
+    assert desk.runs() == [] and desk.resume() == []
+
+
+def test_a_lora_that_was_removed_is_no_result_any_more(desk):
+    library = desk.library
+    library.save_lora("Mika", "mika", "pocket", "sks girl", 2, 2.0, 8, lambda path: path.write_bytes(b"x"))
+    record = library.new_run("train", {"type": "TrainRequest", "subject": "mika"}, "Training Mika")
+    library.append_event(record.id, {"event": "LoraSaved", "slug": "mika", "step": 8})
+    library.update_run(record.id, status="finished")
+    assert desk.run(record.id).kept().slug == "mika"
+    library.remove_lora("mika")
+    assert desk.run(record.id).kept() is None
+
+
 def test_a_visitor_sees_only_their_own_and_leaves_nothing(desk):
-    one, other = desk.visit(), desk.visit()
+    one, other = desk.visit(sample=False), desk.visit(sample=False)
     run = one.start(studio.DrawRequest(prompt="a secret", steps=200, count=4))
     assert other.runs() == desk.runs() == []
     with pytest.raises(ValueError, match="no run"):
@@ -282,6 +299,8 @@ def test_a_visitor_sees_only_their_own_and_leaves_nothing(desk):
     assert "secret" in one.now()[0].title
     folder = one.library.root.parent
     one.leave()
+    with pytest.raises(ValueError, match="This visit has ended"):
+        one.start(DRAWING)
     assert run.status == "cancelled" and not folder.exists()
     assert not [served for served in desk.served if served.startswith(str(folder))]
     other.leave()
@@ -292,8 +311,10 @@ def test_visitors_have_a_quota_of_runs_steps_and_room(tmp_path, executor):
     desk = studio.open(tmp_path / "library", executor=executor, quota=quota)
     visitor = desk.visit(sample=False)
     visitor.add_subject("Mika", "girl", "sks", photos())
-    with pytest.raises(ValueError, match="at most 50 steps, asked were 200"):
-        visitor.start(studio.TrainRequest(subject="mika", steps=200))
+    with pytest.raises(ValueError, match="steps may be at most 50, got 200"):
+        visitor.start(studio.TrainRequest(subject="mika"))
+    with pytest.raises(ValueError, match="count may be at most 8, got 9"):
+        visitor.start(studio.DrawRequest(prompt="a cat", count=9))
     run = visitor.start(studio.DrawRequest(prompt="a cat", steps=100))
     with pytest.raises(ValueError, match="1 runs under way"):
         visitor.start(studio.DrawRequest(prompt="a cat"))
@@ -324,8 +345,9 @@ def test_a_shared_host_takes_photos_only_with_consent(tmp_path, executor):
 
 
 def test_a_new_library_starts_from_the_sample_where_asked(tmp_path, executor):
-    with studio.open(tmp_path / "library", sample=True, executor=executor).visit(tmp_path / "empty") as empty:
-        assert empty.library.subjects() == []
-    kept = studio.open(tmp_path / "library", sample=True, executor=executor)
-    if studio.desk.EXAMPLES.is_dir():
-        assert kept.library.subjects() and kept.library.pictures()
+    assert studio.open(tmp_path / "empty", executor=executor).library.subjects() == []
+    with studio.open(tmp_path / "library", sample=True, executor=executor) as desk:
+        assert {subject.name for subject in desk.library.subjects()} == {"Mika", "Heart cup"}
+        desk.library.remove_subject("mika")
+    with studio.open(tmp_path / "library", sample=True, executor=executor) as desk:
+        assert [subject.name for subject in desk.library.subjects()] == ["Heart cup"], "no longer new"

@@ -45,5 +45,5 @@ class Diffusion:
 
     def loss(self, predicted: Tensor, velocity: Tensor, timesteps: Tensor) -> Tensor:
         """Mean squared error, at most `SNR_LIMIT` of it where hardly any noise is left (Hang et al. 2023)."""
-        errors = (predicted.float() - velocity).square().mean((1, 2, 3))
-        return (errors * self.weights[timesteps]).mean()
+        errors = (predicted.float() - velocity.to(predicted.device)).square().mean((1, 2, 3))
+        return (errors * self.weights[timesteps].to(predicted.device)).mean()

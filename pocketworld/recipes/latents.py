@@ -36,10 +36,11 @@ class Latents:
         return torch.from_numpy(self.rows[indices].astype(np.float32))
 
 
-def train(work: Path, sizes: tuple[int, ...] = SIZES) -> None:
+def train(work: Path, device: str = "cpu") -> None:
     """Encode what is not encoded yet: held-out pictures first, then the training ones, small sizes first."""
-    vae = AutoencoderKL.from_pretrained(work / "vae" / "weights").to(memory_format=torch.channels_last).eval()
-    for size in sizes:
+    vae = AutoencoderKL.from_pretrained(work / "vae" / "weights").eval()
+    vae.to(device, memory_format=torch.channels_last)
+    for size in SIZES:
         _encode(vae, held_out_pictures(work).pixels, work / "latents" / f"held-out-{size}.npy", size)
         _encode(vae, training_pictures(work).pixels, work / "latents" / f"training-{size}.npy", size)
 
@@ -64,9 +65,9 @@ def _encode(vae: AutoencoderKL, pixels: np.ndarray, file: Path, size: int) -> No
 
 @torch.inference_mode()
 def _means(vae: AutoencoderKL, pixels: np.ndarray) -> np.ndarray:
-    pictures = to_tensor(pixels).to(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
-        return vae.encode(pictures).latent_dist.mean.float().numpy()
+    pictures = to_tensor(pixels).to(vae.device, memory_format=torch.channels_last)
+    with torch.autocast(vae.device.type, torch.bfloat16):
+        return vae.encode(pictures).latent_dist.mean.float().cpu().numpy()
 
 
 def _resized(pixels: np.ndarray, size: int) -> np.ndarray:

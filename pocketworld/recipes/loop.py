@@ -57,7 +57,7 @@ class Loop:
         self.folder, self.model, self.optimiser = Path(folder), model, optimiser
         self.minutes, self.steps, self.warmup, self.schedule = minutes, steps, warmup, schedule
         self.ema_decay, self.clip, self.save_every = ema_decay, clip, save_every
-        self.step, self.samples, self.seconds = 0, 0, 0.0
+        self.step, self.taken, self.samples, self.seconds = 0, 0, 0, 0.0
         self.rank, self.processes = together.join()
         self._seed(seed)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
@@ -109,6 +109,7 @@ class Loop:
         # A young average must not remember the random start: its decay grows with its age.
         decay = min(self.ema_decay, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
+        self.taken = self.step + 1
         self.samples += samples * self.processes
         self._since_journal.append({"loss": loss.item(), "norm": norm.item(), **figures})
         if len(self._since_journal) == 25:
@@ -120,7 +121,7 @@ class Loop:
         """Append one line to folder/journal.jsonl, and print it."""
         if self.rank > 0:
             return
-        line = {"step": self.step + 1, "samples": self.samples, "minutes": round(self.seconds / 60, 2)}
+        line = {"step": self.taken, "samples": self.samples, "minutes": round(self.seconds / 60, 2)}
         line |= {name: float(f"{value:.5g}") for name, value in figures.items()}
         with open(self.folder / "journal.jsonl", "a", encoding="utf-8") as file:
             print(json.dumps(line), file=file)
@@ -165,6 +166,7 @@ class Loop:
             torch._foreach_copy_(self.average, state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.samples, self.seconds = state["step"], state["samples"], state["seconds"]
+        self.taken = self.step
         self.rng.bit_generator.state = state["numpy"]
         torch.set_rng_state(state["torch"])
         if self.rank > 0:  # the checkpoint holds the first process's randomness

@@ -17,20 +17,22 @@ IDENTIFIED = 0.05  # captions with a meaningless identifier before the noun
 class Texts:
     """Tokenizers and text encoders of work/clip; calling it encodes a list of captions."""
 
-    def __init__(self, clip: Path):
+    def __init__(self, clip: Path, device: str = "cpu"):
         self.tokenizers = [
             CLIPTokenizer.from_pretrained(clip / name) for name in ("tokenizer", "tokenizer_2")
         ]
         self.encoders = [
-            CLIPTextModel.from_pretrained(clip / "text_encoder").eval().requires_grad_(False),
-            CLIPTextModelWithProjection.from_pretrained(clip / "text_encoder_2").eval().requires_grad_(False),
+            CLIPTextModel.from_pretrained(clip / "text_encoder"),
+            CLIPTextModelWithProjection.from_pretrained(clip / "text_encoder_2"),
         ]
+        for encoder in self.encoders:
+            encoder.eval().requires_grad_(False).to(device)
 
     @torch.no_grad()
     def __call__(self, captions: list[str]) -> tuple[Tensor, Tensor]:
         """Hidden states [count, tokens, 192] and pooled embeddings [count, 128], as SDXL's pipeline takes them."""
         outputs = [
-            encoder(self._tokens(tokenizer, captions), output_hidden_states=True)
+            encoder(self._tokens(tokenizer, captions).to(encoder.device), output_hidden_states=True)
             for tokenizer, encoder in zip(self.tokenizers, self.encoders, strict=True)
         ]
         states = torch.cat([output.hidden_states[-2] for output in outputs], dim=-1)

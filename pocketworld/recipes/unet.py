@@ -6,7 +6,6 @@ two sizes apart.
 """
 
 import random
-import time
 from pathlib import Path
 
 import numpy as np
@@ -104,11 +103,14 @@ class Batches:
 def predict(
     unet: nn.Module, noisy: Tensor, timesteps: Tensor, conditioning: tuple[Tensor, Tensor], size: int
 ) -> Tensor:
-    """The UNet's answer, [batch, 4, side, side], in bfloat16 where the CPU has units for it."""
-    states, pooled = conditioning
-    added = {"text_embeds": pooled, "time_ids": size_conditioning(size, len(noisy))}
-    with torch.autocast("cpu", torch.bfloat16):
-        return unet(noisy, timesteps, states, added_cond_kwargs=added, return_dict=False)[0]
+    """The UNet's answer, [batch, 4, side, side], from bfloat16 products; the rest may be on the CPU."""
+    device = next(unet.parameters()).device
+    states, pooled = (part.to(device) for part in conditioning)
+    added = {"text_embeds": pooled, "time_ids": size_conditioning(size, len(noisy)).to(device)}
+    with torch.autocast(device.type, torch.bfloat16):
+        return unet(
+            noisy.to(device), timesteps.to(device), states, added_cond_kwargs=added, return_dict=False
+        )[0]
 
 
 class Validation:
@@ -125,14 +127,15 @@ class Validation:
     @torch.no_grad()
     def __call__(self, unet: nn.Module) -> float:
         predicted = predict(unet, self.noisy, self.timesteps, self.conditioning, 128)
-        return (predicted.float() - self.velocity).square().mean().item()
+        return (predicted.float().cpu() - self.velocity).square().mean().item()
 
 
-def train(work: Path, minutes: float = MINUTES) -> None:
+def train(work: Path, minutes: float = MINUTES, device: str = "cpu") -> None:
     """Train into work/unet: checkpoint, journal, and the averaged weights as a diffusers folder."""
     torch.manual_seed(0)
-    unet, texts, diffusion = new_unet(), Texts(work / "clip"), Diffusion()
-    unet.set_attn_processor(PlainAttention())
+    unet, texts, diffusion = new_unet().to(device), Texts(work / "clip", device), Diffusion()
+    if device == "cpu":
+        unet.set_attn_processor(PlainAttention())
     optimiser = MuonAndAdamW(unet, muon_lr=0.02, adamw_lr=1e-3)
     loop = Loop(work / "unet", unet, optimiser, minutes=minutes, warmup=100, ema_decay=0.998)
     batches = {size: Batches(work, size, loop.rng) for size in BATCH}
@@ -142,11 +145,10 @@ def train(work: Path, minutes: float = MINUTES) -> None:
         latents, captions = batches[size].draw(BATCH[size])
         noise, timesteps = torch.randn_like(latents), diffusion.timesteps(len(latents))
         noisy, velocity = diffusion.noisy_and_target(latents, noise, timesteps)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device, torch.bfloat16):
             conditioning = texts(captions)
-        started = time.monotonic()
         loss = diffusion.loss(predict(unet, noisy, timesteps, conditioning, size), velocity, timesteps)
-        loop.descend(loss, samples=len(latents), size=size, seconds=time.monotonic() - started)
+        loop.descend(loss, samples=len(latents), size=size)
         if step % VALIDATE_EVERY == VALIDATE_EVERY - 1:
             with loop.averaged():
                 loop.journal(validation=validate(unet))

@@ -115,7 +115,7 @@ def vae_loss(vae: AutoencoderKL, pictures: Tensor, weights: Tensor) -> tuple[Ten
     That takes fine texture out of the latents (Skorokhodov et al. 2025, "Improving the Diffusability of
     Autoencoders"): what is smooth is easy to diffuse, and small latents mean the same as large ones.
     """
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(pictures.device.type, torch.bfloat16):
         posterior = vae.encode(pictures).latent_dist
         latents = posterior.mean + posterior.std * torch.randn_like(posterior.mean)
         rebuilt = vae.decode(latents).sample.float()
@@ -150,21 +150,31 @@ def psnr(vae: AutoencoderKL, pictures: Tensor) -> float:
     return 10 * torch.log10(4 / (rebuilt.clamp(-1, 1) - pictures).square().mean()).item()
 
 
-def train(work: Path, minutes: float = MINUTES, vae: AutoencoderKL | None = None, name: str = "vae") -> None:
-    """Train into work/<name>: checkpoint, journal, and the averaged weights as a diffusers folder."""
+def train(
+    work: Path,
+    minutes: float = MINUTES,
+    device: str = "cpu",
+    vae: AutoencoderKL | None = None,
+    name: str = "vae",
+) -> None:
+    """Train into work/<name>: checkpoint, journal, and the averaged weights as a diffusers folder.
+
+    Another `vae` than the family's and a `name` for it are for comparing configurations.
+    """
     torch.manual_seed(0)
-    vae = (vae or new_vae()).to(memory_format=torch.channels_last)  # a third faster on CPUs
+    vae = (vae or new_vae()).to(device, memory_format=torch.channels_last)  # a third faster on CPUs
     pictures = training_pictures(work, vae.config.sample_size)
-    held_out = to_tensor(held_out_pictures(work, vae.config.sample_size).pixels[:64])
+    held_out = to_tensor(held_out_pictures(work, vae.config.sample_size).pixels[:64]).to(device)
     optimiser = MuonAndAdamW(vae, muon_lr=0.03, adamw_lr=2e-3)
     loop = Loop(work / name, vae, optimiser, minutes=minutes, warmup=20, ema_decay=0.995)
     for step in loop:
-        loss, square = vae_loss(vae, *crops(pictures, BATCH, loop.rng))
+        cut, weights = crops(pictures, BATCH, loop.rng)
+        loss, square = vae_loss(vae, cut.to(device), weights.to(device))
         loop.descend(loss, samples=BATCH, psnr=10 * np.log10(4 / square))
         if step % 400 == 399:
             with loop.averaged():
                 loop.journal(validation=psnr(vae, held_out))
     with loop.averaged():
-        normalise_latents(vae, to_tensor(pictures.pixels[:512]))
+        normalise_latents(vae, to_tensor(pictures.pixels[:512]).to(device))
         loop.journal(validation=psnr(vae, held_out))
         vae.save_pretrained(work / name / "weights")

@@ -19,7 +19,8 @@ KEPT = 3  # checkpoints of a run that stay on disk
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
     """Save atomically; the same tensors and metadata give the same bytes."""
-    data = _ordered(save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, dict(metadata)))
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    data = _ordered(save(whole, dict(metadata)))
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:

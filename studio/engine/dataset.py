@@ -40,7 +40,7 @@ class Examples:
     """Pictures as the UNet takes them; all on the training's device.
 
     mean, std: [count, channels, height / f, width / f], scaled: the VAE's posterior, sampled afresh at each step.
-    text: [count, tokens, width]. added: what SDXL's layout takes beside the text, [count, ...] each; empty for SD 1.5's.
+    text: [count, tokens, width]. added: what SDXL's layout takes beside the text, [count, ...] each.
     """
 
     mean: Tensor
@@ -105,17 +105,19 @@ def class_prompts(subject: Subject, family: ModelFamily) -> list[str]:
     Varied class images keep more of what the base knows than one prompt's (prior preservation, Ruiz et al. 2023).
     """
     words = family.words()
+    things = words.get("objects", [])
     nouns = [subject.class_noun]
-    if words.get("nouns") and subject.class_noun not in words["nouns"]:
+    if words.get("nouns") and subject.class_noun not in (*words["nouns"], *things):
         nouns = list(words["nouns"])  # what the family cannot draw, it cannot preserve either
     plain = [subject.instance_prompt.replace(subject.trigger, with_article(noun)) for noun in nouns]
     places = words.get("places") or [f"in the {scene}" for scene in words.get("scenes", [])]
     if not places:
         return plain[:1]
-    tops, colours = (words.get(kind, []) for kind in SHOWN_GARMENTS)
+    tops, colours = ([] if subject.class_noun in things else words.get(kind, []) for kind in SHOWN_GARMENTS)
     prompts = []
     for i in range(len(places) * max(1, len(tops))):
-        worn = f" in {with_article(f'{colours[i * 5 % len(colours)]} {tops[i % len(tops)]}')}" if tops and colours else ""
+        top = with_article(f"{colours[i * 5 % len(colours)]} {tops[i % len(tops)]}") if tops and colours else ""
+        worn = f" in {top}" if top else ""
         prompts.append(f"{plain[i % len(plain)]}{worn}, {places[i % len(places)]}")
     return prompts
 
@@ -224,7 +226,8 @@ def _encode_one(picture: Picture, pipelines: PipelineCache, pipeline: Any) -> Ex
 def _time_ids(pipeline: Any, image: Image.Image, pooled: Tensor) -> Tensor:
     """SDXL's size conditioning, as its drawing has it by default: neither enlarged nor cropped."""
     size = (image.height, image.width)
-    ids = pipeline._get_add_time_ids(size, (0, 0), size, dtype=pooled.dtype, text_encoder_projection_dim=pooled.shape[-1])
+    width = pooled.shape[-1]
+    ids = pipeline._get_add_time_ids(size, (0, 0), size, dtype=pooled.dtype, text_encoder_projection_dim=width)
     return ids.to(pooled.device)
 
 

@@ -40,7 +40,7 @@ def draw(request: DrawRequest, *, pipelines: PipelineCache, family: ModelFamily,
 
     Yields PreviewDrawn every few steps and PictureDrawn after each picture. Picture i starts from seed + i and is a
     batch of its own, so that its pixels do not depend on the count. Ends within a step once `stop()` is true; what is
-    finished is kept. Raises ValueError in a sentence for an unknown scheduler or LoRA, and for weights that are refused.
+    finished is kept. Raises ValueError, in a sentence, for an unknown scheduler or LoRA and for refused weights.
     """
     lora = library.lora(request.lora) if request.lora else None
     drawing = _Drawing(request, pipelines, family, lora)
@@ -121,7 +121,7 @@ def render(pipelines: PipelineCache, pipeline: Any, request: DrawRequest, *, tex
 
 def render_batch(pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: list[int],
                  request: DrawRequest) -> list[Image.Image]:
-    """Pictures of several prompts in one batch: quicker, but pixels may differ in the last bit with the batch's size."""
+    """Pictures of several prompts in one batch: quicker, but the last bit may depend on the batch's size."""
     return _call(pipelines, pipeline, prompts, seeds, request, None, None)
 
 

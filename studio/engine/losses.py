@@ -43,6 +43,6 @@ def weights_of(scheduler: Any, timesteps: Tensor) -> Tensor:
 
 
 def stratified_timesteps(count: int, total: int, generator: torch.Generator) -> Tensor:
-    """[count] timesteps, one from each of `count` equal parts of the schedule, in random order: less noise in the loss."""
+    """[count] timesteps, one from each of `count` equal parts of the schedule, in random order."""
     places = (torch.arange(count) + torch.rand(count, generator=generator)) / count
     return (places[torch.randperm(count, generator=generator)] * total).long().clamp(max=total - 1)

@@ -87,6 +87,11 @@ class PipelineCache:
                     tenant.arrive()
             yield self._view(loaded, task)
 
+    def move_in(self, pipeline: DiffusionPipeline, tenant: Tenant) -> None:
+        """The borrower becomes the tenant of a pipeline that is lent; its family stays loaded until it is dismissed."""
+        self.loaded(pipeline).tenant = tenant
+        tenant.arrive()
+
     def dismiss(self, family: ModelFamily, tenant: Tenant) -> None:
         """The tenant moves out for good; nothing happens where it was not in."""
         with self._turns.take():

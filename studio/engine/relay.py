@@ -10,7 +10,7 @@ from typing import TypeVar
 News = TypeVar("News")
 
 
-class Stopped(Exception):  # noqa: N818  (it is no error)
+class Stopped(Exception):
     """The work was asked to stop and did; raised out of the middle of a pipeline's call."""
 
 

@@ -19,7 +19,7 @@ SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
     "PNDM": ("PNDMScheduler", {"skip_prk_steps": True}),
     "UniPC": ("UniPCMultistepScheduler", {}),
 }
-SMALLEST_SIGNAL = 2.0**-24  # alphas_cumprod at zero terminal SNR, where a solver divides by it; diffusers' Euler's value
+SMALLEST_SIGNAL = 2.0**-24  # alphas_cumprod at zero terminal SNR, where a solver divides by it; as in diffusers' Euler
 
 
 def build_scheduler(name: str | None, own: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from diffusers import DDPMScheduler
 from peft import LoraConfig, inject_adapter_in_model
+from peft.helpers import disable_input_dtype_casting
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -29,7 +30,9 @@ from studio.engine.dataset import (
     joined,
 )
 from studio.engine.drawing import render
+from studio.engine.loading import modules
 from studio.engine.losses import prior_preservation_loss, stratified_timesteps, target_of, weights_of
+from studio.engine.memory import free_bytes, is_out_of_memory
 from studio.engine.pipelines import PipelineCache
 from studio.events import CheckpointSaved, Event, LoraSaved, SampleDrawn, StageReported, StepFinished
 from studio.families import ModelFamily
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 ARCHITECTURES = {  # modelspec's names of what a pipeline's class draws with
     "StableDiffusionXLPipeline": "stable-diffusion-xl-v1-base", "StableDiffusionPipeline": "stable-diffusion-v1",
 }
+ROOM_GB = 12.0  # for one 1024 px picture of SDXL without gradient checkpointing
 WARM_UP = 10  # steps until the learning rate is whole
 LAST_RATE = 0.1  # of the learning rate, at the end of its cosine
 LONGEST_GRADIENT = 1.0
@@ -97,18 +101,37 @@ class _Run:
             self._class_images = encode(class_pictures, self.pipelines, pipeline)
             self._adapter = new_adapter(pipeline.unet, self.family, request.rank or 8, request.alpha, request.seed or 0)
             self._noise = DDPMScheduler.from_config(pipeline.scheduler.config)
+            self._unet, self._device = pipeline.unet, pipeline._execution_device
+            self._others = [part for name, part in modules(pipeline).items() if name != "unet"]
+            on_gpu = self._device.type != "cpu"
+            self._can_move_others = on_gpu and self.pipelines.loaded(pipeline).plan.offload == "none"
+            size = (request.batch_size or 1) * ((request.resolution or 0) / 1024) ** 2
+            self._sparing = on_gpu and free_bytes(self._device.type) < ROOM_GB * 2**30 * size
+            self.pipelines.move_in(pipeline, self)
         self._optimiser = torch.optim.AdamW(
             self._adapter.parameters(), lr=request.learning_rate, weight_decay=WEIGHT_DECAY, fused=True
         )
-        self._step, self._sample = 0, None
+        self._step = 0
         if checkpoint is not None:
             self._step = load_checkpoint(checkpoint, self._adapter.parameters(), self._optimiser, self._identity())
 
     def arrive(self) -> None:
+        """The adapter goes in; where memory is short, what training does not use leaves the accelerator."""
         self._adapter.inject()
+        self._spare(self._sparing)
 
     def leave(self) -> None:
         self._adapter.eject()
+        self._spare(False)
+
+    def _spare(self, sparing: bool) -> None:
+        """Save memory, or stop saving it: the VAE and text encoders aside, activations computed again backwards."""
+        for part in self._others if self._can_move_others else ():
+            part.to("cpu" if sparing else self._device)
+        if sparing:
+            self._unet.enable_gradient_checkpointing()
+        else:
+            self._unet.disable_gradient_checkpointing()
 
     def leave_for_good(self) -> None:
         self.pipelines.dismiss(self.family, self)
@@ -132,14 +155,32 @@ class _Run:
             yield self._save_lora()
 
     def _take_step(self) -> float:
-        """One optimiser step on photos and class images; returns its loss. Borrows the pipeline."""
+        """One optimiser step on photos and class images; returns its loss. Steps down once when memory runs out."""
+        while True:
+            try:
+                return self._try_step()
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                if self._sparing:
+                    raise MemoryError(
+                        "Out of memory with every saving on: train with a smaller batch, resolution or rank, or choose "
+                        "a smaller family."
+                    ) from error
+            with self.pipelines.lend(self.family, tenant=self):
+                self._optimiser.zero_grad(set_to_none=True)
+                self._sparing = True
+                self._spare(True)
+
+    def _try_step(self) -> float:
         # Each step draws its chances from its own number: a training that goes on later meets the same ones.
         chances = torch.Generator().manual_seed((self.request.seed or 0) * 1_000_003 + self._step)
         batch, instances = self._batch(chances)
         with self.pipelines.lend(self.family, tenant=self) as pipeline, torch.enable_grad():
-            errors = self._errors(pipeline.unet, batch, chances)
-            loss = prior_preservation_loss(errors, instances, self.request.prior_loss_weight or 0.0)
-            loss.backward()
+            with _quickest(self._device.type, pipeline.unet):
+                errors = self._errors(pipeline.unet, batch, chances)
+                loss = prior_preservation_loss(errors, instances, self.request.prior_loss_weight or 0.0)
+                loss.backward()
             torch.nn.utils.clip_grad_norm_(self._adapter.parameters(), LONGEST_GRADIENT)
             for group in self._optimiser.param_groups:
                 group["lr"] = (self.request.learning_rate or 0.0) * rate(self._step, self.request.steps or 1)
@@ -155,7 +196,8 @@ class _Run:
         photos = self._photos.at(rows)
         if self._class_images is None:
             return photos, size
-        drawn = torch.randint(len(self._class_images), (size,), generator=chances)
+        # Half as many are enough: each term of the loss is a mean of its own.
+        drawn = torch.randint(len(self._class_images), (max(1, size // 2),), generator=chances)
         return joined(photos, self._class_images.at(drawn)), size
 
     def _errors(self, unet: Any, batch: Examples, chances: torch.Generator) -> Tensor:
@@ -166,7 +208,7 @@ class _Run:
         timesteps = stratified_timesteps(len(batch), self._noise.config.num_train_timesteps, chances).to(device)
         noisy = self._noise.add_noise(latents, noise, timesteps)
         wanted = target_of(self._noise, latents, noise, timesteps)
-        with _quickest(device.type):
+        with torch.autocast(device.type, torch.bfloat16, enabled=_computes_bfloat16(device.type)):
             said = unet(
                 noisy, timesteps, batch.text, added_cond_kwargs=batch.added or None, return_dict=False
             )[0]
@@ -181,11 +223,12 @@ class _Run:
             self.family.drawing,
         )
         with self.pipelines.lend(self.family, tenant=self) as pipeline:
+            self._spare(False)
             image = render(self.pipelines, pipeline, asked)
+            self._spare(self._sparing)
         path = self.folder / "samples" / f"{self._step:06d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         image.save(path)
-        self._sample = path
         return SampleDrawn(self._step, str(path.relative_to(self.library.root)), prompt)
 
     def _save_checkpoint(self) -> CheckpointSaved:
@@ -199,7 +242,7 @@ class _Run:
         lora = self.library.save_lora(
             name=self.subject.name, subject=self.subject.slug, family=self.family.name, trigger=self.subject.trigger,
             rank=request.rank, alpha=request.alpha, steps=self._step,
-            preview=self._sample,
+            preview=max((self.folder / "samples").glob("*.png"), default=None),
             write=lambda path: write_lora(path, self._adapter, request, self.subject, self.family, self._step),
         )
         return LoraSaved(lora.slug, self._step)
@@ -258,14 +301,20 @@ def rate(step: int, total: int) -> float:
     return warm * (LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * step / total)) / 2)
 
 
-@contextmanager
-def _quickest(device: str) -> Iterator[None]:
-    """bfloat16 where the device computes it natively; on a CPU without torch's fused attention.
+def _computes_bfloat16(device: str) -> bool:
+    """Whether the device does so natively; elsewhere single precision is as quick."""
+    of_cpu = getattr(torch.cpu, "get_capabilities", dict)()  # torch before 2.10 cannot tell
+    return device == "cuda" or (device == "cpu" and of_cpu.get("avx512_bf16", False))
 
-    That kernel runs backwards in scalar code: plain attention takes 0.7 of its time for a whole step.
+
+@contextmanager
+def _quickest(device: str, unet: Any) -> Iterator[None]:
+    """What makes a step quicker, forwards and backwards, since checkpointing computes the one within the other.
+
+    On a CPU torch's fused attention runs backwards in scalar code: plain attention takes 0.7 of its time for a step.
     """
-    native = device == "cuda" or (device == "cpu" and getattr(torch.cpu, "get_capabilities", dict)().get("avx512_bf16", False))
-    with torch.autocast(device, torch.bfloat16, enabled=native), ExitStack() as stack:
+    # Autocast casts the inputs of LoRA layers; PEFT would do it before, and to single precision.
+    with disable_input_dtype_casting(unet, active=_computes_bfloat16(device)), ExitStack() as stack:
         if device == "cpu":
             stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         yield

@@ -14,37 +14,25 @@ from studio.library.records import Box
 MAX_MEGAPIXELS = 40
 SMALLEST = 16  # pixels a side: below it nothing can be learnt
 KINDS = "JPG, PNG, WebP, GIF or HEIC"
+# Pillow knows more kinds, and some hand the file to other programs (EPS to Ghostscript): those are never tried.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 
 
 def open_image(source: Path | str | bytes | Image.Image, name: str | None = None) -> Image.Image:
-    """The picture upright in RGB, transparency laid on white.
+    """The picture upright in RGB, transparency laid on white; of a moving one, its first frame.
 
     Raises ValueError, in a sentence with the file's name, for what is no picture, is damaged, or has more than
     40 megapixels (known from the header, before anything is decoded).
     """
-    name = name or (Path(source).name if isinstance(source, str | Path) else "the picture")
+    if not isinstance(source, Path | str | bytes | Image.Image):
+        raise ValueError(f"{name or 'The picture'} must be a file or a picture, got {type(source).__name__}.")
+    name = shown(name or (Path(source).name if isinstance(source, str | Path) else "the picture"))
     if isinstance(source, Image.Image):
         _check_size(source, name)
-        return _upright(source)
-    _register_heic()
-    try:
-        data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    except OSError as error:
-        raise ValueError(f"{name} cannot be read: {error.strerror or error}.") from error
-    if not data:
-        raise ValueError(f"{name} is empty (0 bytes); export it again.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as image:
-                _check_size(image, name)
-                return _upright(image)
-    except Image.DecompressionBombError as error:
-        raise ValueError(_too_large(name)) from error
-    except UnidentifiedImageError as error:
-        raise ValueError(f"{name} is not a picture the studio reads; save it as {KINDS}.") from error
-    except (OSError, SyntaxError, EOFError, IndexError) as error:
-        raise ValueError(f"{name} is damaged and cannot be read to its end; export it again.") from error
+        return _whole(source, name)
+    with _opened(source, name) as image:
+        _check_size(image, name)
+        return _whole(image, name)
 
 
 def problems(image: Image.Image, resolution: int) -> tuple[str, ...]:
@@ -95,13 +83,61 @@ def checked_crop(crop: Box | None, width: int, height: int) -> Box | None:
         return None
     try:
         left, top, right, bottom = (int(round(float(value))) for value in crop)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError("A crop is four numbers: left, top, right, bottom, in pixels.") from error
     if not (0 <= left < right <= width and 0 <= top < bottom <= height):
         raise ValueError(f"The crop {left}, {top}, {right}, {bottom} leaves the photo of {width} x {height} px.")
     if right - left < SMALLEST or bottom - top < SMALLEST:
         raise ValueError(f"The crop must be at least {SMALLEST} px wide and high, got {right - left} x {bottom - top}.")
     return left, top, right, bottom
+
+
+def _opened(source: Path | str | bytes, name: str) -> Image.Image:
+    """The picture with its header read."""
+    if not isinstance(source, bytes):
+        source = _file(source, name)
+    if (len(source) if isinstance(source, bytes) else source.stat().st_size) == 0:
+        raise ValueError(f"{name} is empty (0 bytes); export it again.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_formats())
+    except Image.DecompressionBombError as error:
+        raise ValueError(_too_large(name)) from error
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{name} is not a picture the studio reads; save it as {KINDS}.") from error
+    except OSError as error:
+        raise ValueError(f"{name} cannot be read: {error.strerror or error}.") from error
+    except Exception as error:  # whatever a decoder says of a damaged header: they raise a dozen kinds
+        raise ValueError(_damaged(name)) from error
+
+
+def _file(path: Path | str, name: str) -> Path:
+    try:
+        if Path(path).is_file():  # a pipe or a device would never end
+            return Path(path)
+    except (OSError, ValueError):  # too long, or not a name at all
+        pass
+    raise ValueError(f"{name} is not there, or not a file; choose it again.")
+
+
+def _whole(image: Image.Image, name: str) -> Image.Image:
+    try:
+        return _upright(image)
+    except MemoryError:
+        raise
+    except Exception as error:  # as above
+        raise ValueError(_damaged(name)) from error
+
+
+def _damaged(name: str) -> str:
+    return f"{name} is damaged and cannot be read to its end; export it again."
+
+
+def shown(name: str) -> str:
+    """The name as a sentence can bear it."""
+    name = "".join(sign if sign.isprintable() else "?" for sign in name)
+    return name if len(name) <= 80 else f"{name[:60]}...{name[-12:]}"
 
 
 def _check_size(image: Image.Image, name: str) -> None:
@@ -118,9 +154,10 @@ def _too_large(name: str, megapixels: float | None = None) -> str:
 
 def _upright(image: Image.Image) -> Image.Image:
     image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I") or image.mode == "F":  # 16 bits a pixel
-        levels = np.asarray(image, dtype=float)
-        image = Image.fromarray((levels / max(levels.max(), 1) * 255).astype(np.uint8))
+    if image.mode.startswith("I") or image.mode == "F":  # 16 bits a pixel, or more
+        levels = np.nan_to_num(np.asarray(image, dtype=float))
+        most = 1.0 if levels.max() <= 1 else 65535.0 if levels.max() <= 65535 else levels.max()
+        image = Image.fromarray((levels.clip(0, most) / most * 255).round().astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         ground = Image.new("RGBA", image.size, "white")
@@ -128,10 +165,13 @@ def _upright(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _register_heic() -> None:
-    """HEIC, the phones' format, where pillow-heif is installed."""
+def _formats() -> tuple[str, ...]:
+    """The kinds that open here; HEIC, the phones' own, where pillow-heif is installed."""
+    Image.init()
     try:
         from pillow_heif import register_heif_opener
     except ImportError:
-        return
-    register_heif_opener()
+        pass
+    else:
+        register_heif_opener()
+    return tuple(kind for kind in FORMATS if kind in Image.OPEN)

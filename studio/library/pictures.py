@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,15 +13,14 @@ from studio.library.shelf import DAMAGE, Shelf, now
 from studio.library.store import read_json, write_atomically, write_json
 from studio.recipes import Recipe, read_png, write_png
 
-log = logging.getLogger(__name__)
 THUMBNAIL_SIDE = 320  # pixels
 
 
 class Pictures(Shelf):
     """Pictures with their recipes; listing reads each file's header once and then remembers it."""
 
-    def __init__(self, root: Path | str) -> None:
-        super().__init__(root)
+    def __init__(self, root: Path | str, max_bytes: int | None = None) -> None:
+        super().__init__(root, max_bytes)
         self._read: dict[Path, tuple[int, Recipe | None]] = {}  # path -> (modified, ns; its recipe, None if damaged)
 
     def pictures(self, search: str = "", favourites: bool = False) -> list[Picture]:
@@ -47,6 +45,7 @@ class Pictures(Shelf):
         moment = datetime.now(timezone.utc)
         id = f"{moment:%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
         path = self.root / "pictures" / f"{moment:%Y-%m-%d}" / f"{id}.png"
+        self.make_room(image.width * image.height * 3)  # PNG takes no more
         write_png(image, path, recipe)
         return Picture(id, path, recipe, False, recipe.created or now())
 
@@ -54,7 +53,7 @@ class Pictures(Shelf):
         """Mark or unmark a favourite."""
         picture = self.picture(id)
         with self.writing:
-            liked = self._favourites() - {picture.id} | ({picture.id} if value else set())
+            liked = self._liked() - {picture.id} | ({picture.id} if value else set())
             write_json(self.root / "favourites.json", sorted(liked))
         return self.picture(picture.id)
 
@@ -76,35 +75,50 @@ class Pictures(Shelf):
         return self.picture(goal)
 
     def thumbnail(self, picture: Picture) -> Path:
-        """A small WebP of the picture, made once."""
+        """A small WebP of the picture, made once for each state of its file; plain grey where that is damaged."""
         path = self.root / "thumbnails" / f"{picture.id}.webp"
-        if not path.is_file():
-            small = picture.image
+        if _changed(path) < _changed(picture.path):
+            try:
+                small = picture.image
+            except DAMAGE as error:
+                self.warn(picture.path, error)
+                small = Image.new("RGB", (THUMBNAIL_SIDE, THUMBNAIL_SIDE), "grey")
             small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
             write_atomically(path, lambda temporary: small.save(temporary, "WEBP", quality=88))
         return path
 
     def _picture(self, path: Path, liked: set[str]) -> Picture | None:
-        try:
-            modified = path.stat().st_mtime_ns
-        except FileNotFoundError:
-            return None  # deleted since it was listed
+        modified = _changed(path)
+        if not modified:
+            return None
         if self._read.get(path, (None, None))[0] != modified:
             try:
                 self._read[path] = (modified, read_png(path))
             except DAMAGE as error:
-                log.warning("%s was left out: %s", path, error)
+                self.warn(path, error)
                 self._read[path] = (modified, None)
         recipe = self._read[path][1]
         return Picture(path.stem, path, recipe, path.stem in liked, recipe.created) if recipe else None
 
     def _favourites(self) -> set[str]:
-        file = self.root / "favourites.json"
         try:
-            return set(read_json(file)) if file.is_file() else set()
+            return self._liked()
         except DAMAGE as error:
-            log.warning("%s is damaged and was left out: %s", file, error)
+            self.warn(self.root / "favourites.json", error)
             return set()
+
+    def _liked(self) -> set[str]:
+        """Raises ValueError for a damaged file: it must not be written over."""
+        file = self.root / "favourites.json"
+        return set(map(str, read_json(file, list))) if file.is_file() else set()
+
+
+def _changed(path: Path) -> int:
+    """When the file last changed, ns; 0 where there is none, as of a picture deleted since it was listed."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _when(path: Path) -> tuple[str, str]:
@@ -119,5 +133,5 @@ def _plain(stem: str) -> str:
 def _text_of(picture: Picture) -> str:
     ask, loras = picture.recipe.request, picture.recipe.loras
     parts = [ask.get("prompt", ""), ask.get("negative_prompt", ""), picture.recipe.family.get("title", ""),
-             str(ask.get("seed", "")), *(f"{lora.get('name', '')} {lora.get('slug', '')}" for lora in loras)]
-    return " ".join(parts).lower()
+             ask.get("seed", ""), *(f"{lora.get('name', '')} {lora.get('slug', '')}" for lora in loras)]
+    return " ".join(map(str, parts)).lower()

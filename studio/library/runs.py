@@ -8,22 +8,17 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from studio.library.locks import hold
 from studio.library.records import RunRecord
 from studio.library.shelf import Shelf, now
-from studio.library.store import append_line, inside, read_json, read_lines, write_json
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-    import msvcrt
+from studio.library.store import append_line, inside, read_json, read_lines, sweep, text_in, write_json
 
 
 class Runs(Shelf):
     """Trainings, as their files tell them."""
 
-    def __init__(self, root: Path | str) -> None:
-        super().__init__(root)
+    def __init__(self, root: Path | str, max_bytes: int | None = None) -> None:
+        super().__init__(root, max_bytes)
         self._lock: BinaryIO | None = None
 
     def new_run(self, kind: str, request: Mapping[str, Any], title: str) -> RunRecord:
@@ -42,7 +37,7 @@ class Runs(Shelf):
 
     def run(self, id: str) -> RunRecord:
         """Raises ValueError when there is no such run."""
-        return _read_run(self.run_folder(id))
+        return self.one(self.root / "runs", id, "run", _read_run)
 
     def runs(self) -> list[RunRecord]:
         """Every run, newest first."""
@@ -56,7 +51,7 @@ class Runs(Shelf):
         """Write one event down; it is on disk when this returns."""
         append_line(self.run_folder(id) / "events.jsonl", event)
 
-    def events(self, id: str) -> list[Any]:
+    def events(self, id: str) -> list[dict[str, Any]]:
         """The run's events in order; a last line cut short by a kill is left out."""
         return read_lines(self.run_folder(id) / "events.jsonl")
 
@@ -65,19 +60,14 @@ class Runs(Shelf):
 
         The lock ends with `unlock` or with the process, however it dies.
         """
-        if self._lock is not None:
-            return True
-        file = open(self.root / ".lock", "a+b")  # noqa: SIM115 - held until unlock
-        try:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            else:
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            file.close()
-            return False
-        self._lock = file
-        return True
+        if self._lock is None:
+            try:
+                self._lock = hold(self.root / ".lock")
+            except OSError:  # a folder that may be read and not written
+                return False
+            if self._lock is not None:
+                sweep(self.root)
+        return self._lock is not None
 
     def unlock(self) -> None:
         """Let another take the lock."""
@@ -88,4 +78,7 @@ class Runs(Shelf):
 
 def _read_run(folder: Path) -> RunRecord:
     data = read_json(folder / "run.json")
-    return RunRecord(folder.name, data["kind"], data["title"], data["status"], data["request"], data["created"])
+    if not isinstance(data.get("request"), dict):
+        raise ValueError("request must hold named values")
+    return RunRecord(folder.name, text_in(data, "kind"), text_in(data, "title"), text_in(data, "status"),
+                     data["request"], text_in(data, "created"))

@@ -1,18 +1,21 @@
-"""What the shelves of a library share: its root, the lock for writing, and reading past damage."""
+"""What the shelves of a library share: its root, the turn for writing, room, and reading past damage."""
 
 from __future__ import annotations
 
 import logging
-import shutil
-import threading
+import stat
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TypeVar
 
+from studio.library.locks import Turn
+from studio.library.store import inside
+
 log = logging.getLogger(__name__)
 Record = TypeVar("Record")
-DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError)  # what reading a file mended by hand may raise
+# What reading a file mended by hand may raise.
+DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 def now() -> str:
@@ -20,13 +23,24 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="microseconds")
 
 
-class Shelf:
-    """One library's folder, as all its shelves know it."""
+def size_of(path: Path) -> int:
+    """Bytes of the file; 0 for a folder, and for what others have just removed."""
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return 0
+    return state.st_size if stat.S_ISREG(state.st_mode) else 0
 
-    def __init__(self, root: Path | str) -> None:
+
+class Shelf:
+    """One library's folder, as all its shelves know it; `max_bytes` is the most it may hold, None for no limit."""
+
+    def __init__(self, root: Path | str, max_bytes: int | None = None) -> None:
         self.root = Path(root).expanduser()
         self.root.mkdir(parents=True, exist_ok=True)
-        self.writing = threading.RLock()  # within this process; `lock` is between processes
+        self.max_bytes = max_bytes
+        self.writing = Turn(self.root)
+        self._warned: set[tuple[Path, str]] = set()
 
     def readable(self, folder: Path, read: Callable[[Path], Record]) -> list[Record]:
         """Each entry of the folder, read; one that was damaged by hand is passed over with a warning, never deleted."""
@@ -37,11 +51,38 @@ class Shelf:
             try:
                 found.append(read(path))
             except DAMAGE as error:
-                log.warning("%s is damaged and was left out: %s", path, error)
+                self.warn(path, error)
         return found
 
-    def discard(self, folder: Path) -> None:
-        """Take the folder out of sight in one move, then delete it: no reader ever meets half of it."""
-        aside = folder.with_name(f".{folder.name}.{datetime.now(timezone.utc):%H%M%S%f}")
-        folder.rename(aside)
-        shutil.rmtree(aside, ignore_errors=True)
+    def one(self, folder: Path, name: str, what: str, read: Callable[[Path], Record]) -> Record:
+        """The entry of that name, read. Raises ValueError, in a sentence, when it is not there or is damaged."""
+        path = inside(folder, name, what)
+        try:
+            return read(path)
+        except DAMAGE as error:
+            raise ValueError(f"The {what} {name} is damaged: {error}. Mend or remove its folder by hand.") from error
+
+    def warn(self, path: Path, error: Exception) -> None:
+        """Log damage, once: a page lists its library every second."""
+        if (path, str(error)) not in self._warned:
+            self._warned.add((path, str(error)))
+            log.warning("%s is damaged and was left out: %s", path, error)
+
+    def make_room(self, more: int) -> None:
+        """See that `more` bytes fit below `max_bytes`; if need be the trash goes, oldest first.
+
+        Raises ValueError, and leaves the trash as it is, when that would not be enough.
+        """
+        if self.max_bytes is None:
+            return
+        sizes = {path: size_of(path) for path in self.root.rglob("*")}
+        lacking = sum(sizes.values()) + more - self.max_bytes
+        trash = sorted((self.root / "trash").glob("*/*.png"), key=lambda path: path.name)
+        if lacking > sum(sizes.get(path, 0) for path in trash):
+            raise ValueError(f"This library holds at most {self.max_bytes / 1e6:g} MB and has no room for this; delete "
+                             "pictures, LoRAs or subjects that are not needed.")
+        for path in trash:
+            if lacking <= 0:
+                return
+            path.unlink(missing_ok=True)
+            lacking -= sizes.get(path, 0)

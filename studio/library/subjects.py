@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
-import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageOps
 
-from studio.library.photos import checked_crop, open_image, problems, suggest_crop
+from studio.library.photos import checked_crop, open_image, problems, shown, suggest_crop
 from studio.library.records import Added, Box, Photo, Subject
-from studio.library.shelf import Shelf, now
+from studio.library.shelf import DAMAGE, Shelf, now
 from studio.library.store import (
+    add_folder,
     checked_name,
-    free_slug,
+    discard,
     inside,
-    new_folder,
+    one_line,
     read_json,
     read_lines,
     slug_of,
+    text_in,
     write_atomically,
     write_json,
 )
 from studio.recipes import sha256_of
 
-log = logging.getLogger(__name__)
 LONGEST_CAPTION = 1_000
-ADVISED_SIDE = 128  # below it a photo is called too small, whatever the family
+ADVISED_SIDE = 128  # pixels; below it a photo is called too small, whatever the family
+KEPT_SIDE = 2_048  # pixels; no family trains on more, and a phone's picture would take 30 MB as PNG
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A photo that was opened and may be kept."""
+
+    name: str
+    png: bytes
+    width: int
+    height: int
+    crop: Box
+    notes: tuple[str, ...]
 
 
 class Subjects(Shelf):
@@ -42,7 +57,7 @@ class Subjects(Shelf):
 
     def subject(self, slug: str) -> Subject:
         """Raises ValueError, naming the known ones, when there is no such subject."""
-        return self._read_subject(inside(self.root / "subjects", slug, "subject"))
+        return self.one(self.root / "subjects", slug, "subject", self._read_subject)
 
     def add_subject(self, name: str, class_noun: str, identifier: str, photos: Iterable[Any] = ()) -> Subject:
         """A new subject with those photos (paths or PIL images) that can be read.
@@ -55,19 +70,18 @@ class Subjects(Shelf):
             "identifier": checked_words("The identifier", identifier), "created": now(),
         }
         photos = list(photos)
-        with self.writing:
-            slug = free_slug(self.root / "subjects", data["name"])
-            with new_folder(self.root / "subjects" / slug) as folder:
-                write_json(folder / "subject.json", data)
-                (folder / "photos").mkdir()
-                added = self._add_photos(folder, photos)
-                if photos and not added.kept:
-                    raise ValueError(" ".join(reason for _, reason in added.refused))
-        return self.subject(slug)
+
+        def fill(folder: Path) -> None:
+            write_json(folder / "subject.json", data)
+            (folder / "photos").mkdir()
+            added = self._add_photos(folder, photos)
+            if photos and not added.kept:
+                raise ValueError(" ".join(reason for _, reason in added.refused))
+
+        return self.subject(add_folder(self.root / "subjects", data["name"], fill, self.writing))
 
     def edit_subject(self, slug: str, **changes: str) -> Subject:
         """Change name, class_noun or identifier; the slug stays."""
-        folder = inside(self.root / "subjects", slug, "subject")
         check = {"name": ("A subject", checked_name), "class_noun": ("The class noun", checked_words),
                  "identifier": ("The identifier", checked_words)}
         unknown = changes.keys() - check.keys()
@@ -75,78 +89,87 @@ class Subjects(Shelf):
             raise ValueError(f"A subject has {', '.join(check)}; not {', '.join(sorted(unknown))}.")
         checked = {name: check[name][1](check[name][0], value) for name, value in changes.items()}
         with self.writing:
+            folder = inside(self.root / "subjects", slug, "subject")
             write_json(folder / "subject.json", {**read_json(folder / "subject.json"), **checked})
         return self.subject(slug)
 
     def remove_subject(self, slug: str) -> None:
         """Remove the subject and its photos; LoRAs that were trained on it stay."""
         with self.writing:
-            self.discard(inside(self.root / "subjects", slug, "subject"))
+            discard(inside(self.root / "subjects", slug, "subject"))
 
     def add_photos(self, slug: str, photos: Iterable[Any]) -> Added:
-        """Add photos one by one: each is kept, or refused with its name and a reason, and the rest goes on."""
-        with self.writing:
-            return self._add_photos(inside(self.root / "subjects", slug, "subject"), list(photos))
+        """Add photos one by one: each is kept, or refused with its name and a reason, and the rest goes on.
+
+        Raises OSError when the disk is full; the photos before it are kept, whole.
+        """
+        return self._add_photos(inside(self.root / "subjects", slug, "subject"), photos)
 
     def edit_photo(self, slug: str, file: str, caption: str | None = None, crop: Box | None = None) -> Photo:
         """Change a photo's caption, its crop, or both."""
-        photo = self._photo(slug, file)
-        if caption is not None:
-            if len(caption) > LONGEST_CAPTION:
-                raise ValueError(f"A caption may have {LONGEST_CAPTION} characters, this one has {len(caption)}.")
-            photo = replace(photo, caption=" ".join(caption.split()))
-        if crop is not None:
-            photo = replace(photo, crop=checked_crop(crop, photo.width, photo.height))
+        if caption is not None and (not isinstance(caption, str) or len(caption) > LONGEST_CAPTION):
+            raise ValueError(f"A caption is text of at most {LONGEST_CAPTION} characters.")
         with self.writing:
-            photos = [photo if other.file == file else other for other in self.subject(slug).photos]
+            photo, others = self._photo(slug, file)
+            photo = replace(
+                photo, caption=photo.caption if caption is None else one_line(caption),
+                crop=photo.crop if crop is None else checked_crop(crop, photo.width, photo.height),
+            )
+            photos = [photo if other.file == file else other for other in others]
             self._write_photos(self.root / "subjects" / slug, photos)
         return photo
 
     def remove_photo(self, slug: str, file: str) -> None:
-        photo = self._photo(slug, file)
+        """Remove the photo. Raises ValueError, naming the known ones, when there is none of that name."""
         with self.writing:
-            photos = [other for other in self.subject(slug).photos if other.file != file]
-            self._write_photos(self.root / "subjects" / slug, photos)
-            photo.path.unlink(missing_ok=True)
+            photo, others = self._photo(slug, file)
+            photo.path.unlink(missing_ok=True)  # first: a file without its line would count as copied in by hand
+            self._write_photos(self.root / "subjects" / slug, [other for other in others if other.file != file])
 
-    def _photo(self, slug: str, file: str) -> Photo:
+    def _photo(self, slug: str, file: str) -> tuple[Photo, tuple[Photo, ...]]:
+        """The photo of that name, and all of its subject."""
         photos = self.subject(slug).photos
         found = next((photo for photo in photos if photo.file == file), None)
         if found is None:
-            raise ValueError(f"There is no photo {file!r}; known are {', '.join(photo.file for photo in photos)}.")
-        return found
+            known = f"known are {', '.join(photo.file for photo in photos)}" if photos else "there is none yet"
+            raise ValueError(f"There is no photo {str(file)[:80]!r}; {known}.")
+        return found, photos
 
-    def _add_photos(self, folder: Path, photos: list[Any]) -> Added:
-        have = list(self._read_photos(folder))
-        known = {sha256_of(photo.path): photo.file for photo in have}
-        kept, refused = [], []
-        for number, given in enumerate(photos, start=len(have) + 1):
-            name = Path(given).name if isinstance(given, str | Path) else f"picture {number}"
+    def _add_photos(self, folder: Path, photos: Iterable[Any]) -> Added:
+        kept, refused, before = [], [], len(self._read_photos(folder))
+        for number, given in enumerate(photos, start=before + 1):
+            name = shown(Path(given).name if isinstance(given, str | Path) else f"picture {number}")
             try:
-                image = open_image(given, name)
-                photo = self._store(folder, image, name, known)
+                incoming = _incoming(given, name)  # before the turn: it takes long, and others want to write
+                with self.writing:
+                    kept.append(self._store(folder, incoming))
             except ValueError as error:
                 refused.append((name, str(error)))
-            else:
-                kept.append(photo)
-        if kept:
-            self._write_photos(folder, have + kept)
         return Added(tuple(kept), tuple(refused))
 
-    def _store(self, folder: Path, image: Image.Image, name: str, known: dict[str, str]) -> Photo:
-        """Write the photo as PNG under a free name; `known` maps the digests of photos to their files."""
-        stem, number = slug_of(Path(name).stem), 2
-        file = f"{stem}.png"
-        while (folder / "photos" / file).exists():
-            file, number = f"{stem}-{number}.png", number + 1
-        path = folder / "photos" / file
-        write_atomically(path, lambda temporary: image.save(temporary, "PNG"))
-        digest = sha256_of(path)
-        if digest in known:
-            path.unlink()
-            raise ValueError(f"{name} is there already, as {known[digest]}.")
-        known[digest] = file
-        return Photo(file, path, "", suggest_crop(image), image.width, image.height, problems(image, ADVISED_SIDE))
+    def _store(self, folder: Path, incoming: Incoming) -> Photo:
+        """Write the photo under a free name, then its line; on an error neither is there."""
+        if not folder.is_dir():
+            raise ValueError(f"{incoming.name} was not added: its subject was removed meanwhile.")
+        have = self._read_photos(folder)
+        digest = hashlib.sha256(incoming.png).hexdigest()
+        same = next((photo.file for photo in have if photo.path.stat().st_size == len(incoming.png)
+                     and sha256_of(photo.path) == digest), None)
+        if same:
+            raise ValueError(f"{incoming.name} is there already, as {same}.")
+        self.make_room(len(incoming.png))
+        stem, number = slug_of(Path(incoming.name).stem), 2
+        path = folder / "photos" / f"{stem}.png"
+        while path.exists():
+            path, number = path.with_name(f"{stem}-{number}.png"), number + 1
+        photo = Photo(path.name, path, "", incoming.crop, incoming.width, incoming.height, incoming.notes)
+        write_atomically(path, lambda temporary: temporary.write_bytes(incoming.png))
+        try:
+            self._write_photos(folder, [*have, photo])
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        return photo
 
     def _write_photos(self, folder: Path, photos: list[Photo]) -> None:
         rows = [{"file_name": photo.file, "text": photo.caption, "crop": photo.crop, "width": photo.width,
@@ -161,20 +184,44 @@ class Subjects(Shelf):
         files = [file for file in rows if (here / file).is_file()]
         files += sorted(path.name for path in here.glob("[!.]*") if path.name not in rows
                         and path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"))
-        return [self._read_photo(here / file, rows.get(file, {})) for file in files]
-
-    def _read_photo(self, path: Path, row: Mapping[str, Any]) -> Photo:
-        if "width" not in row:
-            with Image.open(path) as image:
-                row = {**row, "width": image.width, "height": image.height}
-        crop = row.get("crop")
-        return Photo(path.name, path, row.get("text", ""), tuple(crop) if crop else None, row["width"], row["height"],
-                     tuple(row.get("notes", ())))
+        photos = []
+        for file in files:
+            try:
+                photos.append(_read_photo(here / file, rows.get(file, {})))
+            except DAMAGE as error:
+                self.warn(here / file, error)
+        return photos
 
     def _read_subject(self, folder: Path) -> Subject:
         data = read_json(folder / "subject.json")
-        return Subject(folder.name, data["name"], data["class_noun"], data["identifier"],
-                       tuple(self._read_photos(folder)), data["created"])
+        name, noun, identifier, created = (
+            text_in(data, key) for key in ("name", "class_noun", "identifier", "created")
+        )
+        return Subject(folder.name, name, noun, identifier, tuple(self._read_photos(folder)), created)
+
+
+def _incoming(given: Any, name: str) -> Incoming:
+    """Open the photo, and make a PNG of it. Raises ValueError in a sentence."""
+    image = open_image(given, name)
+    notes = problems(image, ADVISED_SIDE)
+    image.thumbnail((KEPT_SIDE, KEPT_SIDE), Image.Resampling.LANCZOS)
+    png = io.BytesIO()
+    image.save(png, "PNG", exif=b"", icc_profile=None)  # where it was taken is nobody's business
+    return Incoming(name, png.getvalue(), image.width, image.height, suggest_crop(image), notes)
+
+
+def _read_photo(path: Path, row: Mapping[str, Any]) -> Photo:
+    """A photo and its line, as far as somebody who mended it left it right."""
+    width, height, caption, crop = row.get("width"), row.get("height"), row.get("text"), row.get("crop")
+    if not isinstance(width, int) or not isinstance(height, int):
+        with Image.open(path) as image:
+            width, height = ImageOps.exif_transpose(image).size if image.getexif().get(0x0112, 1) > 1 else image.size
+    beside = path.with_suffix(".txt")  # kohya's kind of caption
+    if not isinstance(caption, str):
+        caption = one_line(beside.read_text(encoding="utf-8", errors="replace")) if beside.is_file() else ""
+    notes = row.get("notes")
+    return Photo(path.name, path, caption[:LONGEST_CAPTION], checked_crop(crop, width, height), width, height,
+                 tuple(map(str, notes)) if isinstance(notes, list) else ())
 
 
 def checked_words(what: str, words: str) -> str:
@@ -184,7 +231,7 @@ def checked_words(what: str, words: str) -> str:
         raise ValueError(f"{what} must not be empty.")
     plain = words.replace("-", "").replace("'", "").replace(" ", "")
     if len(words) > 40 or not plain.isalnum():
-        raise ValueError(f"{what} must be a word or two of letters and digits, got {words[:50]!r}.")
+        raise ValueError(f"{what} must be a word or two of letters and digits, up to 40, got {words[:50]!r}.")
     return words
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -9,14 +10,16 @@ from typing import Any
 
 from studio.library.photos import open_image
 from studio.library.records import Lora, Outfit, Scene
-from studio.library.shelf import Shelf, now
+from studio.library.shelf import DAMAGE, Shelf, now
 from studio.library.store import (
+    add_folder,
     checked_name,
-    free_slug,
+    discard,
     inside,
-    new_folder,
+    one_line,
     read_json,
     slug_of,
+    text_in,
     write_atomically,
     write_json,
 )
@@ -38,67 +41,80 @@ class Wardrobe(Shelf):
 
     def lora(self, slug: str) -> Lora:
         """Raises ValueError, naming the known ones, when there is no such LoRA."""
-        return _read_lora(inside(self.root / "loras", slug, "LoRA"))
+        return self.one(self.root / "loras", slug, "LoRA", _read_lora)
 
     def save_lora(self, name: str, subject: str, family: str, trigger: str, rank: int, alpha: float, steps: int,
                   write: Callable[[Path], None], preview: Path | None = None) -> Lora:
         """A new LoRA whose safetensors file `write` makes; the folder appears whole or not at all."""
         name = checked_name("A LoRA", name)
-        with self.writing:
-            slug = free_slug(self.root / "loras", name)
-            with new_folder(self.root / "loras" / slug) as folder:
-                write(folder / WEIGHTS)
-                data = {"name": name, "subject": subject, "family": family, "trigger": trigger, "rank": rank,
-                        "alpha": alpha, "steps": steps, "sha256": sha256_of(folder / WEIGHTS), "created": now()}
-                write_json(folder / "lora.json", data)
-                if preview is not None:
-                    (folder / "preview.png").write_bytes(Path(preview).read_bytes())
-        return self.lora(slug)
+
+        def fill(folder: Path) -> None:
+            write_atomically(folder / WEIGHTS, write)
+            data = {"name": name, "subject": subject, "family": family, "trigger": trigger, "rank": rank,
+                    "alpha": alpha, "steps": steps, "sha256": sha256_of(folder / WEIGHTS), "created": now()}
+            write_json(folder / "lora.json", data)
+            if preview is not None:
+                (folder / "preview.png").write_bytes(Path(preview).read_bytes())
+            self.make_room(0)
+
+        return self.lora(add_folder(self.root / "loras", name, fill, self.writing))
 
     def remove_lora(self, slug: str) -> None:
         with self.writing:
-            self.discard(inside(self.root / "loras", slug, "LoRA"))
+            discard(inside(self.root / "loras", slug, "LoRA"))
 
     def outfits(self) -> list[Outfit]:
         """Every outfit, oldest first."""
         return sorted(self.readable(self.root / "outfits", _read_outfit), key=lambda outfit: outfit.created)
 
     def outfit(self, slug: str) -> Outfit:
-        return _read_outfit(inside(self.root / "outfits", slug, "outfit"))
+        return self.one(self.root / "outfits", slug, "outfit", _read_outfit)
 
     def add_outfit(self, name: str, image: Any) -> Outfit:
         """An outfit from a picture of it (a path or a PIL image)."""
         name, image = checked_name("An outfit", name), open_image(image)
-        with self.writing:
-            slug = free_slug(self.root / "outfits", name)
-            with new_folder(self.root / "outfits" / slug) as folder:
-                write_atomically(folder / "outfit.png", lambda path: image.save(path, "PNG"))
-                write_json(folder / "outfit.json", {"name": name, "created": now()})
-        return self.outfit(slug)
+
+        def fill(folder: Path) -> None:
+            write_atomically(folder / "outfit.png", lambda path: image.save(path, "PNG"))
+            write_json(folder / "outfit.json", {"name": name, "created": now()})
+            self.make_room(0)
+
+        return self.outfit(add_folder(self.root / "outfits", name, fill, self.writing))
 
     def remove_outfit(self, slug: str) -> None:
         with self.writing:
-            self.discard(inside(self.root / "outfits", slug, "outfit"))
+            discard(inside(self.root / "outfits", slug, "outfit"))
 
     def scenes(self) -> list[Scene]:
         """The scenes of scenes.json; a library that has none starts with five."""
-        file = self.root / "scenes.json"
-        prompts = read_json(file) if file.is_file() else STARTER_SCENES
+        try:
+            prompts = self._scenes()
+        except DAMAGE as error:
+            self.warn(self.root / "scenes.json", error)
+            prompts = STARTER_SCENES
         return [Scene(slug_of(name), name, prompt) for name, prompt in prompts.items()]
 
     def add_scene(self, name: str, prompt: str) -> Scene:
         """A named scene; one of the same name is replaced."""
-        name = checked_name("A scene", name)
-        if not prompt.strip():
+        name, prompt = checked_name("A scene", name), one_line(prompt)
+        if not prompt:
             raise ValueError("A scene needs a prompt, such as: on the beach.")
         with self.writing:
-            kept = {scene.name: scene.prompt for scene in self.scenes()}
-            write_json(self.root / "scenes.json", {**kept, name: prompt.strip()})
-        return Scene(slug_of(name), name, prompt.strip())
+            write_json(self.root / "scenes.json", {**self._scenes(), name: prompt})
+        return Scene(slug_of(name), name, prompt)
+
+    def _scenes(self) -> dict[str, str]:
+        """Raises ValueError for a damaged file: it must not be written over."""
+        file = self.root / "scenes.json"
+        prompts = read_json(file) if file.is_file() else STARTER_SCENES
+        return {name: text_in(prompts, name) for name in prompts}
 
     def class_images(self, family: str, prompt: str) -> Path:
         """The folder, made if need be, where the class images of this family and class prompt are kept."""
-        folder = self.root / "classes" / slug_of(family) / slug_of(prompt)
+        slug = slug_of(prompt)
+        if slug != prompt.replace(" ", "-"):  # the slug says less than the prompt: two prompts may share it
+            slug += "-" + hashlib.sha256(prompt.encode()).hexdigest()[:8]
+        folder = self.root / "classes" / slug_of(family) / slug
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -108,9 +124,11 @@ def _read_lora(folder: Path) -> Lora:
     if not weights.is_file():
         raise ValueError(f"{folder.name} has no {WEIGHTS}")
     # The digest is of the file as it is now: one that was exchanged by hand must not pass for the old one.
-    return Lora(folder.name, data["name"], data["subject"], data["family"], data["trigger"], data["rank"],
-                data["alpha"], data["steps"], weights, _digest(weights), data["created"],
-                preview if preview.is_file() else None)
+    name, subject, family, trigger, created = (
+        text_in(data, key) for key in ("name", "subject", "family", "trigger", "created")
+    )
+    return Lora(folder.name, name, subject, family, trigger, int(data["rank"]), float(data["alpha"]),
+                int(data["steps"]), weights, _digest(weights), created, preview if preview.is_file() else None)
 
 
 def _digest(file: Path) -> str:
@@ -125,5 +143,7 @@ def _digest_of_state(file: Path, _modified: int, _size: int) -> str:
 
 
 def _read_outfit(folder: Path) -> Outfit:
-    data = read_json(folder / "outfit.json")
-    return Outfit(folder.name, data["name"], folder / "outfit.png", data["created"])
+    data, path = read_json(folder / "outfit.json"), folder / "outfit.png"
+    if not path.is_file():
+        raise ValueError(f"{folder.name} has no outfit.png")
+    return Outfit(folder.name, text_in(data, "name"), path, text_in(data, "created"))

@@ -58,7 +58,7 @@ def build(desk: Studio, settings: Settings) -> gr.Blocks:
     wiring = Wiring(visitors.desk_of)
     first = desk.family
     with gr.Blocks(title="Understudy", analytics_enabled=False, fill_width=True) as page:
-        beat = gr.Timer(1.0)
+        beat, quick = gr.Timer(1.0), gr.Timer(0.4, active=False)
         drafts = gr.BrowserState({}, storage_key=KEPT, secret=SECRET)
         with gr.Row(elem_id="header"):
             gr.HTML(WORDMARK, apply_default_css=False, elem_id="wordmark")
@@ -72,8 +72,8 @@ def build(desk: Studio, settings: Settings) -> gr.Blocks:
                 parts = {
                     "subject": subject_tab(wiring, family, first, settings.ask_consent),
                     "train": train_tab(wiring, family, first, beat),
-                    "draw": draw_tab(wiring, family, first),
-                    "gallery": gallery_tab(wiring, beat),
+                    "draw": draw_tab(wiring, family, first, quick),
+                    "gallery": gallery_tab(wiring),
                 }
         made = Page(tabs, family, about, drafts=drafts, **parts)
         _connect(wiring, made, tray)
@@ -113,8 +113,8 @@ def _remember(wiring: Wiring, page: Page, visitors: Visitors, blocks: gr.Blocks)
     for component in kept:
         component.change(None, [page.drafts, *kept], page.drafts, js=_keep_script(), api_visibility="private",
                          show_progress="hidden")
-    beginning = [page.drafts, *family_outputs(page), *kept, page.train.form["subject"], page.draw.run, page.draw.beat,
-                 *page.subject.view]
+    beginning = [page.drafts, *family_outputs(page), *kept, page.train.form["subject"], page.train.form["seed"],
+                 page.draw.run, page.draw.beat, *page.subject.view]
 
     def arrive(visitor: gr.Request, drafts: Any) -> tuple:
         drafts = drafts if isinstance(drafts, dict) else {}
@@ -136,13 +136,13 @@ def opening(desk: Studio, drafts: dict[str, Any]) -> tuple:
     loras = draw.lora_choices(desk, family)
     lora = loras[1][1] if len(loras) > 1 else ""
     typed = {**{name: getattr(_BLANK, name) for name in DRAFTS}, **family.drawing, **_sound(drafts)}
-    typed["prompt"] = typed.get("prompt") or draw.first_prompt(desk, family, lora)
+    typed["prompt"] = _sound(drafts).get("prompt") or draw.first_prompt(desk, family, lora)
     live = next((run.id for run in desk.executor.runs() if run.kind == "draw"
                  and run.library.root == desk.library.root), "")
     first = subjects[0].slug if subjects else ""
     return (
         *family_updates(desk, family, lora, train.USUAL), *(typed.get(name) for name in DRAFTS),
-        gr.Dropdown(train.choices(desk), value=first or None), live, gr.Timer(active=True),
+        gr.Dropdown(train.choices(desk), value=first or None), None, live, gr.Timer(active=True),
         *subject.opened(desk, family, first),
     )
 
@@ -193,8 +193,8 @@ def about_family(family: ModelFamily, own: ModelFamily) -> str:
     return (
         f'<div class="about"><b>{escape(family.title)}</b> {escape(family.description)} Its weights '
         f"({escape(size)}, from the Hugging Face hub: {escape(family.weights)}) are fetched with the first picture or "
-        f"training, unless this machine has them already; nothing is fetched before. Licence: {escape(family.licence)}, "
-        f"{use}.</div>"
+        "training, unless this machine has them already; nothing is fetched before. "
+        f"Licence: {escape(family.licence)}, {use}.</div>"
     )
 
 

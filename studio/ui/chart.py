@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from studio.ui.pieces import attributes
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 600, 180, 40, 22, 8
+WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP = 600, 180, 40, 8, 22, 8
 MOST_POINTS = 300  # more cost the browser, and nobody sees them
 
 
@@ -34,7 +34,7 @@ def loss_chart(steps: Sequence[int], losses: Sequence[float], total: int) -> str
     low, high = _range(losses)
 
     def place(step: int, loss: float) -> str:
-        across = LEFT + (WIDTH - LEFT) * step / max(total, 1)
+        across = LEFT + (WIDTH - LEFT - RIGHT) * step / max(total, 1)
         up = (min(max(loss, low), high) - low) / (high - low)
         return f"{across:.1f},{HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * up:.1f}"
 
@@ -51,19 +51,20 @@ def loss_chart(steps: Sequence[int], losses: Sequence[float], total: int) -> str
 
 
 def _range(losses: Sequence[float]) -> tuple[float, float]:
-    """From 0 to above most of the losses: one wild step must not flatten the rest."""
+    """From below the losses to above most of them: one wild step must not flatten the rest."""
     ordered = sorted(losses)
-    high = max(ordered[int(0.97 * (len(ordered) - 1))] * 1.15, 1e-6)
-    return 0.0, high
+    low, high = ordered[0], ordered[int(0.97 * (len(ordered) - 1))]
+    margin = max(high - low, 0.05 * abs(high), 1e-6) * 0.25
+    return max(0.0, low - margin), high + margin
 
 
 def _frame(low: float, high: float, total: int) -> str:
     floor = HEIGHT - BOTTOM
-    lines = "".join(f'<line x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>'
+    lines = "".join(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
                     for y in (TOP, (TOP + floor) / 2, floor))
     texts = "".join(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.2g}</text>'
                     for y, value in ((TOP, high), ((TOP + floor) / 2, (low + high) / 2), (floor, low)))
-    ends = f'<text x="{LEFT}" y="{HEIGHT - 6}">step 1</text><text x="{WIDTH}" y="{HEIGHT - 6}" ' \
+    ends = f'<text x="{LEFT}" y="{HEIGHT - 6}">step 1</text><text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" ' \
         f'text-anchor="end">{total}</text>'
     return f'<g class="frame">{lines}{texts}{ends}</g>'
 

@@ -16,6 +16,7 @@ from studio.desk import Studio
 from studio.faults import explain
 
 Handler = Callable[..., Any]
+TITLE = "That did not work"
 PAGE_EVENT: Mapping[str, Any] = {
     "api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, "trigger_mode": "multiple",
 }
@@ -29,7 +30,7 @@ def sentences() -> Iterator[None]:
     except gr.Error:
         raise
     except Exception as error:
-        raise gr.Error(explain(error), title="", print_exception=False) from error
+        raise gr.Error(explain(error), title=TITLE, print_exception=False) from error
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,9 @@ def fitting(name: str, kind: Any, value: Any) -> Any:
         if type(None) in kinds:
             return None
         raise ValueError(f"{name} must not be empty")
-    if Any in kinds or typing.get_origin(kind) is list or kind is list:
+    if kinds & {list, dict}:
+        if not isinstance(value, tuple(kinds & {list, dict})):
+            raise ValueError(f"{name} must be a {'list' if list in kinds else 'file'}, got {value!r:.80}")
         return value
     if bool in kinds and isinstance(value, bool):
         return value

@@ -58,7 +58,7 @@ def status(run: Run) -> dict[str, Any]:
             "step": training.steps[-1] if training.steps else 0, "total": training.total,
             "loss": [list(point) for point in thinned(list(zip(training.steps, training.losses, strict=True)))],
             "loss_smoothed": [list(point) for point in thinned(list(zip(training.steps, trend, strict=True)))],
-            "samples": [{"step": sample.step, "prompt": sample.prompt, "path": sample.path}
+            "samples": [{"step": sample.step, "prompt": sample.prompt, "stored_at": sample.path}
                         for sample in training.samples],
             "lora": training.lora,
         }

@@ -1,4 +1,7 @@
-"""Subjects, LoRAs and pictures as plain JSON, the way the API tells them."""
+"""Subjects, LoRAs and pictures as plain JSON, the way the API tells them.
+
+None of them has a key "path", since gradio_client downloads whatever has one: only `sent` files are to be.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from studio.ui.pieces import url
 
 def told_photo(photo: Photo) -> dict[str, Any]:
     return {
-        "file": photo.file, "path": str(photo.path), "url": f"/{url(photo.path)}", "caption": photo.caption,
+        "file": photo.file, "stored_at": str(photo.path), "url": f"/{url(photo.path)}", "caption": photo.caption,
         "crop": list(photo.crop) if photo.crop else None, "width": photo.width, "height": photo.height,
         "notes": list(photo.notes),
     }
@@ -27,13 +30,14 @@ def told_subject(subject: Subject) -> dict[str, Any]:
 
 
 def told_lora(lora: Lora) -> dict[str, Any]:
-    return {**vars(lora), "path": str(lora.path), "preview": str(lora.preview) if lora.preview else None}
+    told = {name: value for name, value in vars(lora).items() if name not in ("path", "preview")}
+    return {**told, "stored_at": str(lora.path)}
 
 
 def told_picture(picture: Picture) -> dict[str, Any]:
     return {
-        "id": picture.id, "path": str(picture.path), "url": f"/{url(picture.path)}", "favourite": picture.favourite,
-        "created": picture.created, "recipe": picture.recipe.to_json(),
+        "id": picture.id, "stored_at": str(picture.path), "url": f"/{url(picture.path)}",
+        "favourite": picture.favourite, "created": picture.created, "recipe": picture.recipe.to_json(),
     }
 
 

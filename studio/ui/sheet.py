@@ -85,12 +85,14 @@ def sheet_view(subject: Subject | None, pending: Sequence[Pending], selected: st
 
 
 def _photo(photo: Photo, selected: bool) -> str:
-    field = pieces.attributes(type="text", data_act="caption", data_file=photo.file, value=photo.caption,
-                              placeholder="caption", aria_label=f"Caption of {photo.file}")
+    # `value` is for gr.HTML: where photos move up, it sets a field's text by this attribute alone.
+    field = pieces.attributes(rows=1, data_act="caption", data_file=photo.file, value=photo.caption,
+                              placeholder="Caption", aria_label=f"Caption of {photo.file}")
     crop = pieces.button("Crop", "crop", "crop", quiet=True, file=photo.file)
     drop = pieces.button("Remove this photo", "remove", "close", quiet=True, file=photo.file)
     return f'<figure class="photo{" open" if selected else ""}"><div class="frame">{_cropped(photo)}' \
-        f'<span class="acts">{crop}{drop}</span></div><input{field}>{_notes(photo.notes)}</figure>'
+        f'<span class="acts">{crop}{drop}</span></div><textarea{field}>{escape(photo.caption)}</textarea>' \
+        f'{_notes(photo.notes)}</figure>'
 
 
 def _waiting(number: int, photo: Pending) -> str:

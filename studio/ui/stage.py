@@ -50,8 +50,8 @@ def _coming(run: Run, index: int) -> str:
         said = f"step {preview.step} of {preview.total}"
         return f'<figure class="picture half"><div class="frame">{pieces.jpeg(preview.jpeg, "Half drawn")}</div>' \
             f"<figcaption><span>{said}</span></figcaption></figure>"
-    return '<figure class="picture dark"><div class="frame"></div><figcaption><span>in the wings</span></figcaption>' \
-        "</figure>"
+    return '<figure class="picture coming"><div class="frame"></div>' \
+        "<figcaption><span>in the wings</span></figcaption></figure>"
 
 
 def picture_card(picture: Picture) -> str:
@@ -66,6 +66,16 @@ def picture_card(picture: Picture) -> str:
     return f'<figure class="picture"><div class="frame">{choose(picture.id)}' \
         f"{pieces.image(picture.path, str(ask.get('prompt', '')))}</div>" \
         f"<figcaption>{seed}<span class=\"acts\">{star}{save(picture)}{without}{open_}</span></figcaption></figure>"
+
+
+def comparison_view(picture: Picture, drawn: bool) -> str:
+    """The heading of the slider that lays a picture beside its twin without the LoRA."""
+    names = " and ".join(str(lora["name"]) for lora in picture.recipe.loras)
+    seed = picture.recipe.request.get("seed")
+    words = f"Left without {names}, right with it; the seed is {seed} in both." if drawn else \
+        f"Drawing seed {seed} without {names}..."
+    return f'<div class="row"><h3>Without the LoRA</h3>{pieces.button("Close", "close", "close", quiet=True)}</div>' \
+        f'<p class="faint">{escape(words)}</p>'
 
 
 def choose(id: str) -> str:

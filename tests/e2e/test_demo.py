@@ -27,6 +27,11 @@ class Guide:
         self.used.add(words)
         return self.page.get_by_role("button", name=words, exact=True)
 
+    def fold(self, words: str) -> Locator:
+        """What opens a folded part; its arrow belongs to its name."""
+        self.used.add(words)
+        return self.page.get_by_role("button", name=re.compile(rf"^{words}\b")).locator("visible=true")
+
     def tab(self, words: str) -> Locator:
         self.used.add(words)
         return self.page.get_by_role("tab", name=words, exact=True)
@@ -72,13 +77,13 @@ def teach(guide: Guide) -> None:
     expect(guide.tab("Train")).to_have_attribute("aria-selected", "true")
     guide.used.add("Quick")
     page.locator(".presets label", has_text="Quick").click()
-    guide.button("More").locator("visible=true").click()
+    guide.fold("More").click()
     guide.field("Steps").fill("24")
     page.get_by_label("Sample every", exact=True).locator("visible=true").fill("12")
     page.get_by_label("Class images", exact=True).locator("visible=true").fill("4")
     guide.button("Train").locator("visible=true").click()
-    expect(page.locator(".training .plot svg")).to_be_visible(timeout=TRAINING)
-    expect(guide.button("Draw with it")).to_be_visible(timeout=TRAINING)
+    expect(page.locator(".training .headline")).to_contain_text("24 of 24 steps", timeout=TRAINING)
+    expect(page.locator(".training .plot svg")).to_be_visible()
     expect(page.locator(".film figure img")).to_have_count(2)
 
 

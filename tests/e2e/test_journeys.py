@@ -45,14 +45,16 @@ def test_a_new_subject_from_uploaded_photos_of_which_one_is_bad(
 def test_a_reload_in_the_middle_of_a_training_loses_nothing(served: Served, open_page: Opener) -> None:
     page = open_page(served.url)
     open_tab(page, "Train")
-    page.get_by_role("button", name="More", exact=True).locator("visible=true").click()
+    page.get_by_role("button", name=re.compile(r"^More\b")).locator("visible=true").click()
     for label, value in (("Steps", "2000"), ("Class images", "0"), ("Checkpoint every", "2"), ("Sample every", "1000")):
         page.get_by_label(label, exact=True).locator("visible=true").fill(value)
     page.get_by_role("button", name="Train", exact=True).locator("visible=true").click()
-    expect(page.locator(".training .plot svg")).to_be_visible(timeout=TRAINING)
+    running = page.locator(".training .headline", has=page.locator(".bar"))
+    expect(running).to_contain_text(re.compile(r"step \d+ of 2000"), timeout=TRAINING)
     page.reload()
     expect(page.locator("#side .now")).to_contain_text("Mika")
     open_tab(page, "Train")
+    expect(running).to_contain_text(re.compile(r"step \d+ of 2000"))
     expect(page.locator(".training .plot svg")).to_be_visible()
     seen = page.locator(".training .headline").inner_text()
     expect(page.locator(".training .headline")).not_to_have_text(seen)

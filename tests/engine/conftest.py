@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageDraw
-from tests.engine.toys import make_toys
 
 from studio.engine.drawing import draw
 from studio.engine.pipelines import PipelineCache
@@ -18,6 +16,7 @@ from studio.events import PictureDrawn
 from studio.families import POCKET, ModelFamily
 from studio.library import Library, Picture
 from studio.requests import DrawRequest, TrainRequest, resolved
+from tests.engine.toys import make_toys, new_library
 
 SMALL = {"steps": 4, "checkpoint_every": 2, "sample_every": 4, "class_images": 2, "batch_size": 1, "rank": 2}
 
@@ -54,19 +53,6 @@ def toy(toys: Callable[[str], tuple[ModelFamily, ModelFamily]]) -> ModelFamily:
     return toys("sdxl")[0]
 
 
-def new_library(root: Path) -> Library:
-    library = Library(root)
-    library.add_subject("Mika", "girl", "sks", photos=list(_photos()))
-    return library
-
-
-def _photos() -> Iterator[Image.Image]:
-    for shade in (60, 120, 180):
-        photo = Image.new("RGB", (256, 256), (240, 240 - shade, 200))
-        ImageDraw.Draw(photo).ellipse((60, 40, 196, 216), fill=(shade, 80, 90))
-        yield photo
-
-
 @pytest.fixture
 def library(tmp_path: Path) -> Library:
     return new_library(tmp_path / "library")
@@ -100,6 +86,7 @@ def lora_file(pipelines: PipelineCache, family: ModelFamily, tmp_path_factory: p
     """A LoRA of pocket that was really trained, for a few steps."""
     library = new_library(tmp_path_factory.mktemp("trained") / "library")
     request = resolved(TrainRequest("mika", family="pocket", seed=5), family.training)
-    for _ in train(request, pipelines=pipelines, family=family, library=library, run_folder=library.root / "runs" / "x"):
+    folder = library.root / "runs" / "x"
+    for _ in train(request, pipelines=pipelines, family=family, library=library, run_folder=folder):
         pass
     return library.loras()[0].path

@@ -1,6 +1,7 @@
 """A diffusers pipeline as the one .safetensors file that checkpoints are passed around in, to load it back.
 
-The names of the original code (CompVis/stable-diffusion, Stability-AI/generative-models), as diffusers' loader reads them.
+The names are those of the original code (CompVis/stable-diffusion, Stability-AI/generative-models), which
+diffusers' loader reads.
 """
 
 from __future__ import annotations

@@ -32,9 +32,8 @@ def test_what_is_attached_is_detached(pipelines, family, lora_file):
         with attached(pipelines, pipeline, lora_file, 0.7):
             assert fingerprint(pipeline) != before
         assert fingerprint(pipeline) == before
-        with pytest.raises(ZeroDivisionError):
-            with attached(pipelines, pipeline, lora_file):
-                1 / 0
+        with pytest.raises(ZeroDivisionError), attached(pipelines, pipeline, lora_file):
+            raise ZeroDivisionError
         assert fingerprint(pipeline) == before
 
 
@@ -141,3 +140,20 @@ def test_a_lora_of_another_base_is_refused(pipelines, family, toys, lora_file, t
 
 def test_a_lora_without_effect_is_refused(pipelines, family, lora_file, tmp_path):
     refused(pipelines, family, changed(lora_file, tmp_path / "nil.safetensors", torch.zeros_like), "has no effect")
+
+
+@pytest.mark.parametrize("prefix", ["text_encoder.text_model.", "text_encoder."], ids=["published", "flat"])
+def test_a_lora_in_a_text_encoder_changes_the_texts_while_it_is_in(pipelines, toys, tmp_path, prefix):
+    family, file = toys("sd15")[0], tmp_path / "texts.safetensors"
+    place = f"{prefix}encoder.layers.0.self_attn.q_proj"
+    noise = torch.Generator().manual_seed(0)
+    save_file({f"{place}.lora_A.weight": torch.randn(2, 32, generator=noise),
+               f"{place}.lora_B.weight": torch.randn(32, 2, generator=noise)}, file)
+    with pipelines.lend(family) as pipeline:
+        before = fingerprint(pipeline)
+        texts = []
+        for path in (None, file, None):
+            with attached(pipelines, pipeline, path, 1.0) as key:
+                texts.append(pipelines.encode(pipeline, "a dog", None, False, key)["prompt_embeds"])
+        assert fingerprint(pipeline) == before
+    assert not torch.equal(texts[0], texts[1]) and torch.equal(texts[0], texts[2])

@@ -116,7 +116,7 @@ def test_closing_the_iterator_ends_the_work_and_frees_the_pipeline(pipelines, fa
 def test_a_prompt_is_encoded_once(draws, pipelines, family, monkeypatch):
     draws("a prompt of its own")
     with pipelines.lend(family) as pipeline:
-        monkeypatch.setattr(pipeline, "encode_prompt", lambda **_: pytest.fail("encoded again"))
+        monkeypatch.setattr(pipeline.text_encoder, "forward", lambda *_, **__: pytest.fail("encoded again"))
     draws("a prompt of its own", seed=9, count=2)
 
 

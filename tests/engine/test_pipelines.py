@@ -31,9 +31,8 @@ def test_the_view_for_another_task_shares_every_weight(pipelines, family):
 
 
 def test_a_task_that_the_family_has_no_pipeline_for_is_named(pipelines, family):
-    with pytest.raises(KeyError, match="no pipeline for 'sing'; it has draw"):
-        with pipelines.lend(family, "sing"):
-            pass
+    with pytest.raises(KeyError, match="no pipeline for 'sing'; it has draw"), pipelines.lend(family, "sing"):
+        pass
 
 
 def test_borrowers_are_served_one_at_a_time_in_the_order_they_came(pipelines, family):
@@ -60,18 +59,16 @@ def test_borrowers_are_served_one_at_a_time_in_the_order_they_came(pipelines, fa
 
 
 def test_asking_twice_in_one_thread_is_an_error_and_not_a_standstill(pipelines, family):
-    with pipelines.lend(family):
-        with pytest.raises(RuntimeError, match="lent to this thread already"):
-            with pipelines.lend(family):
-                pass
+    again = pipelines.lend(family)
+    with pipelines.lend(family), pytest.raises(RuntimeError, match="lent to this thread already"), again:
+        pass
     with pipelines.lend(family):
         pass
 
 
 def test_a_fault_while_it_is_lent_gives_it_back(pipelines, family):
-    with pytest.raises(ZeroDivisionError):
-        with pipelines.lend(family):
-            1 / 0
+    with pytest.raises(ZeroDivisionError), pipelines.lend(family):
+        raise ZeroDivisionError
     with pipelines.lend(family):
         pass
 

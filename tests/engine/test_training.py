@@ -6,10 +6,13 @@ import torch
 from PIL import Image
 
 from studio.engine.adapters import fingerprint
-from studio.engine.dataset import class_prompts, instance_pictures
+from studio.engine.dataset import class_prompts, draw_class_pictures, instance_pictures
 from studio.engine.losses import prior_preservation_loss, stratified_timesteps, weights_of
+from studio.engine.training import train
 from studio.events import CheckpointSaved, LoraSaved, SampleDrawn, StageReported, StepFinished
 from studio.families import ModelFamily
+from studio.requests import TrainRequest, resolved
+from tests.engine.toys import new_library
 
 
 def of(events, kind):
@@ -39,14 +42,24 @@ def test_a_run_tells_its_steps_and_leaves_samples_checkpoints_and_a_lora(trains,
         assert not any(p.requires_grad for p in pipeline.unet.parameters())
 
 
-def test_the_same_seed_gives_the_same_weights(trains, library):
-    first, second = (weights(library, list(trains(folder))[-1].slug) for folder in ("a", "b"))
-    assert first == second
-    assert weights(library, list(trains("c", seed=6))[-1].slug) != first
+@pytest.fixture(scope="module")
+def whole(pipelines, toy, tmp_path_factory):
+    """The weights that a training nobody disturbed ends in."""
+    library = new_library(tmp_path_factory.mktemp("whole") / "library")
+    request = resolved(TrainRequest("mika", seed=5), toy.training)
+    events = train(request, pipelines=pipelines, family=toy, library=library, run_folder=library.root / "runs" / "x")
+    return weights(library, list(events)[-1].slug)
 
 
-def test_a_training_that_goes_on_from_a_checkpoint_ends_in_the_same_bytes(trains, library):
-    whole = weights(library, list(trains("whole"))[-1].slug)
+def test_the_same_seed_gives_the_same_weights(trains, library, whole):
+    assert weights(library, list(trains("a"))[-1].slug) == whole
+
+
+def test_another_seed_gives_others(trains, library, whole):
+    assert weights(library, list(trains("b", seed=6))[-1].slug) != whole
+
+
+def test_a_training_that_goes_on_from_a_checkpoint_ends_in_the_same_bytes(trains, library, whole):
     events = list(trains("parts", until=2))
     assert not of(events, LoraSaved)
     checkpoint = library.root / "runs" / "parts" / of(events, CheckpointSaved)[-1].path
@@ -55,8 +68,7 @@ def test_a_training_that_goes_on_from_a_checkpoint_ends_in_the_same_bytes(trains
     assert weights(library, rest[-1].slug) == whole
 
 
-def test_a_training_left_at_any_step_goes_on_from_its_last_checkpoint(trains, library, pipelines, toy):
-    whole = weights(library, list(trains("whole"))[-1].slug)
+def test_a_training_left_at_any_step_goes_on_from_its_last_checkpoint(trains, library, pipelines, toy, whole):
     with pipelines.lend(toy) as pipeline:
         before = fingerprint(pipeline)
     events, told = trains("left"), []
@@ -87,15 +99,14 @@ def test_a_run_cancelled_before_its_first_step_leaves_no_lora(trains, library):
     assert library.loras() == []
 
 
-def test_a_drawing_between_two_steps_changes_neither_result(trains, draws, library, toy):
-    undisturbed = weights(library, list(trains("alone"))[-1].slug)
+def test_a_drawing_between_two_steps_changes_neither_result(trains, draws, library, toy, whole):
     alone = np.asarray(draws(family=toy)[0].image)
     between = []
     for event in trains("shared"):
         if isinstance(event, StepFinished) and event.step in (1, 3):
             between.append(np.asarray(draws(family=toy)[0].image))
     assert len(between) == 2 and all(np.array_equal(picture, alone) for picture in between)
-    assert weights(library, library.loras()[0].slug) == undisturbed
+    assert weights(library, library.loras()[0].slug) == whole
 
 
 def test_a_drawing_waits_for_one_step_only(trains, draws, toy):
@@ -110,13 +121,44 @@ def test_a_drawing_waits_for_one_step_only(trains, draws, toy):
             assert waited, "drawn before the training ended"
 
 
-def test_class_images_are_drawn_once_and_kept(trains, library):
-    list(trains("first"))
+def test_out_of_memory_steps_down_and_ends_in_the_same_weights(trains, library, pipelines, toy, whole, monkeypatch):
+    with pipelines.lend(toy) as pipeline:
+        unet, forward = pipeline.unet, pipeline.unet.forward
+    failures = []
+
+    def failing(*args, **options):
+        if failures:
+            raise failures.pop()
+        return forward(*args, **options)
+
+    monkeypatch.setattr(unet, "forward", failing)
+    events, saved = [], []
+    for event in trains():
+        events.append(event)
+        if event == next(iter(of(events, StepFinished)), None):
+            failures.append(torch.OutOfMemoryError("CUDA out of memory"))
+        saved.append(unet.is_gradient_checkpointing)
+    assert weights(library, events[-1].slug) == whole
+    assert not saved[0] and any(saved) and not unet.is_gradient_checkpointing
+    failures += [torch.OutOfMemoryError("CUDA out of memory")] * 2
+    with pytest.raises(MemoryError, match="smaller batch"):
+        list(trains("again", class_images=0))
+
+
+def test_class_images_are_drawn_once_and_kept(pipelines, toy, library):
+    request = resolved(TrainRequest("mika"), toy.training)
+
+    def made():
+        return list(draw_class_pictures(request, library.subject("mika"), pipelines, toy, library))
+
+    first, second = made(), made()
     drawn = sorted((library.root / "classes").rglob("*.png"))
-    assert len(drawn) == 2
-    assert not [event for event in of(list(trains("second")), StageReported) if "class images" in event.stage]
+    assert len(drawn) == 2 and first[0] == StageReported("Drawing class images", 0, 2)
+    assert [picture.caption for picture in second] == ["a picture of a girl"] * 2
     drawn[0].write_bytes(b"torn")
-    assert [event for event in of(list(trains("third")), StageReported) if "class images" in event.stage]
+    third = made()
+    assert third[0] == StageReported("Drawing class images", 1, 2)
+    assert np.array_equal(np.asarray(third[1].image), np.asarray(second[0].image))
 
 
 def test_class_images_show_what_the_family_knows(library, monkeypatch, family):
@@ -124,7 +166,8 @@ def test_class_images_show_what_the_family_knows(library, monkeypatch, family):
     monkeypatch.setattr(ModelFamily, "words", lambda self: {})
     assert class_prompts(subject, family) == ["a picture of a girl"]
     monkeypatch.setattr(ModelFamily, "words", lambda self: {
-        "places": ["on the beach", "in the park", "in the snow"], "tops": ["jacket", "dress"], "colours": ["red", "blue"],
+        "places": ["on the beach", "in the park", "in the snow"], "tops": ["jacket", "dress"],
+        "colours": ["red", "blue"],
     })
     prompts = class_prompts(subject, family)
     assert len(prompts) == 6 and prompts[0] == "a picture of a girl in a red jacket, on the beach"
@@ -132,7 +175,7 @@ def test_class_images_show_what_the_family_knows(library, monkeypatch, family):
 
 
 def test_without_class_images_only_the_photos_count(trains):
-    events = list(trains(class_images=0))
+    events = list(trains(class_images=0, steps=1))
     assert isinstance(events[-1], LoraSaved)
     assert [event.stage for event in of(events, StageReported)] == ["Reading the photos"]
 
@@ -161,7 +204,7 @@ def test_a_subject_without_photos_is_refused(trains, library):
 
 
 def test_a_checkpoint_of_another_training_is_refused(trains, library):
-    checkpoint = library.root / "runs" / "run" / of(list(trains()), CheckpointSaved)[0].path
+    checkpoint = library.root / "runs" / "run" / of(list(trains(until=1)), CheckpointSaved)[0].path
     with pytest.raises(ValueError, match="a checkpoint of another training"):
         list(trains(checkpoint=checkpoint, seed=6))
 
@@ -170,8 +213,8 @@ def test_a_checkpoint_of_another_training_is_refused(trains, library):
 def test_sdxl_and_sd15_are_taught_by_the_same_code(layout, toys, trains, draws):
     family = toys(layout)[0]
     lora = list(trains(family=family))[-1]
-    with_lora, without = (np.asarray(draws("sks girl", family=family, lora=slug)[0].image) for slug in (lora.slug, None))
-    assert not np.array_equal(with_lora, without)
+    drawn = [draws("sks girl", family=family, lora=slug)[0] for slug in (lora.slug, None)]
+    assert not np.array_equal(*(np.asarray(picture.image) for picture in drawn))
 
 
 def test_the_loss_is_the_instances_plus_the_weighted_class():

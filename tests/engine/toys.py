@@ -1,8 +1,9 @@
-"""SDXL and SD 1.5 made tiny: the published layouts, few channels, random weights. Enough to run every line of the engine."""
+"""SDXL and SD 1.5 made tiny: the published layouts, few channels, random weights."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import diffusers
 import torch
 import transformers
-from tests.engine.single_file import save_single_file
+from PIL import Image, ImageDraw
 
 from studio.families import ASSETS, SD15, SDXL, ModelFamily
+from studio.library import Library
+from tests.engine.single_file import save_single_file
 
 WIDTH, SECOND_WIDTH, SIDE = 32, 48, 64  # diffusers tells SDXL's two text encoders apart by their widths
 CLIP = {"intermediate_size": WIDTH, "num_attention_heads": 2, "num_hidden_layers": 2}
@@ -21,8 +24,9 @@ SECOND_CLIP = {**CLIP, "hidden_size": SECOND_WIDTH, "projection_dim": SECOND_WID
 VAE = {"block_out_channels": [8, 8, 8, 16], "norm_num_groups": 4, "layers_per_block": 1, "sample_size": SIDE}
 UNETS = {
     "sdxl": {
-        "block_out_channels": [16, 32, 32], "attention_head_dim": [2, 2, 2], "cross_attention_dim": WIDTH + SECOND_WIDTH,
-        "transformer_layers_per_block": [1, 1, 2], "addition_time_embed_dim": 8,
+        "block_out_channels": [16, 32, 32], "attention_head_dim": [2, 2, 2],
+        "cross_attention_dim": WIDTH + SECOND_WIDTH,
+        "transformer_layers_per_block": 1, "addition_time_embed_dim": 8,
         "projection_class_embeddings_input_dim": 6 * 8 + SECOND_WIDTH, "norm_num_groups": 8, "sample_size": 8,
     },
     "sd15": {
@@ -35,6 +39,20 @@ TRAINING = {
     "rank": 2, "alpha": 2.0, "steps": 4, "learning_rate": 1e-2, "batch_size": 2, "resolution": SIDE, "class_images": 2,
     "prior_loss_weight": 1.0, "checkpoint_every": 2, "sample_every": 4,
 }
+
+
+def new_library(root: Path) -> Library:
+    """A library with one subject of three photos."""
+    library = Library(root)
+    library.add_subject("Mika", "girl", "sks", photos=list(_photos()))
+    return library
+
+
+def _photos() -> Iterator[Image.Image]:
+    for shade in (60, 120, 180):
+        photo = Image.new("RGB", (256, 256), (240, 240 - shade, 200))
+        ImageDraw.Draw(photo).ellipse((60, 40, 196, 216), fill=(shade, 80, 90))
+        yield photo
 
 
 def make_toys(layout: str, folder: Path) -> tuple[ModelFamily, ModelFamily]:
@@ -68,5 +86,5 @@ def toy_pipeline(layout: str) -> Any:
         else:
             parts[name] = kind.from_config({**kind.load_config(published / name), **sizes[name]})
     kept = {name: index[name] for name in ("force_zeros_for_empty_prompt", "requires_safety_checker") if name in index}
-    empty = dict.fromkeys(("safety_checker", "feature_extractor"), None) if layout == "sd15" else {"add_watermarker": False}
+    empty: dict[str, Any] = {"safety_checker": None, "feature_extractor": None} if layout == "sd15" else {}
     return getattr(diffusers, index["_class_name"])(**parts, **kept, **empty)

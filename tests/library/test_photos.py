@@ -57,6 +57,10 @@ def test_sixteen_bits_keep_their_tones(tmp_path):
     ("empty.png", b"", "empty.png is empty"),
     ("page.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "page.png is not a picture"),
     ("notes.jpg", b"hello", "notes.jpg is not a picture"),
+    ("page.webp", b"<!doctype html><script>1</script>", "page.webp is not a picture"),
+    ("drawing.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n",
+     "drawing.png is not a picture"),
+    ("evil\nname.png", b"hello", r"evil\?name.png is not a picture"),
 ])
 def test_what_is_no_picture_is_named(tmp_path, name, content, says):
     (tmp_path / name).write_bytes(content)
@@ -69,6 +73,32 @@ def test_a_truncated_picture_is_named(tmp_path):
     (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match=r"half\.png is damaged"):
         open_image(tmp_path / "half.png")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"])
+def test_whatever_is_broken_in_a_file_it_opens_or_is_named(kind):
+    buffer, rng = io.BytesIO(), np.random.default_rng(0)
+    picture(40, 40, "P" if kind == "GIF" else "RGB").save(buffer, kind)
+    for _ in range(40):
+        data = bytearray(buffer.getvalue())
+        for place in rng.integers(0, min(len(data), 300), 3):
+            data[place] = rng.integers(0, 256)
+        try:
+            assert open_image(bytes(data), "mine.img").mode == "RGB"
+        except ValueError as error:
+            assert str(error).startswith("mine.img ")
+
+
+def test_a_dark_picture_in_sixteen_bits_stays_dark():
+    dark = Image.fromarray(np.full((32, 32), 6_554, dtype=np.uint16))
+    assert open_image(dark).getpixel((5, 5)) == (26, 26, 26)
+
+
+def test_of_a_moving_picture_the_first_frame_is_taken(tmp_path):
+    frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "lime")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert open_image(tmp_path / "a.gif").getpixel((5, 5)) == (255, 0, 0)
 
 
 def bomb(width, height):
@@ -105,7 +135,10 @@ def test_the_crop_of_an_empty_picture_is_its_middle():
     assert suggest_crop(Image.new("RGB", (200, 100))) == (50, 0, 150, 100)
 
 
-@pytest.mark.parametrize("crop", [(0, 0, 65, 48), (10, 10, 10, 40), (-1, 0, 20, 20), (0, 0, 8, 8), ("a", 0, 1, 1), (1, 2)])
+@pytest.mark.parametrize("crop", [
+    (0, 0, 65, 48), (10, 10, 10, 40), (-1, 0, 20, 20), (0, 0, 8, 8), ("a", 0, 1, 1), (1, 2), "abcd", 7,
+    (0, 0, float("nan"), 20), (0, 0, float("inf"), 20),
+])
 def test_crops_that_cannot_be_are_refused(crop):
     with pytest.raises(ValueError, match=r"[Cc]rop"):
         checked_crop(crop, 64, 48)

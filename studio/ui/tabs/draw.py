@@ -17,9 +17,9 @@ from studio.ui import pieces
 from studio.ui.forms import Wiring, filled
 from studio.ui.progress import ended
 from studio.ui.side import told_anew
-from studio.ui.stage import family_view, stage_view, words_view
+from studio.ui.stage import comparison_view, family_view, stage_view, words_view
 
-NOBODY = "Nobody: the base alone"
+NOBODY = "Nobody"  # the base alone
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,24 @@ class DrawTab:
     beat: gr.Timer
 
 
-def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily) -> DrawTab:
-    """Lays the tab out and wires it; `first` is the family whose defaults the form starts with."""
+def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.Timer) -> DrawTab:
+    """Lays the tab out and wires it; `first` is the family whose defaults the form starts with.
+
+    `beat` goes while something is drawn. It stands outside of the tabs: one in a tab that is not open does not tick.
+    """
     with gr.Tab("Draw", id="draw", elem_classes=["tab-draw"]) as tab, gr.Row(elem_classes=["columns"]):
+        run, seen = gr.State(""), gr.State(())
         with gr.Column(scale=4, min_width=300, elem_classes=["controls"]):
             form, words, remark, draw, random, reuse, card = _controls(first)
         with gr.Column(scale=7, min_width=320, elem_classes=["stage-column"]):
+            with gr.Column(visible=False, elem_classes=["comparison"]) as comparison:
+                about = pieces.piece("", "comparison-piece")
+                slider = gr.ImageSlider(type="filepath", interactive=False, show_label=False, buttons=[],
+                                        label="Without the LoRA, and with it", elem_classes=["compare"])
             stage = pieces.piece(stage_view(None, [], []), "stage-piece")
-            slider = gr.ImageSlider(visible=False, type="filepath", interactive=False, elem_classes=["compare"],
-                                    label="Without the LoRA, and with it: the same seed", buttons=["fullscreen"])
-    run, seen, beat = gr.State(""), gr.State(()), gr.Timer(0.4, active=False)
     made = DrawTab(tab, form, stage, words, card, run, beat)
 
-    wiring.on(draw.click, DrawRequest, start, {**form, "family": family}, outputs=[run, beat, stage, slider])
+    wiring.on(draw.click, DrawRequest, start, {**form, "family": family}, outputs=[run, beat, stage, comparison])
     wiring.listen(beat.tick, look, [run, seen], [stage, beat, seen])
     wiring.listen(form["lora"].input, words_for, [form["lora"], family], words)
     wiring.listen(form["prompt"].change, note_on, [form["prompt"], form["lora"], family], remark,
@@ -55,7 +60,9 @@ def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily) -> DrawTab
     wiring.listen(reuse.click, last_seed, run, form["seed"])
     random.click(None, None, form["seed"], js="() => null", show_progress="hidden", api_visibility="private")
     wiring.on_act(stage, act_on_stage, [run, seen], [stage, seen, form["seed"]])
-    wiring.on_act(stage, compare, None, slider)
+    wiring.on_act(stage, compare_begins, None, [comparison, about, slider])
+    wiring.on_act(stage, compare, None, [about, slider])
+    wiring.on_act(about, lambda desk, act: gr.Column(visible=False), None, comparison)
     return made
 
 
@@ -99,7 +106,7 @@ def _controls(first: ModelFamily) -> tuple:
 
 def start(desk: Studio, request: DrawRequest) -> tuple:
     run = desk.start(request)
-    return run.id, gr.Timer(active=True), shown(desk, run.id), gr.ImageSlider(visible=False)
+    return run.id, gr.Timer(active=True), shown(desk, run.id), gr.Column(visible=False)
 
 
 def look(desk: Studio, run: str, seen: tuple) -> tuple:
@@ -163,14 +170,22 @@ def act_on_stage(desk: Studio, act: dict, run: str, seen: tuple) -> tuple:
     return *told_anew([shown(desk, run)], seen), seed
 
 
-async def compare(desk: Studio, act: dict) -> Any:
+def compare_begins(desk: Studio, act: dict) -> tuple:
+    """Room for the comparison, at once: the picture without the LoRA takes its time."""
+    if act.get("act") != "compare":
+        return gr.skip(), gr.skip(), gr.skip()
+    picture = desk.library.picture(str(act.get("id")))
+    return gr.Column(visible=True), comparison_view(picture, drawn=False), (str(picture.path), str(picture.path))
+
+
+async def compare(desk: Studio, act: dict) -> tuple:
     """The same seed without the LoRA, beside the picture with it."""
     if act.get("act") != "compare":
-        return gr.skip()
+        return gr.skip(), gr.skip()
     picture = desk.library.picture(str(act.get("id")))
     asked = filled(DrawRequest, {name: value for name, value in picture.recipe.request.items() if name != "type"})
-    drawn, = await ended(desk.start(replace(asked, lora=None, count=1)))
-    return gr.ImageSlider((str(drawn.path), str(picture.path)), visible=True)
+    without, = await ended(desk.start(replace(asked, lora=None, count=1)))
+    return comparison_view(picture, drawn=True), (str(without.path), str(picture.path))
 
 
 def fields_of(desk: Studio, request: DrawRequest, names: Sequence[str]) -> list[Any]:
@@ -194,8 +209,11 @@ def defaults_of(desk: Studio, family: ModelFamily, lora: str) -> dict[str, Any]:
 
 def lora_choices(desk: Studio, family: ModelFamily) -> list[tuple[str, str]]:
     """The LoRAs of this family, newest first, and none at all."""
-    own = [(lora.name, lora.slug) for lora in desk.library.loras() if lora.family == family.name]
-    return [(NOBODY, ""), *own]
+    own = [lora for lora in desk.library.loras() if lora.family == family.name]
+    names = [lora.name for lora in own]
+    told = [lora.name if names.count(lora.name) == 1 else f"{lora.name} of {lora.created[:16].replace('T', ' ')}"
+            for lora in own]
+    return [(NOBODY, ""), *((name, lora.slug) for name, lora in zip(told, own, strict=True))]
 
 
 def first_prompt(desk: Studio, family: ModelFamily, lora: str) -> str:

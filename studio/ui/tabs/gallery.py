@@ -33,9 +33,10 @@ class GalleryTab:
     outputs: tuple[Any, ...]  # what it gives
 
 
-def gallery_tab(wiring: Wiring, beat: gr.Timer) -> GalleryTab:
+def gallery_tab(wiring: Wiring) -> GalleryTab:
     """Lays the tab out and wires it."""
     with gr.Tab("Gallery", id="gallery", elem_classes=["tab-gallery"]) as tab:
+        selected, count, deleted, seen = gr.State(""), gr.State(PAGE), gr.State(""), gr.State(())
         with gr.Row(elem_classes=["gallery-tools"]):
             search = gr.Textbox(placeholder="Search prompts, LoRAs, seeds", show_label=False, label="Search",
                                 container=False, scale=5, min_width=160, elem_id="gallery-search")
@@ -47,10 +48,9 @@ def gallery_tab(wiring: Wiring, beat: gr.Timer) -> GalleryTab:
                 wall = pieces.piece("", "wall-piece")
             with gr.Column(scale=5, min_width=300, elem_classes=["detail-column"]):
                 detail = pieces.piece("", "detail-piece")
-    selected, count, deleted, seen = gr.State(""), gr.State(PAGE), gr.State(""), gr.State(())
     view, outputs = (search, favourites, selected, count, deleted, seen), (wall, detail, seen)
 
-    for event in (search.input, favourites.input, tab.select, beat.tick):
+    for event in (search.change, favourites.change, tab.select):
         wiring.listen(event, show, list(view), list(outputs), trigger_mode="always_last")
     for acting in (wall, detail):
         wiring.on_act(acting, act_on_gallery, list(view), [selected, count, deleted, *outputs])

@@ -35,8 +35,8 @@ class SubjectTab:
 
 def subject_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, ask_consent: bool) -> SubjectTab:
     """Lays the tab out and wires it."""
-    selected, pending, photo = gr.State(""), gr.State([]), gr.State("")
     with gr.Tab("Subject", id="subject", elem_classes=["tab-subject"]) as tab:
+        selected, pending, photo = gr.State(""), gr.State([]), gr.State("")
         shelf = pieces.piece("", "shelf-piece")
         with gr.Row(elem_classes=["columns"]):
             with gr.Column(scale=7, min_width=320, elem_classes=["photos-column"]):

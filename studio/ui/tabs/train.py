@@ -37,6 +37,7 @@ class TrainTab:
 def train_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.Timer) -> TrainTab:
     """Lays the tab out and wires it; every beat brings it up to date, in every open page."""
     with gr.Tab("Train", id="train", elem_classes=["tab-train"]) as tab, gr.Row(elem_classes=["columns"]):
+        seen = gr.State(())
         with gr.Column(scale=4, min_width=300, elem_classes=["controls"]):
             subject = gr.Dropdown([], label="Subject", elem_id="train-subject")
             face = gr.HTML("", elem_classes=["face"], apply_default_css=False)
@@ -46,7 +47,6 @@ def train_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.
                 form = {"subject": subject, **_folded(first)}
         with gr.Column(scale=7, min_width=320, elem_classes=["stage-column"]):
             view = pieces.piece(training_view(None, None), "training-piece")
-    seen = gr.State(())
     made = TrainTab(tab, form, preset, view, face)
 
     wiring.on(button.click, TrainRequest, start, {**form, "family": family}, outputs=view, trigger_mode="once")

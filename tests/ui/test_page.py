@@ -1,0 +1,131 @@
+"""The page's own promises: forms are their requests, nothing from outside becomes markup, visitors keep apart."""
+
+from dataclasses import fields
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+from PIL import Image
+
+import studio
+from studio.requests import DrawRequest, TrainRequest
+from studio.runs import Run
+from studio.settings import Settings
+from studio.ui import chart, pieces, progress, sheet, stage
+from studio.ui.app import DRAFTS, build, look
+from studio.ui.forms import Wiring, fitting
+from studio.ui.restoring import settings_of
+from studio.ui.visitors import Visitors
+
+EVIL = "<img src=x onerror=alert(1)>'\"&${alert(1)}{{this}}"
+
+
+@pytest.fixture
+def desk(tmp_path):
+    with studio.open(tmp_path / "library") as opened:
+        yield opened
+
+
+def recipe(**asked):
+    return studio.Recipe(request={"type": "DrawRequest", **vars(DrawRequest(**{"prompt": "a girl", **asked}))},
+                         family={"name": "pocket", "title": "Pocket", "sha256": "0" * 64})
+
+
+@pytest.mark.parametrize("missing", [field.name for field in fields(DrawRequest)])
+def test_a_form_that_lacks_a_field_of_its_request_does_not_start(missing):
+    with gr.Blocks():
+        form = {field.name: gr.Textbox() for field in fields(DrawRequest) if field.name != missing}
+        with pytest.raises(TypeError, match=missing):
+            Wiring(lambda request: None).on(gr.Button().click, DrawRequest, lambda desk, request: None, form)
+
+
+def test_the_forms_of_the_page_are_their_requests(desk, monkeypatch):
+    forms, wire = {}, Wiring.on
+
+    def noted(self, event, request, handler, form, **options):
+        forms[request] = set(form)
+        return wire(self, event, request, handler, form, **options)
+
+    monkeypatch.setattr(Wiring, "on", noted)
+    build(desk, Settings(library=desk.library.root))
+    assert forms == {request: {field.name for field in fields(request)} for request in (TrainRequest, DrawRequest)}
+    assert set(DRAFTS) <= forms[DrawRequest]
+
+
+@pytest.mark.parametrize("kind, value, fits", [
+    (int | None, 20.0, 20), (int | None, None, None), (str | None, "", None), (float, 1, 1), (bool, True, True),
+])
+def test_values_of_a_form_become_what_the_request_holds(kind, value, fits):
+    assert fitting("it", kind, value) == fits
+
+
+@pytest.mark.parametrize("kind, value", [
+    (int, 1.5), (int, float("nan")), (int, float("inf")), (int, "7"), (int, True), (str, 7), (str, ["x"]),
+    (bool, "yes"), (float, None), (str, {"path": "/etc/passwd"}), (list | None, "no list"), (dict, 7),
+])
+def test_values_of_another_kind_are_refused(kind, value):
+    with pytest.raises(ValueError, match="^it must"):
+        fitting("it", kind, value)
+
+
+def test_nothing_from_outside_becomes_markup(desk):
+    desk.library.add_subject(EVIL[:60], "girl", "sks", [Image.linear_gradient("L")])
+    subject, = desk.library.subjects()
+    desk.library.edit_photo(subject.slug, subject.photos[0].file, caption=EVIL)
+    subject, = desk.library.subjects()
+    picture = desk.library.save_picture(Image.new("RGB", (32, 32)), recipe(prompt=EVIL, negative_prompt=EVIL))
+    scene = desk.library.add_scene(EVIL[:60], EVIL)
+    run = Run("1", "draw", EVIL, DrawRequest(prompt=EVIL), desk.library, desk.family)
+    from studio.ui.tabs import gallery
+
+    shown = [
+        stage.stage_view(run, [picture], [subject]), stage.words_view(None, [scene], desk.family),
+        sheet.shelf_view([subject], "", frozenset(), False), sheet.cropper_view(subject.photos[0]),
+        sheet.sheet_view(subject, [], "", ((EVIL, EVIL),)), gallery.detail_view(picture, ""),
+        gallery.wall_view([picture], 1, "", desk, False), pieces.note(EVIL), pieces.chip(EVIL, title=EVIL, insert=EVIL),
+        progress.now_view([studio.Now(EVIL, "draw", 0.5, 3.0, EVIL, EVIL, 1)]),
+    ]
+    for html in shown:
+        assert "<img src=x" not in html and "<img src=x".upper() not in html.upper()
+
+
+def test_a_long_loss_curve_is_thinned_and_its_trend_starts_true():
+    losses = [1.0 / step for step in range(1, 5001)]
+    assert len(chart.thinned(list(enumerate(losses)))) == chart.MOST_POINTS
+    assert chart.smoothed(losses)[0] == pytest.approx(1.0)
+    drawn = chart.loss_chart(range(1, 5001), losses, 5000)
+    assert drawn.count(",") < 2 * chart.MOST_POINTS + 50
+    assert chart.loss_chart([], [], 100) == ""
+
+
+def test_settings_come_back_whatever_has_become_of_what_was_used(desk):
+    used = {"slug": "gone", "name": "Gone", "sha256": "1" * 64, "scale": 1.0}
+    told = settings_of(studio.Recipe(request=recipe(lora="gone", seed=5, family="flux").request, loras=(used,)), desk)
+    assert told.request.lora is None and told.request.family == "pocket" and told.request.seed == 5
+    assert len(told.remarks) == 2 and "Gone" in told.remarks[1]
+
+
+def test_visitors_never_meet_and_a_reload_finds_the_same_library(desk):
+    visitors = Visitors(desk, apart=True)
+    ann, bob = (SimpleNamespace(session_hash=name) for name in ("ann", "bob"))
+    token = visitors.arrive(ann, None)
+    assert visitors.arrive(bob, "a token nobody gave") != token
+    hers, his = visitors.desk_of(ann), visitors.desk_of(bob)
+    assert len({hers.library.root, his.library.root, desk.library.root}) == 3
+    visitors.depart(ann)
+    again = SimpleNamespace(session_hash="ann again")
+    assert visitors.arrive(again, token) == token and visitors.desk_of(again) is hers
+
+
+def test_everyone_on_their_own_machine_shares_one_library(desk):
+    visitors = Visitors(desk, apart=False)
+    request = SimpleNamespace(session_hash="x")
+    assert visitors.arrive(request, None) == "" and visitors.desk_of(request) is desk
+
+
+def test_the_look_fetches_nothing_from_outside():
+    shown = look()
+    style = shown["css_paths"][0].read_text()
+    fonts = (*shown["theme"]._font, *shown["theme"]._font_mono)
+    assert not any(isinstance(font, gr.themes.GoogleFont) for font in fonts)
+    assert "http" not in style and "@import" not in style and shown["footer_links"] == []
