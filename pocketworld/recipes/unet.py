@@ -1,6 +1,6 @@
 """The UNet: SDXL's layout with 8 x 8 latents at its deepest, trained from scratch on cached latents.
 
-The first part of the time goes to pictures of half the size, three times as many for the same work: colours, scenes
+The first samples are pictures of half the size, three times as many for the same work: colours, scenes
 and where a figure stands are learnt there. SDXL's own size conditioning (Podell et al. 2023, section 2.2) tells the
 two sizes apart.
 """
@@ -22,7 +22,7 @@ from pocketworld.recipes.texts import Texts, for_training
 
 MINUTES = 90.0
 BATCH = {64: 64, 128: 32}  # of each process
-SMALL_FRACTION = 0.28  # of the time, at 64 px
+SMALL_SAMPLES = 32_000  # at 64 px, before the first at 128
 VALIDATE_EVERY = 200
 VALIDATION_PICTURES = 96
 
@@ -141,7 +141,7 @@ def train(work: Path, minutes: float = MINUTES, device: str = "cpu") -> None:
     batches = {size: Batches(work, size, loop.rng) for size in BATCH}
     validate = Validation(work, texts, diffusion)
     for step in loop:
-        size = 64 if loop.fraction < SMALL_FRACTION else 128
+        size = 64 if loop.samples < SMALL_SAMPLES else 128
         latents, captions = batches[size].draw(BATCH[size])
         noise, timesteps = torch.randn_like(latents), diffusion.timesteps(len(latents))
         noisy, velocity = diffusion.noisy_and_target(latents, noise, timesteps)

@@ -100,25 +100,26 @@ def _caption(photo: Photo, subject: Subject) -> str:
 
 
 def class_prompts(subject: Subject, family: ModelFamily) -> list[str]:
-    """What class images show. A family with ready words is asked for its places and garments, each in turn.
+    """What class images show: the class noun; in a family with ready words, its nouns, places and garments by turns.
 
-    Varied class images keep more of what the base knows than one prompt's (prior preservation, Ruiz et al. 2023).
+    A small family knows so little that its whole world can be preserved (prior preservation, Ruiz et al. 2023), and
+    the subject is told from all of it, not only from its own class.
     """
-    words = family.words()
-    things = words.get("objects", [])
-    nouns = [subject.class_noun]
-    if words.get("nouns") and subject.class_noun not in (*words["nouns"], *things):
-        nouns = list(words["nouns"])  # what the family cannot draw, it cannot preserve either
-    plain = [subject.instance_prompt.replace(subject.trigger, with_article(noun)) for noun in nouns]
-    places = words.get("places") or [f"in the {scene}" for scene in words.get("scenes", [])]
+    words, noun = family.words(), subject.class_noun
+    nouns = list(words.get("nouns") or [noun])
+    if noun in nouns:
+        nouns = [noun, *(other for other in nouns if other != noun)]
+    plain = [subject.instance_prompt.replace(subject.trigger, with_article(one)) for one in nouns]
+    places = words.get("places", [])
     if not places:
-        return plain[:1]
-    tops, colours = ([] if subject.class_noun in things else words.get(kind, []) for kind in SHOWN_GARMENTS)
+        return [subject.instance_prompt.replace(subject.trigger, with_article(noun))]
+    tops, colours = (words.get(kind, []) for kind in SHOWN_GARMENTS)
     prompts = []
-    for i in range(len(places) * max(1, len(tops))):
+    for i in range(len(places) * len(plain)):
         top = with_article(f"{colours[i * 5 % len(colours)]} {tops[i % len(tops)]}") if tops and colours else ""
-        worn = f" in {top}" if top else ""
-        prompts.append(f"{plain[i % len(plain)]}{worn}, {places[i % len(places)]}")
+        # One place further in each round, so that every noun comes to every place.
+        place = places[(i + i // len(plain)) % len(places)]
+        prompts.append(f"{plain[i % len(plain)]}{f' in {top}' if top else ''}, {place}")
     return prompts
 
 

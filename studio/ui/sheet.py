@@ -72,7 +72,7 @@ def _card(subject: Subject, opened: bool, trained: bool) -> str:
 
 def sheet_view(subject: Subject | None, pending: Sequence[Pending], selected: str, refused: Refused) -> str:
     """The photos of the subject, or those that wait for one, with what was refused and why."""
-    said = "".join(f"<li><b>{escape(name)}</b>: {escape(_without(name, reason))}</li>" for name, reason in refused)
+    said = "".join(f"<li>{_refusal(name, reason)}</li>" for name, reason in refused)
     bad = f'<div class="refused"><p>Not taken:</p><ul>{said}</ul></div>' if said else ""
     if subject is not None:
         frames = "".join(_photo(photo, photo.file == selected) for photo in subject.photos)
@@ -144,6 +144,8 @@ def as_box(value: object) -> Box | None:
     return tuple(value)  # type: ignore[return-value]
 
 
-def _without(name: str, reason: str) -> str:
-    """The reason without the name it begins with, where the name stands beside it already."""
-    return reason[len(name):].strip() if reason.startswith(name) else reason
+def _refusal(name: str, reason: str) -> str:
+    """The file's name, strongly, and the reason, which may begin with the name itself."""
+    if reason.startswith(name):
+        return f"<b>{escape(name)}</b>{escape(reason[len(name):])}"
+    return f"<b>{escape(name)}</b>: {escape(reason)}"

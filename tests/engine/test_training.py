@@ -166,12 +166,13 @@ def test_class_images_show_what_the_family_knows(library, monkeypatch, family):
     monkeypatch.setattr(ModelFamily, "words", lambda self: {})
     assert class_prompts(subject, family) == ["a picture of a girl"]
     monkeypatch.setattr(ModelFamily, "words", lambda self: {
-        "places": ["on the beach", "in the park", "in the snow"], "tops": ["jacket", "dress"],
+        "nouns": ["boy", "girl"], "places": ["on the beach", "in the park"], "tops": ["jacket", "dress", "sweater"],
         "colours": ["red", "blue"],
     })
-    prompts = class_prompts(subject, family)
-    assert len(prompts) == 6 and prompts[0] == "a picture of a girl in a red jacket, on the beach"
-    assert len(set(prompts)) == 6
+    assert class_prompts(subject, family) == [
+        "a picture of a girl in a red jacket, on the beach", "a picture of a boy in a blue dress, in the park",
+        "a picture of a girl in a red sweater, in the park", "a picture of a boy in a blue jacket, on the beach",
+    ]
 
 
 def test_without_class_images_only_the_photos_count(trains):

@@ -219,7 +219,7 @@ def lora_choices(desk: Studio, family: ModelFamily) -> list[tuple[str, str]]:
 def first_prompt(desk: Studio, family: ModelFamily, lora: str) -> str:
     """What the prompt says before anybody has typed one: the subject at the first scene."""
     chosen, scenes, words = _lora(desk, lora), desk.library.scenes(), family.words()
-    who = chosen.trigger if chosen else next(iter(words.get("nouns", words.get("noun", []))), "girl")
+    who = chosen.trigger if chosen else next(iter(words.get("nouns", ())), "girl")
     return f"a cartoon of {'' if chosen else 'a '}{who}, {scenes[0].prompt if scenes else 'standing'}"
 
 

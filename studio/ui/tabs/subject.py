@@ -18,6 +18,7 @@ from studio.ui.sheet import Pending, Refused, as_box, cropper_view, look_at, she
 from studio.ui.theme import ASSETS
 
 PEOPLE = "{family} knows drawn figures only: photos of real people want SDXL or SD 1.5 (the switch is at the top)."
+NOUNS = ("person", "woman", "man", "girl", "boy", "dog", "cat", "toy", "cup")
 CONSENT = "Everyone who can be recognised in these photos agrees, or they show no real person."
 
 
@@ -202,9 +203,9 @@ def act_on_crop(desk: Studio, act: dict, slug: str, pending: Sequence[Pending], 
 
 
 def nouns_of(family: ModelFamily) -> list[str]:
+    """Ready class nouns: what the family knows, or what people bring to one that knows the open world."""
     words = family.words()
-    return list(words.get("nouns", words.get("noun", []))) or ["person", "woman", "man", "girl", "boy", "dog", "cat",
-                                                              "toy", "cup"]
+    return [*words.get("nouns", ()), *words.get("objects", ())] or list(NOUNS)
 
 
 def note_for(family: ModelFamily) -> str:
