@@ -131,14 +131,11 @@ def draw(pipeline, specs: list[Spec], *, steps: int, guidance: float) -> list[Im
     for start in range(0, len(specs), BATCH):
         prompts = [full_caption(spec) for spec in specs[start : start + BATCH]]
         seeds = [torch.Generator().manual_seed(start + i) for i in range(len(prompts))]
-        pictures += pipeline(
-            prompts,
-            num_inference_steps=steps,
-            guidance_scale=guidance,
-            height=128,
-            width=128,
-            generator=seeds,
-        ).images
+        with torch.autocast("cpu", torch.bfloat16):  # twice as fast on a CPU that knows it
+            drawn = pipeline(
+                prompts, num_inference_steps=steps, guidance_scale=guidance, height=128, width=128, generator=seeds
+            )
+        pictures += drawn.images
     return pictures
 
 
@@ -235,7 +232,7 @@ def as_markdown(figures: dict) -> str:
     return f"""## The pocket family draws what it is told
 
 {figures["prompts"]} prompts of combinations that training never saw, one picture each, seeds fixed;
-{figures["scheduler"]}, {figures["steps"]} steps, guidance {figures["guidance"]:g},
+{figures["scheduler"]}, {figures["steps"]} steps, guidance {figures["guidance"]:g}, bfloat16,
 {figures["seconds_per_picture"]:.2f} s a picture here. In brackets: 95% Wilson intervals. The judge is a
 classifier trained on renders alone; beside what it reads from the drawn pictures stands what it reads from
 the renderer's own pictures of the same prompts, and its accuracy on 3000 renders that it never saw.

@@ -211,10 +211,9 @@ class Watched:
 def test_a_drawing_stops_within_a_step(desk):
     run = desk.start(studio.DrawRequest(prompt="a cat", steps=200, count=8, seed=1))
     next(event for event in run.events() if isinstance(event, studio.PreviewDrawn))
-    asked = time.monotonic()
     run.cancel()
-    assert run.wait(10) and run.status == "cancelled"
-    assert time.monotonic() - asked < 3
+    assert run.wait(60) and run.status == "cancelled"
+    assert run.kept() == [], "it did not go on to the end of a picture"
 
 
 def test_a_cancelled_training_keeps_its_last_checkpoint_as_a_lora(desk):

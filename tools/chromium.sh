@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 starts() { .venv/bin/python -m tests.e2e.chromium >/dev/null 2>&1; }
 
 starts && exit 0
+apt_install libatomic1 2>/dev/null || true  # Playwright's driver needs it, and a small Debian has none
+starts && exit 0
 if apt_install chromium 2>/dev/null && starts; then
     exit 0
 fi

@@ -103,16 +103,14 @@ def class_prompts(subject: Subject, family: ModelFamily) -> list[str]:
     """What class images show: the class noun; in a family with ready words, its nouns, places and garments by turns.
 
     A small family knows so little that its whole world can be preserved (prior preservation, Ruiz et al. 2023), and
-    the subject is told from all of it, not only from its own class.
+    one set of class images then serves every subject. The price: the class itself is held less firmly.
     """
-    words, noun = family.words(), subject.class_noun
-    nouns = list(words.get("nouns") or [noun])
-    if noun in nouns:
-        nouns = [noun, *(other for other in nouns if other != noun)]
-    plain = [subject.instance_prompt.replace(subject.trigger, with_article(one)) for one in nouns]
+    words = family.words()
+    nouns = words.get("nouns") or [subject.class_noun]
+    plain = [subject.instance_prompt.replace(subject.trigger, with_article(noun)) for noun in nouns]
     places = words.get("places", [])
     if not places:
-        return [subject.instance_prompt.replace(subject.trigger, with_article(noun))]
+        return [subject.instance_prompt.replace(subject.trigger, with_article(subject.class_noun))]
     tops, colours = (words.get(kind, []) for kind in SHOWN_GARMENTS)
     prompts = []
     for i in range(len(places) * len(plain)):

@@ -33,7 +33,7 @@ def weights_of(scheduler: Any, timesteps: Tensor) -> Tensor:
     """Weights of the timesteps, [batch]: those with little noise count less, as in min-SNR (Hang et al. 2023).
 
     For noise prediction this is min-SNR itself, min(1, gamma / SNR). Velocity prediction takes the same weights, not
-    the paper's min(SNR, gamma) / (SNR + 1): that all but silences the high noise levels, where a likeness is made.
+    the paper's min(SNR, gamma) / (SNR + 1), which all but silences the high noise levels.
     """
     cumulative = scheduler.alphas_cumprod.to(timesteps.device)[timesteps]
     snr = cumulative / (1 - cumulative)

@@ -85,7 +85,7 @@ def build(desk: Studio, settings: Settings) -> gr.Blocks:
 def _connect(wiring: Wiring, page: Page, tray: gr.HTML) -> None:
     """What goes from one tab to another."""
     tabs, form = page.tabs, page.draw_form()
-    to_draw = [tabs, page.family, *form, page.draw.words, page.draw.run, page.draw.beat]
+    to_draw = [tabs, page.family, *form, page.draw.words, page.draw.run, page.draw.beat, page.draw.stage]
     subject_view, gallery_view = list(page.subject.view), list(page.gallery.outputs)
 
     wiring.listen(page.family.input, choose_family, [page.family, page.draw.form["lora"], page.train.preset],
@@ -256,10 +256,10 @@ def _restored(desk: Studio, settings: Any) -> tuple:
 
 def _to_draw(desk: Studio, request: DrawRequest, run: str | None = None) -> tuple:
     family = desk.families.get(request.family or "", desk.family)
+    on_stage = (gr.skip(),) * 3 if run is None else (run, gr.Timer(active=True), draw.shown(desk, run))
     return (
         gr.Tabs(selected="draw"), family.name, *draw.fields_of(desk, request, _FIELDS),
-        draw.words_for(desk, request.lora or "", family.name), gr.skip() if run is None else run,
-        gr.skip() if run is None else gr.Timer(active=True),
+        draw.words_for(desk, request.lora or "", family.name), *on_stage,
     )
 
 
@@ -268,7 +268,7 @@ _FIELDS = ("prompt", "negative_prompt", "lora", "lora_scale", "steps", "guidance
 
 
 def _skips() -> tuple:
-    return tuple(gr.skip() for _ in range(len(_FIELDS) + 5))
+    return (gr.skip(),) * (len(_FIELDS) + 6)
 
 
 def to_subject(desk: Studio, act: dict, family: str) -> tuple:

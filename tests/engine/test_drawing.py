@@ -1,6 +1,5 @@
 import io
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -88,7 +87,7 @@ def test_stop_ends_within_one_step_and_keeps_what_is_finished(pipelines, family,
 
     def stop():
         if asked.is_set():
-            after.append(time.perf_counter())
+            after.append(True)
         return asked.is_set()
 
     request = resolved(DrawRequest("a girl", seed=3, steps=6, count=3), family.drawing)
@@ -106,9 +105,8 @@ def test_closing_the_iterator_ends_the_work_and_frees_the_pipeline(pipelines, fa
     request = resolved(DrawRequest("a girl", seed=3, steps=200), family.drawing)
     events = draw(request, pipelines=pipelines, family=family, library=library, stop=lambda: False)
     next(events)
-    started = time.perf_counter()
     events.close()
-    assert time.perf_counter() - started < 5
+    assert library.pictures() == [], "two hundred steps were not drawn to their end first"
     with pipelines.lend(family) as pipeline:
         assert pipeline.scheduler.__class__.__name__ == pipeline.config["scheduler"][1]
 

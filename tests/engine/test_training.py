@@ -166,7 +166,7 @@ def test_class_images_show_what_the_family_knows(library, monkeypatch, family):
     monkeypatch.setattr(ModelFamily, "words", lambda self: {})
     assert class_prompts(subject, family) == ["a picture of a girl"]
     monkeypatch.setattr(ModelFamily, "words", lambda self: {
-        "nouns": ["boy", "girl"], "places": ["on the beach", "in the park"], "tops": ["jacket", "dress", "sweater"],
+        "nouns": ["girl", "boy"], "places": ["on the beach", "in the park"], "tops": ["jacket", "dress", "sweater"],
         "colours": ["red", "blue"],
     })
     assert class_prompts(subject, family) == [

@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import time
 
 import numpy as np
 import pytest
@@ -126,14 +125,6 @@ def test_thumbnails_are_made_once_and_small(library):
         assert max(small.size) == 320
 
 
-def test_listing_reads_each_file_once(library, monkeypatch):
-    for seed in range(5):
-        library.save_picture(photo(seed), RECIPE)
-    library.pictures()
-    monkeypatch.setattr("studio.library.pictures.read_png", lambda path: pytest.fail("read again"))
-    assert len(library.pictures()) == 5
-
-
 
 def test_a_lora_appears_whole_or_not_at_all(library):
     def fail(path):
@@ -231,14 +222,12 @@ def test_class_images_of_each_prompt_have_a_folder_of_their_own(library):
     assert len(folders) == 4 and library.class_images("pocket", "a girl").name == "a-girl"
 
 
-def test_two_thousand_pictures_are_listed_within_a_second(library):
+def test_a_list_decodes_no_pixel_and_reads_each_file_once(library, monkeypatch):
     first = library.save_picture(photo(1, 512), RECIPE)
-    for number in range(1_999):
+    for number in range(199):
         os.link(first.path, first.path.with_name(f"20260101-000000-{number:06d}-abcd.png"))
+    monkeypatch.setattr(Image.Image, "load", lambda image: pytest.fail("decoded"))
     fresh = Library(library.root)
-    started = time.process_time()
-    assert len(fresh.pictures()) == 2_000
-    assert time.process_time() - started < 1, "no pixel may be decoded for a list"
-    started = time.process_time()
-    fresh.pictures("fox")
-    assert time.process_time() - started < 0.5
+    assert len(fresh.pictures()) == 200
+    monkeypatch.setattr("studio.library.pictures.read_png", lambda path: pytest.fail("read again"))
+    assert len(fresh.pictures("fox")) == 200

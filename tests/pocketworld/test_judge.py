@@ -10,7 +10,7 @@ from pocketworld.judge import BUNDLED, PIXELS, Judge, obeys
 from pocketworld.recipes.classifier import accuracy, sample_anything
 from pocketworld.render import render
 from pocketworld.score import SCORED
-from pocketworld.world import SUBJECTS, has_unseen_words
+from pocketworld.world import SUBJECTS, has_unseen_words, portray
 
 RNG = random.Random(4)
 bundled = pytest.mark.skipif(
@@ -46,7 +46,7 @@ def test_the_bundled_judge_reads_fresh_renders():
 
 @bundled
 def test_the_judge_reads_the_subjects_and_their_probabilities():
-    specs = list(SUBJECTS.values())
+    specs = [portray(subject, RNG) for subject in SUBJECTS.values()]
     readings = Judge.load().read([render(spec, PIXELS, truth=False).image for spec in specs])
     right = [
         obeyed
