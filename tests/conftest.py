@@ -62,7 +62,7 @@ def serve(library: Path, log: Path) -> Iterator[Served]:
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "app.py", "--library", str(library), "--port", str(port)], cwd=ROOT,
-            env=kept | {"HF_HUB_OFFLINE": "1"}, stdout=output, stderr=subprocess.STDOUT,
+            env=kept | {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}, stdout=output, stderr=subprocess.STDOUT,
         )
     served = Served(f"http://127.0.0.1:{port}", library, log, process.pid)
     try:
