@@ -58,6 +58,9 @@ def assemble(work: Path, to: Path) -> None:
     """Write the family in half precision as an ordinary SDXL folder, its words, and what each training did."""
     pipeline = load_parts(work)
     pipeline.to(torch.float16).save_pretrained(to)
+    for config in to.glob("*/config.json"):  # where this machine kept the parts is nobody's business
+        kept = {name: value for name, value in json.loads(config.read_text()).items() if name != "_name_or_path"}
+        config.write_text(json.dumps(kept, indent=2) + "\n")
     for component, folder in TRAINED_IN.items():
         record = training_record(work / folder) | {"device": device_name(), "date": date.today().isoformat()}
         (to / component / "training.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
