@@ -1,4 +1,4 @@
-"""`python -m pocketworld train|assemble|sheet|score`: make the bundled family, put it together, look at it, measure it.
+"""`python -m pocketworld train|assemble|unpack|sheet|score`: make the bundled family, put it together, look, measure.
 
 Everything is written to the work folder (--work, by default .pocketworld/ in the repository root), and a training that
 was stopped goes on where it was. `assemble` alone writes elsewhere: to assets/pocket.
@@ -36,6 +36,10 @@ def main() -> None:
         from pocketworld.assemble import assemble
 
         assemble(arguments.work, arguments.to)
+    elif arguments.command == "unpack":
+        from pocketworld.assemble import unpack
+
+        unpack(arguments.family, arguments.work)
     else:
         from pocketworld.assemble import draw_sheet, load_family, load_parts
 
@@ -59,6 +63,10 @@ def parse() -> argparse.Namespace:
     )
     assembling = commands.add_parser("assemble", parents=[common], help="work folder -> a diffusers folder")
     assembling.add_argument("--to", type=Path, default=REPOSITORY / "assets" / "pocket")
+    unpacking = commands.add_parser(
+        "unpack", parents=[common], help="a diffusers folder -> the work folder, to train on from it"
+    )
+    unpacking.add_argument("--family", type=Path, default=REPOSITORY / "assets" / "pocket")
     looking = commands.add_parser("sheet", parents=[common], help="draw the fixed prompts")
     looking.add_argument(
         "--family", type=Path, help="an assembled family; by default the work folder's weights"

@@ -1,4 +1,4 @@
-"""From the work folder to a family that diffusers loads, and a sheet of pictures to look at it."""
+"""From the work folder to a family that diffusers loads and back, and a sheet of pictures to look at it."""
 
 import json
 import platform
@@ -19,7 +19,7 @@ from transformers import (
 from pocketworld import vocabulary
 from pocketworld.captions import PLACES, POSE_WORDS
 from pocketworld.recipes.diffusion import SCHEDULE
-from pocketworld.recipes.loop import load_average, training_record
+from pocketworld.recipes.loop import go_on_from, load_average, training_record, write_journal
 from pocketworld.recipes.unet import new_unet
 
 STEPS, GUIDANCE = 20, 4.0
@@ -66,6 +66,23 @@ def assemble(work: Path, to: Path) -> None:
         (to / component / "training.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     (to / "words.json").write_text(json.dumps(ready_words(), indent=1) + "\n", encoding="utf-8")
     print(f"{to}: {sum(file.stat().st_size for file in to.rglob('*') if file.is_file()) / 1e6:.1f} MB")
+
+
+def unpack(family: Path, work: Path) -> None:
+    """The way back: lay an assembled family into an empty work folder, so that its training goes on from there."""
+    if (work / "unet" / "checkpoint.pt").exists():
+        raise SystemExit(f"{work} holds a training already: remove it first, or name another folder with --work")
+    pipeline = load_family(family)
+    records = {
+        folder: json.loads((family / component / "training.json").read_text(encoding="utf-8"))
+        for component, folder in TRAINED_IN.items()
+    }
+    pipeline.vae.save_pretrained(work / "vae" / "weights")
+    for name in ("tokenizer", "tokenizer_2", "text_encoder", "text_encoder_2", "image_encoder", "feature_extractor"):
+        getattr(pipeline, name).save_pretrained(work / "clip" / name)
+    for folder in ("vae", "clip"):
+        write_journal(records[folder], work / folder)
+    go_on_from(pipeline.unet, records["unet"], work / "unet")
 
 
 def ready_words() -> dict[str, list[str]]:

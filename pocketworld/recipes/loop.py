@@ -36,7 +36,7 @@ class Loop:
     """Iterates over training steps until `minutes` or `steps` are spent, whichever comes first.
 
     `fraction` (0 to 1) is the part of the budget that is spent; `schedule(fraction)` multiplies every group's
-    learning rate, after a linear warm-up over the first `warmup` steps. SIGTERM and Ctrl-C save, then end it.
+    learning rate, after a linear warm-up over the optimiser's first `warmup` steps. SIGTERM and Ctrl-C save, then end it.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Loop:
         self.folder, self.model, self.optimiser = Path(folder), model, optimiser
         self.minutes, self.steps, self.warmup, self.schedule = minutes, steps, warmup, schedule
         self.ema_decay, self.clip, self.save_every = ema_decay, clip, save_every
-        self.step, self.taken, self.samples, self.seconds = 0, 0, 0, 0.0
+        self.step, self.began, self.taken, self.samples, self.seconds = 0, 0, 0, 0, 0.0
         self.rank, self.processes = together.join()
         self._seed(seed)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
@@ -102,7 +102,7 @@ class Loop:
         loss.backward()
         together.average_gradients(self.parameters, self.processes)
         norm = nn.utils.clip_grad_norm_(self.parameters, self.clip, foreach=True)
-        factor = self.schedule(self.fraction) * min(1.0, (self.step + 1) / self.warmup)
+        factor = self.schedule(self.fraction) * min(1.0, (self.step + 1 - self.began) / self.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = group["initial_lr"] * factor
         self.optimiser.step()
@@ -147,29 +147,26 @@ class Loop:
             "average": self.average,
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
+            "began": self.began,
             "samples": self.samples,
             "seconds": self.seconds,
             "numpy": self.rng.bit_generator.state,
             "torch": torch.get_rng_state(),
         }
-        temporary = self.checkpoint.with_suffix(".tmp")
-        with open(temporary, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.checkpoint)
+        _write(state, self.checkpoint)
 
     def _resume(self) -> None:
         state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         self.model.load_state_dict(state["model"])
         with torch.no_grad():
             torch._foreach_copy_(self.average, state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.samples, self.seconds = state["step"], state["samples"], state["seconds"]
-        self.taken = self.step
-        self.rng.bit_generator.state = state["numpy"]
-        torch.set_rng_state(state["torch"])
-        if self.rank > 0:  # the checkpoint holds the first process's randomness
+        self.began, self.taken = state["began"], self.step
+        if "optimiser" in state:
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.rng.bit_generator.state = state["numpy"]
+            torch.set_rng_state(state["torch"])
+        if self.rank > 0 or "optimiser" not in state:  # it holds the first process's randomness, if any
             self._seed(self.step)
         self.journal(resumed=1)
 
@@ -207,6 +204,34 @@ def load_average(folder: Path, model: nn.Module) -> None:
     torch._foreach_copy_([p for p in model.parameters() if p.requires_grad], state["average"])
 
 
+def go_on_from(model: nn.Module, record: dict, folder: Path) -> None:
+    """Lay a finished model and its training record into `folder`, so that the next Loop there trains it further.
+
+    Optimiser and random state are not kept with a finished model: they start anew, with a warm-up.
+    """
+    weights = model.state_dict()
+    state = {
+        "model": weights,
+        "average": [p.detach() for p in model.parameters() if p.requires_grad],
+        "step": record["steps"],
+        "began": record["steps"],
+        "samples": record["samples"],
+        "seconds": 60 * record["minutes"],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(state, folder / "checkpoint.pt")
+    write_journal(record, folder)
+
+
+def _write(state: dict, checkpoint: Path) -> None:
+    temporary = checkpoint.with_suffix(".tmp")
+    with open(temporary, "wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(checkpoint)
+
+
 def training_record(folder: Path) -> dict:
     """What training.json tells beside the weights: steps, samples, minutes and the loss curve of a work folder."""
     with open(Path(folder) / "journal.jsonl", encoding="utf-8") as file:
@@ -223,3 +248,14 @@ def training_record(folder: Path) -> dict:
         "loss": curve,
         "validation": [[line["step"], line["validation"]] for line in validation],
     }
+
+
+def write_journal(record: dict, folder: Path) -> None:
+    """The way back from `training_record`: a journal whose curves are as thin as the record's."""
+    lines = [{"step": step, "loss": loss} for step, loss in record["loss"]]
+    lines += [{"step": step, "validation": value} for step, value in record["validation"]]
+    lines.sort(key=lambda line: line["step"])
+    lines.append({"step": record["steps"], "samples": record["samples"], "minutes": record["minutes"]})
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (folder / "journal.jsonl").write_text(text, encoding="utf-8")

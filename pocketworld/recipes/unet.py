@@ -21,7 +21,7 @@ from pocketworld.recipes.optim import MuonAndAdamW
 from pocketworld.recipes.texts import Texts, for_training
 
 MINUTES = 90.0
-BATCH = {64: 64, 128: 32}  # of each process
+BATCH = {64: 48, 128: 24}  # of each process
 SMALL_SAMPLES = 32_000  # at 64 px, before the first at 128
 VALIDATE_EVERY = 200
 VALIDATION_PICTURES = 96

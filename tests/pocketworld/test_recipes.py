@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pocketworld.recipes.diffusion import Diffusion
-from pocketworld.recipes.loop import Loop, load_average, training_record, trapezoid
+from pocketworld.recipes.loop import Loop, go_on_from, load_average, training_record, trapezoid
 from pocketworld.recipes.optim import MuonAndAdamW, orthogonalise, split_parameters
 
 
@@ -75,6 +75,21 @@ def test_journal_becomes_the_training_record(tmp_path):
     assert [step for step, _ in record["loss"]] == [25, 50]
     assert record["validation"][0][1] == 0.5
     json.dumps(record)
+
+
+def test_finished_model_is_trained_further_after_a_new_warm_up(tmp_path):
+    first = run(tmp_path / "first", steps=50)
+    with first.averaged() as model:
+        go_on_from(model, training_record(tmp_path / "first"), tmp_path / "second")
+    model = Toy()
+    second = Loop(tmp_path / "second", model, MuonAndAdamW(model), steps=100, warmup=50)
+    assert all(torch.equal(p, a) for p, a in zip(second.parameters, first.average, strict=True))
+    for _ in second:
+        second.descend(model(torch.randn(4, 3, 8, 8)).square().mean(), samples=4)
+        break
+    assert (second.step, second.samples) == (50, 204)
+    assert second.optimiser.param_groups[0]["lr"] == pytest.approx(0.02 / 50)
+    assert training_record(tmp_path / "second")["loss"] == training_record(tmp_path / "first")["loss"]
 
 
 def test_learning_rate_is_constant_then_falls_to_zero():
