@@ -113,7 +113,7 @@ def _remember(wiring: Wiring, page: Page, visitors: Visitors, blocks: gr.Blocks)
     for component in kept:
         component.change(None, [page.drafts, *kept], page.drafts, js=_keep_script(), api_visibility="private",
                          show_progress="hidden")
-    beginning = [page.drafts, *family_outputs(page), *kept, page.train.form["subject"], page.train.form["seed"],
+    beginning = [page.drafts, *standing_outputs(page), *kept, page.train.form["subject"], page.train.form["seed"],
                  page.draw.run, page.draw.beat, *page.subject.view]
 
     def arrive(visitor: gr.Request, drafts: Any) -> tuple:
@@ -141,7 +141,7 @@ def opening(desk: Studio, drafts: dict[str, Any]) -> tuple:
                  and run.library.root == desk.library.root), "")
     first = subjects[0].slug if subjects else ""
     return (
-        *family_updates(desk, family, lora, train.USUAL), *(typed.get(name) for name in DRAFTS),
+        *standing_updates(desk, family, lora), *(typed.get(name) for name in DRAFTS),
         gr.Dropdown(train.choices(desk), value=first or None), None, live, gr.Timer(active=True),
         *subject.opened(desk, family, first),
     )
@@ -157,27 +157,29 @@ def _sound(drafts: dict[str, Any]) -> dict[str, Any]:
             if isinstance(drafts.get(name), str if name in texts else int | float)}
 
 
-def family_outputs(page: Page) -> list[Any]:
-    """The components that a change of family touches, in the order of `family_updates`."""
-    form, training = page.draw.form, page.train.form
-    return [
-        page.about, page.draw.card, page.draw.words, page.subject.note,
-        *(form[name] for name in ("steps", "guidance", "width", "height", "scheduler", "lora")),
-        page.train.preset, *(training[name] for name in train.FOLDED),
-    ]
+def standing_outputs(page: Page) -> list[Any]:
+    """What depends on the family and the library, but is nothing that a visitor fills in."""
+    return [page.about, page.draw.card, page.draw.words, page.subject.note, page.draw.form["lora"], page.train.preset]
 
 
-def choose_family(desk: Studio, name: str, lora: str, preset: str | None) -> list[Any]:
-    return family_updates(desk, desk.families[name], lora, preset)
-
-
-def family_updates(desk: Studio, family: ModelFamily, lora: str, preset: str | None) -> list[Any]:
-    drawing, training = draw.defaults_of(desk, family, lora), train.defaults_of(desk, family, preset)
+def standing_updates(desk: Studio, family: ModelFamily, lora: str, preset: str | None = train.USUAL) -> list[Any]:
     chosen = next((known for known in desk.library.loras() if known.slug == lora), None)
     return [
         about_family(family, desk.family), family_view(family), words_view(chosen, desk.library.scenes(), family),
-        subject.note_for(family), *drawing.values(), *training.values(),
+        subject.note_for(family), draw.loras_of(desk, family, lora), train.presets_of(desk, family, preset),
     ]
+
+
+def family_outputs(page: Page) -> list[Any]:
+    """All that a change of family touches, in the order of `choose_family`."""
+    return [*standing_outputs(page), *(page.draw.form[name] for name in draw.OF_FAMILY),
+            *(page.train.form[name] for name in train.FOLDED)]
+
+
+def choose_family(desk: Studio, name: str, lora: str, preset: str | None) -> list[Any]:
+    family = desk.families[name]
+    return [*standing_updates(desk, family, lora, preset), *draw.defaults_of(family),
+            *train.defaults_of(family, preset)]
 
 
 def family_choices(desk: Studio) -> list[tuple[str, str]]:
@@ -209,7 +211,7 @@ def refresh_train(desk: Studio, slug: str | None, family: str) -> tuple:
     choices = train.choices(desk)
     known = {known for _, known in choices}
     kept = slug if slug in known else choices[0][1] if choices else None
-    return gr.Dropdown(choices, value=kept), gr.Radio(train.presets_of(desk, desk.families[family]))
+    return gr.Dropdown(choices, value=kept), gr.Radio(train.preset_choices(desk, desk.families[family]))
 
 
 def train_this(desk: Studio, slug: str) -> tuple:

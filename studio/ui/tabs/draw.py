@@ -20,6 +20,7 @@ from studio.ui.side import told_anew
 from studio.ui.stage import comparison_view, family_view, stage_view, words_view
 
 NOBODY = "Nobody"  # the base alone
+OF_FAMILY = ("steps", "guidance", "width", "height", "scheduler")  # fields whose values a family brings
 
 
 @dataclass(frozen=True)
@@ -196,15 +197,16 @@ def fields_of(desk: Studio, request: DrawRequest, names: Sequence[str]) -> list[
     return [updates[name] for name in names]
 
 
-def defaults_of(desk: Studio, family: ModelFamily, lora: str) -> dict[str, Any]:
-    """Updates of the fields that a change of family changes."""
+def defaults_of(family: ModelFamily) -> list[Any]:
+    """Updates of the OF_FAMILY fields after a change of family."""
+    asked = {**family.drawing, "scheduler": gr.Dropdown(list(family.schedulers), value=family.drawing.get("scheduler"))}
+    return [asked.get(name) for name in OF_FAMILY]
+
+
+def loras_of(desk: Studio, family: ModelFamily, lora: str) -> gr.Dropdown:
+    """The LoRAs of this family to choose from; the chosen one stays if it is among them."""
     choices = lora_choices(desk, family)
-    kept = lora if lora in {slug for _, slug in choices} else choices[-1][1]
-    return {
-        **{name: family.drawing.get(name) for name in ("steps", "guidance", "width", "height")},
-        "scheduler": gr.Dropdown(list(family.schedulers), value=family.drawing.get("scheduler")),
-        "lora": gr.Dropdown(choices, value=kept),
-    }
+    return gr.Dropdown(choices, value=lora if lora in {slug for _, slug in choices} else choices[-1][1])
 
 
 def lora_choices(desk: Studio, family: ModelFamily) -> list[tuple[str, str]]:

@@ -108,23 +108,30 @@ def values_of(family: ModelFamily, preset: str | None) -> dict[str, Any]:
 
 
 def chosen_preset(desk: Studio, preset: str, family: str) -> list[Any]:
-    values = values_of(desk.families[family], preset)
-    return [values.get(name) for name in FOLDED]
+    return defaults_of(desk.families[family], preset)
 
 
 def choices(desk: Studio) -> list[tuple[str, str]]:
     return [(subject.name, subject.slug) for subject in desk.library.subjects()]
 
 
-def presets_of(desk: Studio, family: ModelFamily) -> list[tuple[str, str]]:
+def preset_choices(desk: Studio, family: ModelFamily) -> list[tuple[str, str]]:
     return [(preset_label(desk, family, name), name) for name in family.presets]
 
 
-def defaults_of(desk: Studio, family: ModelFamily, preset: str | None) -> dict[str, Any]:
-    """Updates of the fields that a change of family changes, and of the presets."""
-    kept = preset if preset in family.presets else USUAL if USUAL in family.presets else None
-    values = values_of(family, kept)
-    return {"preset": gr.Radio(presets_of(desk, family), value=kept), **{name: values.get(name) for name in FOLDED}}
+def presets_of(desk: Studio, family: ModelFamily, preset: str | None) -> gr.Radio:
+    """The family's presets with what each takes here; the chosen one stays if it has one of that name."""
+    return gr.Radio(preset_choices(desk, family), value=_kept(family, preset))
+
+
+def defaults_of(family: ModelFamily, preset: str | None) -> list[Any]:
+    """Values of the FOLDED fields after a change of family."""
+    values = values_of(family, _kept(family, preset))
+    return [values.get(name) for name in FOLDED]
+
+
+def _kept(family: ModelFamily, preset: str | None) -> str | None:
+    return preset if preset in family.presets else USUAL if USUAL in family.presets else None
 
 
 def face_of(desk: Studio, slug: str | None) -> str:
