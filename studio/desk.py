@@ -55,6 +55,8 @@ class Studio:
         self.quota, self.ask_consent = quota, ask_consent
         self._house, self._is_visitor, self._temporary = house, is_visitor, temporary
         self.gone = False  # whether a visitor has left, or was sent away for being idle
+        if quota:
+            library.max_bytes = int(quota.megabytes * 1e6)
         self._past: dict[str, Run] = {}
         self._seen = time.monotonic()
         self._may_train = library.lock()
@@ -269,22 +271,12 @@ class Studio:
             raise ValueError(f"You have {waiting} runs under way, as many as a visitor may; wait for one to end.")
         defaults = family.training if isinstance(request, TrainRequest) else family.drawing
         self.quota.check(resolved(request, defaults))
-        self._check_room(0)
+        self.library.make_room(1)  # a full library says so before anything is drawn
 
     def _check_photos(self, photos: list[Any], consent: bool) -> None:
         self._seen = time.monotonic()
         if photos and self.ask_consent and not consent:
             raise ValueError(CONSENT)
-        if self.quota:
-            self._check_room(sum(Path(photo).stat().st_size for photo in photos
-                                 if isinstance(photo, str | Path) and Path(photo).is_file()))
-
-    def _check_room(self, more: int) -> None:
-        used = sum(file.stat().st_size for file in self.library.root.rglob("*") if file.is_file())
-        if used + more > self.quota.megabytes * 1e6:
-            raise ValueError(f"A visitor's library holds at most {self.quota.megabytes:g} MB; delete pictures or "
-                             "subjects to make room.")
-
     def _check_weights(self, recipe: Recipe, family: ModelFamily) -> None:
         then, now = recipe.family.get("sha256"), self.executor.pipelines.fingerprint(family)
         if then != now:

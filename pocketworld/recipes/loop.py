@@ -36,7 +36,8 @@ class Loop:
     """Iterates over training steps until `minutes` or `steps` are spent, whichever comes first.
 
     `fraction` (0 to 1) is the part of the budget that is spent; `schedule(fraction)` multiplies every group's
-    learning rate, after a linear warm-up over the optimiser's first `warmup` steps. SIGTERM and Ctrl-C save, then end it.
+    learning rate, after a linear warm-up over the optimiser's first `warmup` steps. SIGTERM and Ctrl-C save, then
+    end it.
     """
 
     def __init__(

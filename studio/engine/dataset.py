@@ -16,6 +16,7 @@ from studio.engine.drawing import render_batch
 from studio.engine.pipelines import PipelineCache
 from studio.events import StageReported
 from studio.families import ModelFamily
+from studio.library.photos import open_image
 from studio.recipes import Recipe, read_png, write_png
 from studio.requests import DrawRequest, TrainRequest, resolved
 
@@ -82,8 +83,7 @@ def instance_pictures(subject: Subject, resolution: int) -> list[Picture]:
 
 def cropped(photo: Photo, resolution: int) -> Image.Image:
     """The photo's crop, or its middle square, at resolution x resolution pixels, RGB."""
-    with Image.open(photo.path) as file:
-        image = file.convert("RGB")
+    image = open_image(photo.path)
     if photo.crop is not None:
         image = image.crop(photo.crop)
     side = min(image.size)

@@ -72,7 +72,7 @@ def build(desk: Studio, settings: Settings) -> gr.Blocks:
                 parts = {
                     "subject": subject_tab(wiring, family, first, settings.ask_consent),
                     "train": train_tab(wiring, family, first, beat),
-                    "draw": draw_tab(wiring, family, first, quick),
+                    "draw": draw_tab(wiring, family, first, beat, quick),
                     "gallery": gallery_tab(wiring),
                 }
         made = Page(tabs, family, about, drafts=drafts, **parts)
@@ -85,7 +85,7 @@ def build(desk: Studio, settings: Settings) -> gr.Blocks:
 def _connect(wiring: Wiring, page: Page, tray: gr.HTML) -> None:
     """What goes from one tab to another."""
     tabs, form = page.tabs, page.draw_form()
-    to_draw = [tabs, page.family, *form, page.draw.words, page.draw.run, page.draw.beat, page.draw.stage]
+    to_draw = [tabs, page.family, *form, page.draw.words, page.draw.run, page.draw.quick, page.draw.stage]
     subject_view, gallery_view = list(page.subject.view), list(page.gallery.outputs)
 
     wiring.listen(page.family.input, choose_family, [page.family, page.draw.form["lora"], page.train.preset],
@@ -114,7 +114,7 @@ def _remember(wiring: Wiring, page: Page, visitors: Visitors, blocks: gr.Blocks)
         component.change(None, [page.drafts, *kept], page.drafts, js=_keep_script(), api_visibility="private",
                          show_progress="hidden")
     beginning = [page.drafts, *standing_outputs(page), *kept, page.train.form["subject"], page.train.form["seed"],
-                 page.draw.run, page.draw.beat, *page.subject.view]
+                 page.draw.run, page.draw.quick, *page.subject.view]
 
     def arrive(visitor: gr.Request, drafts: Any) -> tuple:
         drafts = drafts if isinstance(drafts, dict) else {}

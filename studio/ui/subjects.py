@@ -66,7 +66,7 @@ def verdict(desk: Studio, family: ModelFamily, identifier: str, own: str = "") -
 
 
 def _vocabulary(family: ModelFamily) -> identifiers.Vocabulary | None:
-    return identifiers.vocabulary_of(family.weights, family.words())
+    return identifiers.vocabulary_of(family.weights, family.words(), family.config)
 
 
 def _taken(desk: Studio, but: str = "") -> list[str]:

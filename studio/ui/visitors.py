@@ -68,9 +68,11 @@ class Visitors:
             token = self._tokens.get(session)
             if token is None:
                 token = self._tokens[session] = secrets.token_urlsafe(24)
-            if token not in self._visits:
-                self._visits[token] = _Visit(self._desk.visit(), {session})
-            return self._visits[token]
+            visit = self._visits.get(token)
+            if visit is None or visit.desk.gone:  # sent away while idle: whoever comes back begins anew
+                visit = self._visits[token] = _Visit(self._desk.visit(), visit.sessions if visit else set())
+            visit.sessions.add(session)
+            return visit
 
     def _forget(self, token: str) -> None:
         with self._lock:

@@ -45,6 +45,7 @@ def test_a_new_subject_from_uploaded_photos_of_which_one_is_bad(
 def test_a_reload_in_the_middle_of_a_training_loses_nothing(served: Served, open_page: Opener) -> None:
     page = open_page(served.url)
     open_tab(page, "Train")
+    expect(page.locator("#train-subject input")).to_have_value("Mika")
     page.get_by_role("button", name=re.compile(r"^More\b")).locator("visible=true").click()
     for label, value in (("Steps", "2000"), ("Class images", "0"), ("Checkpoint every", "2"), ("Sample every", "1000")):
         page.get_by_label(label, exact=True).locator("visible=true").fill(value)

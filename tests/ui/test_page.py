@@ -117,6 +117,18 @@ def test_visitors_never_meet_and_a_reload_finds_the_same_library(desk):
     assert visitors.arrive(again, token) == token and visitors.desk_of(again) is hers
 
 
+def test_a_visitor_who_was_sent_away_for_being_idle_begins_anew_when_they_come_back(desk):
+    visitors = Visitors(desk, apart=True)
+    ann = SimpleNamespace(session_hash="ann")
+    token = visitors.arrive(ann, None)
+    old = visitors.desk_of(ann)
+    old.leave()
+    again = SimpleNamespace(session_hash="ann again")
+    assert visitors.arrive(again, token) == token
+    assert not visitors.desk_of(again).gone and visitors.desk_of(again) is visitors.desk_of(ann)
+    assert visitors.desk_of(ann).library.root != old.library.root
+
+
 def test_everyone_on_their_own_machine_shares_one_library(desk):
     visitors = Visitors(desk, apart=False)
     request = SimpleNamespace(session_hash="x")

@@ -33,13 +33,15 @@ class DrawTab:
     words: gr.HTML
     card: gr.HTML
     run: gr.State
-    beat: gr.Timer
+    quick: gr.Timer
 
 
-def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.Timer) -> DrawTab:
+def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.Timer, quick: gr.Timer) -> DrawTab:
     """Lays the tab out and wires it; `first` is the family whose defaults the form starts with.
 
-    `beat` goes while something is drawn. It stands outside of the tabs: one in a tab that is not open does not tick.
+    `quick` goes while something is drawn, `beat` always: a late answer of `look` may turn `quick` off just after a
+    new drawing turned it on, and the next beat turns it on again. Both stand outside of the tabs: a timer in a tab
+    that is not open does not tick.
     """
     with gr.Tab("Draw", id="draw", elem_classes=["tab-draw"]) as tab, gr.Row(elem_classes=["columns"]):
         run, seen = gr.State(""), gr.State(())
@@ -51,10 +53,11 @@ def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.T
                 slider = gr.ImageSlider(type="filepath", interactive=False, show_label=False, buttons=[],
                                         label="Without the LoRA, and with it", elem_classes=["compare"])
             stage = pieces.piece(stage_view(None, [], []), "stage-piece")
-    made = DrawTab(tab, form, stage, words, card, run, beat)
+    made = DrawTab(tab, form, stage, words, card, run, quick)
 
-    wiring.on(draw.click, DrawRequest, start, {**form, "family": family}, outputs=[run, beat, stage, comparison])
-    wiring.listen(beat.tick, look, [run, seen], [stage, beat, seen])
+    wiring.on(draw.click, DrawRequest, start, {**form, "family": family}, outputs=[run, quick, stage, comparison])
+    for timer in (beat, quick):
+        wiring.listen(timer.tick, look, [run, seen], [stage, quick, seen], trigger_mode="once")
     wiring.listen(form["lora"].input, words_for, [form["lora"], family], words)
     wiring.listen(form["prompt"].change, note_on, [form["prompt"], form["lora"], family], remark,
                   trigger_mode="always_last")
@@ -111,10 +114,10 @@ def start(desk: Studio, request: DrawRequest) -> tuple:
 
 
 def look(desk: Studio, run: str, seen: tuple) -> tuple:
-    """The stage as it is now; the beat stops with the run."""
+    """The stage as it is now; the quick timer goes as long as the run does."""
     stage, seen = told_anew([shown(desk, run)], seen)
     found = run_of(desk, run)
-    return stage, gr.skip() if found is not None and not found.ended else gr.Timer(active=False), seen
+    return stage, gr.Timer(active=found is not None and not found.ended), seen
 
 
 def shown(desk: Studio, run: str) -> str:
