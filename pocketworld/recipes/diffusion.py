@@ -43,7 +43,12 @@ class Diffusion:
         noisy = self.scheduler.add_noise(latents, noise, timesteps)
         return noisy, self.scheduler.get_velocity(latents, noise, timesteps)
 
-    def loss(self, predicted: Tensor, velocity: Tensor, timesteps: Tensor) -> Tensor:
-        """Mean squared error, at most `SNR_LIMIT` of it where hardly any noise is left (Hang et al. 2023)."""
-        errors = (predicted.float() - velocity.to(predicted.device)).square().mean((1, 2, 3))
+    def loss(self, predicted: Tensor, velocity: Tensor, timesteps: Tensor, emphasis: Tensor) -> Tensor:
+        """Mean squared error, at most `SNR_LIMIT` of it where hardly any noise is left (Hang et al. 2023).
+
+        `emphasis` is [batch, 1, side, side] with a mean of 1: it says where an error counts for more. The best answer
+        is the same at every place whatever its weight; only what is learnt first changes.
+        """
+        squares = (predicted.float() - velocity.to(predicted.device)).square()
+        errors = (squares * emphasis.to(predicted.device)).mean((1, 2, 3))
         return (errors * self.weights[timesteps].to(predicted.device)).mean()

@@ -2,13 +2,16 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from pocketworld.canvas import PARTS
 from pocketworld.recipes.diffusion import Diffusion
 from pocketworld.recipes.loop import Loop, go_on_from, load_average, training_record, trapezoid
 from pocketworld.recipes.optim import MuonAndAdamW, orthogonalise, split_parameters
+from pocketworld.recipes.unet import emphasis
 
 
 class Toy(nn.Module):
@@ -126,3 +129,15 @@ def test_timesteps_are_stratified_and_lean_towards_noise():
     timesteps = Diffusion().timesteps(512).sort().values
     assert timesteps.min() >= 0 and timesteps.max() <= 999
     assert 520 < timesteps.float().mean() < 620
+
+
+def test_errors_in_the_figure_count_for_more_than_in_the_scene():
+    parts = np.zeros((2, 128, 128), np.uint8)
+    parts[0, :64] = PARTS["face"]
+    parts[1, :64] = PARTS["top"]
+    weights = emphasis(parts, 32)
+    assert weights.shape == (2, 1, 32, 32) and weights.mean().item() == pytest.approx(1)
+    face, top, scene = weights[0, 0, 0, 0], weights[1, 0, 0, 0], weights[0, 0, -1, 0]
+    assert face > top > scene > 0
+    predicted, velocity = torch.zeros(2, 4, 32, 32), torch.ones(2, 4, 32, 32)
+    assert Diffusion().loss(predicted, velocity, torch.tensor([600, 600]), weights).item() == pytest.approx(1)
