@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pocketworld.attributes import ATTRIBUTES, UNSEEN, classes
 from pocketworld.judge import BUNDLED, PIXELS, AttributeNet, Judge, obeys
+from pocketworld.recipes.augment import augment
 from pocketworld.recipes.loop import Loop, training_record
 from pocketworld.recipes.optim import MuonAndAdamW
 from pocketworld.render import render
@@ -89,44 +90,6 @@ def draw(specs: list[Spec]) -> tuple[Tensor, Tensor]:
     pictures = np.stack([np.asarray(render(spec, PIXELS, truth=False).image) for spec in specs])
     pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
     return pixels.contiguous(), torch.tensor([classes(spec) for spec in specs])
-
-
-def augment(pixels: Tensor, rng: np.random.Generator) -> Tensor:
-    """Shift all; soften, blotch, tint or grain parts of the batch: a drawn picture is a bit of each."""
-    batch, _, size, _ = pixels.shape
-    left, up = rng.integers(0, 13, 2)
-    pixels = F.pad(pixels, (6, 6, 6, 6), mode="replicate")[:, :, up : up + size, left : left + size]
-    if rng.random() < 0.5:
-        pixels = pixels.flip(-1)
-    for change in (_soften, _blotch, _tint, _grain):
-        chosen = torch.from_numpy(rng.random(batch) < 0.4)
-        if chosen.any():
-            pixels = pixels.index_put((chosen,), change(pixels[chosen], rng))
-    return pixels
-
-
-def _soften(pixels: Tensor, rng: np.random.Generator) -> Tensor:
-    """Through a smaller size and back, as an autoencoder blurs fine lines."""
-    smaller = int(rng.integers(60, 112))
-    small = F.interpolate(pixels, size=smaller, mode="area")
-    return F.interpolate(small, size=pixels.shape[-1], mode="bicubic", align_corners=False)
-
-
-def _blotch(pixels: Tensor, rng: np.random.Generator) -> Tensor:
-    """Smooth stains of colour, some as coarse as a JPEG's blocks and some as fine as its ringing."""
-    cells = int(rng.integers(6, 48))
-    stains = torch.randn(len(pixels), 3, cells, cells) * 0.12 * rng.random()
-    return pixels + F.interpolate(stains, size=pixels.shape[-1], mode="bilinear", align_corners=False)
-
-
-def _tint(pixels: Tensor, rng: np.random.Generator) -> Tensor:
-    """A small change of contrast and of every channel; large ones would turn one colour word into another."""
-    contrast = 1 + 0.06 * torch.randn(len(pixels), 1, 1, 1)
-    return pixels * contrast + 0.03 * torch.randn(len(pixels), 3, 1, 1)
-
-
-def _grain(pixels: Tensor, rng: np.random.Generator) -> Tensor:
-    return pixels + 0.08 * rng.random() * torch.randn_like(pixels)
 
 
 def _loss(logits: list[Tensor], labels: Tensor) -> tuple[Tensor, float]:
