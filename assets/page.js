@@ -14,8 +14,8 @@
             }
             main.click();
         }
-        if (event.key === "Escape") {
-            const stop = first("button.halt") || first("#side [data-act=cancel]");
+        if (event.key === "Escape" && !document.querySelector("[role=listbox], ul.options, dialog[open]")) {
+            const stop = first("button.halt");  // of the open tab: what another tab does goes on
             if (stop) stop.click();
         }
     }, true);

@@ -59,9 +59,9 @@ def score_identity(out: Path, family: str = "pocket", library: Path | None = Non
     import studio
 
     with tempfile.TemporaryDirectory() as temporary:
-        desk = studio.open(library=str(library or temporary), family=family)
         judge, clip = Judge.load(), load_family(Path(__file__).parents[1] / "assets" / "pocket")
-        outcomes = [_try_subject(desk, name, judge, clip) for name in CHOSEN]
+        with studio.open(library=str(library or temporary), family=family) as desk:
+            outcomes = [_try_subject(desk, name, judge, clip) for name in CHOSEN]
     figures = {
         outcome.name: {
             field: getattr(outcome, field)

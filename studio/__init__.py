@@ -60,14 +60,15 @@ def open(library: str | Path = "library", family: str = "pocket", *,
     return desk
 
 
-def replay(path: str | Path) -> Picture:
+def replay(path: str | Path, *, family_folder: str | Path | None = None) -> Picture:
     """Draw a picture again from its own file and the library that holds it: equal pixels.
 
-    Raises ValueError when the file lies in no library, has no recipe, or its LoRA or family is missing or changed.
+    `family_folder` is where the user's own families are, as for `open`. Raises ValueError when the file lies in no
+    library, has no recipe, or its LoRA or family is missing or changed.
     """
     named = read_png(Path(path)).family.get("name", "")
     root = library_of(Path(path))
     if root is None:
         raise ValueError(f"{Path(path).name} lies in no library; open one and use its replay().")
-    with open(root, named) as desk:
+    with open(root, named, family_folder=family_folder, resume=False) as desk:
         return desk.replay(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from studio.events import from_json
+from studio.events import Failed, from_json, to_json
 from studio.execution import LocalExecutor, Now, Run, request_from_json
 from studio.families import ASSETS, ModelFamily
 from studio.library import Added, Library, Picture, RunRecord, Subject
@@ -86,14 +87,13 @@ class Studio:
         """Folders whose pictures a page may show: one live list for the studio and all its visitors."""
         return self._house.served
 
-    def choose_family(self, name: str) -> ModelFamily:
-        """Make this the family of requests that name none. Raises ValueError with the known ones."""
-        self.family = find_family(self.families, name)
-        return self.family
+    def notice(self) -> None:
+        """Somebody is here: the visit is not idle."""
+        self._seen = time.monotonic()
 
     def start(self, request: TrainRequest | DrawRequest) -> Run:
         """Queue the request and return at once. Raises ValueError with a sentence for what cannot be done."""
-        self._seen = time.monotonic()
+        self.notice()
         if self.gone:
             raise ValueError("This visit has ended and its library is gone; reload the page to begin anew.")
         family = find_family(self.families, request.family or self.family.name)
@@ -123,7 +123,7 @@ class Studio:
 
     def now(self) -> list[Now]:
         """What the pipeline is doing, for whom and how long still. Of others' runs it says no name."""
-        self._seen = time.monotonic()
+        self.notice()
         mine = {run.id for run in self.executor.runs() if run.library.root == self.library.root}
         others = {"train": "Training for someone else", "draw": "Drawing for someone else"}
         return [now if now.run_id in mine else replace(now, title=others.get(now.kind, "Busy"), run_id="")
@@ -172,7 +172,7 @@ class Studio:
         A visitor sees only their own library and runs. `own` lifts the quota and the question for consent: the
         library is the host's.
         """
-        self._send_idle_away()
+        self._send_away()
         folder = None
         if library is None:
             folder = Path(tempfile.mkdtemp(prefix="understudy-visitor-"))
@@ -215,7 +215,8 @@ class Studio:
         """Queue again what an earlier process could not end; only the holder of the library's lock may."""
         if not self._may_train:
             return []
-        waiting = [record for record in self.library.runs() if record.status in (QUEUED, RUNNING)]
+        waiting = [record for record in self.library.runs() if record.status in (QUEUED, RUNNING)
+                   and self.executor.run(record.id) is None]
         return [run for record in sorted(waiting, key=lambda record: record.created)
                 if (run := self._resumed(record)) is not None]
 
@@ -226,6 +227,7 @@ class Studio:
             story = self._story(record)
         except ValueError as error:
             log.warning("the run %s cannot go on: %s", record.id, error)
+            self.library.append_event(record.id, to_json(Failed(f"This training could not go on: {error}")))
             self.library.update_run(record.id, status="failed")
             return None
         return self.executor.resume(record, request, story, self.library, family)
@@ -274,7 +276,7 @@ class Studio:
         self.library.make_room(1)  # a full library says so before anything is drawn
 
     def _check_photos(self, photos: list[Any], consent: bool) -> None:
-        self._seen = time.monotonic()
+        self.notice()
         if photos and self.ask_consent and not consent:
             raise ValueError(CONSENT)
     def _check_weights(self, recipe: Recipe, family: ModelFamily) -> None:
@@ -314,12 +316,21 @@ class Studio:
         if not self._under_way():
             self.library.unlock()
 
-    def _send_idle_away(self) -> None:
-        """Let visitors leave who went without a word long ago, as scripts do."""
-        if self.quota:
-            oldest = time.monotonic() - self.quota.idle_hours * 3600
-            for visitor in [visitor for visitor in self._house.visitors if visitor._seen < oldest]:
-                visitor.leave()
+    def _send_away(self) -> None:
+        """Let visitors leave who went without a word long ago, as scripts do; and whoever is one too many.
+
+        In the background: their runs may take a step to end.
+        """
+        if not self.quota:
+            return
+        quiet = sorted(self._house.visitors, key=lambda visitor: visitor._seen)
+        oldest = time.monotonic() - self.quota.idle_hours * 3600
+        crowd = max(0, len(quiet) + 1 - self.quota.visitors)
+        for number, visitor in enumerate(quiet):
+            if number < crowd or visitor._seen < oldest:
+                self._house.visitors.remove(visitor)
+                visitor.gone = True
+                threading.Thread(target=visitor.leave, name="farewell", daemon=True).start()
 
 
 def find_family(families: Mapping[str, ModelFamily], name: str) -> ModelFamily:

@@ -100,9 +100,12 @@ def to_json(event: Event) -> dict[str, Any]:
 
 
 def from_json(data: dict[str, Any]) -> Event:
-    """Raises ValueError for an event of a kind this version does not know."""
+    """Raises ValueError for an event of a kind, or with fields, that this version does not know."""
     values = dict(data)
     kind = _KINDS.get(values.pop("event", ""))
     if kind is None:
         raise ValueError(f"unknown event {data.get('event')!r}; known are {', '.join(_KINDS)}")
-    return kind(**values)
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"{kind.__name__}: {error}") from error

@@ -18,6 +18,14 @@ import yaml
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 
+# What a family that says nothing else begins with.
+DRAWING = {"steps": 30, "guidance": 5.0, "scheduler": "DDIM"}
+TRAINING = {
+    "rank": 16, "alpha": 16.0, "steps": 800, "learning_rate": 1e-4, "batch_size": 1, "class_images": 200,
+    "prior_loss_weight": 1.0, "checkpoint_every": 200, "sample_every": 200,
+}
+
+
 @dataclass(frozen=True)
 class ModelFamily:
     """One base model and everything the studio needs to know to teach it and draw with it."""
@@ -41,12 +49,17 @@ class ModelFamily:
     training: Mapping[str, Any] = field(default_factory=dict)  # defaults of TrainRequest
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # name -> TrainRequest fields + "when"
     real_people: bool = True  # knows photographs; pocket does not
+    prompt_start: str = "a photo of"  # how a first prompt begins
 
     def __post_init__(self) -> None:
         for name in ("pipelines", "dtype", "drawing", "training", "presets"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         for name in ("lora_targets", "schedulers"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        drawing = {**DRAWING, "width": self.resolution, "height": self.resolution, **self.drawing}
+        training = {**TRAINING, "resolution": self.resolution, **self.training}
+        object.__setattr__(self, "drawing", MappingProxyType(drawing))
+        object.__setattr__(self, "training", MappingProxyType(training))
         if "draw" not in self.pipelines:
             raise ValueError(f"family {self.name!r} must name a pipeline class for the task 'draw'")
         if self.resolution % 8:
@@ -102,6 +115,7 @@ POCKET = ModelFamily(
         "Thorough": {"steps": 400, "rank": 16, "alpha": 16.0, "when": "When a detail is still missing."},
     },
     real_people=False,
+    prompt_start="a cartoon of",
 )
 SDXL = ModelFamily(
     name="sdxl",
@@ -185,9 +199,17 @@ def load_family(path: Path) -> ModelFamily:
     if layout:
         base = {name: getattr({"sdxl": SDXL, "sd15": SD15}[layout], name) for name in known}
         base |= {"name": path.stem, "title": path.stem, "vae": None, "variant": None, "download_gb": 0.0}
+    for name in ("pipelines", "dtype", "drawing", "training", "presets"):  # what is given changes what is there
+        if name in given:
+            if not isinstance(given[name], dict):
+                raise ValueError(f"{path.name}: {name} must hold names and values, got {given[name]!r}")
+            given[name] = {**base.get(name, {}), **given[name]}
+    for name in ("weights", "vae", "config"):
+        if isinstance(given.get(name), str) and given[name].startswith("~"):
+            given[name] = str(Path(given[name]).expanduser())
     try:
         return ModelFamily(**{**base, **given})
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path.name}: {error}") from error
 
 

@@ -8,11 +8,15 @@ import secrets
 from types import TracebackType
 
 log = logging.getLogger(__name__)
+# What our own code raises with a sentence; anything else that comes out of it is a bug. RunFailed is a RuntimeError.
+FOR_PEOPLE = (ValueError, RuntimeError, MemoryError, FileNotFoundError, TimeoutError)
 
 MEMORY = "There was not enough memory for this. Ask for a smaller picture or resolution, or close other programs."
 DISK = "The disk is full, so nothing more could be saved. What was saved is whole; free some space and try again."
 DENIED = "The Hugging Face hub asks for permission to fetch these weights. Accept the licence on the family's page " \
     "there and set HF_TOKEN, then try again."
+MISSING = "The Hugging Face hub has no such repository, or it is a private one. Check the spelling of the family's " \
+    "weights; for a private one set HF_TOKEN, then try again."
 BUSY = "The Hugging Face hub is turning requests away just now. Wait a few minutes, or set HF_TOKEN, then try again."
 OFFLINE = "The family's weights are not on this disk and the Hugging Face hub cannot be reached. Connect to the " \
     "internet once to fetch them, or take the pocket family, which needs nothing."
@@ -25,7 +29,7 @@ def explain(error: BaseException) -> str:
         log.warning("%s (%s: %s)", known, type(error).__name__, error)
         return known
     if _is_ours(error) and str(error):
-        return error.args[0] if isinstance(error, KeyError) else str(error)
+        return str(error)
     number = secrets.token_hex(3)
     log.error("fault %s", number, exc_info=error)
     return f"Something went wrong that nobody foresaw (fault {number}; the log has the whole of it). Try again; " \
@@ -41,6 +45,8 @@ def _known(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return DISK
     status = getattr(getattr(error, "response", None), "status_code", None)
+    if "RepositoryNotFoundError" in kinds and "GatedRepoError" not in kinds:
+        return MISSING
     if "GatedRepoError" in kinds or status in (401, 403):
         return DENIED
     if status == 429:
@@ -52,7 +58,9 @@ def _known(error: BaseException) -> str | None:
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Whether our own code raised it: then its message was written for people."""
+    """Whether our own code raised it on purpose: then its message was written for people."""
+    if not isinstance(error, FOR_PEOPLE):
+        return False
     last: TracebackType | None = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next

@@ -42,7 +42,8 @@ class Recipe:
             raise ValueError(f"not a recipe of this studio: {error}") from error
         parts = {"request": recipe.request, "family": recipe.family, "versions": recipe.versions}
         wrong = [name for name, part in parts.items() if not isinstance(part, dict)]
-        wrong += [] if all(isinstance(lora, dict) for lora in recipe.loras) else ["loras"]
+        wrong += [] if all(isinstance(lora, dict) and isinstance(lora.get("slug"), str)
+                           and isinstance(lora.get("name"), str) for lora in recipe.loras) else ["loras"]
         wrong += [] if isinstance(recipe.created, str) else ["created"]
         if wrong:
             raise ValueError(f"not a recipe of this studio: {' and '.join(wrong)} cannot be read")

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 2_000
+DRAW_STEPS, GUIDANCES, LORA_SCALES = (1, 200), (0.0, 30.0), (-2.0, 2.0)  # least and most
 
 AnyRequest = TypeVar("AnyRequest")
 
@@ -73,9 +74,9 @@ class DrawRequest:
     def __post_init__(self) -> None:
         _needs_text("prompt", self.prompt, longest=MAX_PROMPT)
         _text("negative_prompt", self.negative_prompt)
-        _within("lora_scale", self.lora_scale, -2.0, 2.0)
-        _within("steps", self.steps, 1, 200)
-        _within("guidance", self.guidance, 0.0, 30.0)
+        _within("lora_scale", self.lora_scale, *LORA_SCALES)
+        _within("steps", self.steps, *DRAW_STEPS)
+        _within("guidance", self.guidance, *GUIDANCES)
         _within("width", self.width, 64, 2048)
         _within("height", self.height, 64, 2048)
         _multiple_of_8("width", self.width)

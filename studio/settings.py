@@ -19,7 +19,9 @@ class Quota:
 
     megabytes: float = 200.0  # of library
     waiting: int = 4  # runs that have not ended
+    visitors: int = 40  # at once; one more, and whoever was quiet the longest goes
     train_steps: int = 1_000
+    rank: int = 64
     class_images: int = 100
     batch_size: int = 8
     count: int = 8  # pictures of one drawing
@@ -34,7 +36,7 @@ class Quota:
     def check(self, request: TrainRequest | DrawRequest) -> None:
         """Raises ValueError, naming the limit, for a resolved request that asks for more than a visitor may."""
         limits = {"count": self.count, "width": self.side, "height": self.side, "resolution": self.side,
-                  "batch_size": self.batch_size, "class_images": self.class_images}
+                  "batch_size": self.batch_size, "class_images": self.class_images, "rank": self.rank}
         if isinstance(request, TrainRequest):
             limits["steps"] = self.train_steps
         for name, most in limits.items():

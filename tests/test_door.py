@@ -331,7 +331,23 @@ def test_a_visitor_idle_for_long_is_sent_away(tmp_path, executor):
     idle = desk.visit()
     time.sleep(0.01)
     desk.visit()
-    assert not idle.library.root.exists()
+    assert idle.gone
+    wait_until(lambda: not idle.library.root.exists())
+
+
+def test_of_too_many_visitors_the_one_quiet_for_longest_goes(tmp_path, executor):
+    desk = studio.open(tmp_path / "library", executor=executor, quota=studio.Quota(visitors=2))
+    first, second = desk.visit(sample=False), desk.visit(sample=False)
+    first.notice()
+    third = desk.visit(sample=False)
+    assert second.gone and not first.gone and not third.gone
+
+
+def wait_until(happened, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
 
 
 def test_a_shared_host_takes_photos_only_with_consent(tmp_path, executor):

@@ -7,9 +7,19 @@ from dataclasses import dataclass
 
 import pytest
 
-from studio.events import Cancelled, Failed, Finished, LoraSaved, PreviewDrawn, StageReported, StepFinished
+from studio.events import (
+    Cancelled,
+    Failed,
+    Finished,
+    LoraSaved,
+    PreviewDrawn,
+    StageReported,
+    StepFinished,
+    from_json,
+)
 from studio.execution import LocalExecutor, RunCancelled, RunFailed, Task
 from studio.families import POCKET
+from studio.faults import explain
 from studio.library import Library
 from studio.requests import DrawRequest, TrainRequest
 from studio.runs import Run, one_story
@@ -221,6 +231,20 @@ def test_a_fault_nobody_foresaw_is_logged_whole_under_the_number_it_names(start,
     run.wait(5)
     number = run.message.split("fault ")[1].split(";")[0]
     assert f"fault {number}" in caplog.text and "state_dict.whatever" in caplog.text
+
+
+def test_a_bug_in_our_own_code_is_not_shown_to_people():
+    try:
+        Run.__init__(None, *[None] * 6)  # raises an AttributeError inside of the studio
+    except AttributeError as error:
+        said = explain(error)
+    assert "nobody foresaw" in said and "NoneType" not in said
+
+
+def test_an_event_of_a_later_version_is_a_sentence_and_no_crash():
+    for odd in ({"event": "StepFinished", "step": 1}, {"event": "Finished", "mood": "good"}, {"event": "Sang"}):
+        with pytest.raises(ValueError, match="StepFinished|Finished|Sang"):
+            from_json(odd)
 
 
 def test_the_lane_goes_on_after_a_fault(start):

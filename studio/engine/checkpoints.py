@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from studio.engine.adapters import Adapter
 from studio.engine.weights import read_header
 
-KEPT = 3  # checkpoints of a run that stay on disk
+KEPT = 3  # checkpoints that stay on disk while a run goes on
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
@@ -42,15 +42,19 @@ def _ordered(data: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
-def save_checkpoint(folder: Path, step: int, adapter: Adapter, optimiser: torch.optim.Optimizer, run: str) -> Path:
-    """Write `folder`/<step>.safetensors and let go of the oldest; returns its path. `run` is what it belongs to."""
+def save_checkpoint(folder: Path, step: int, adapter: Adapter, optimiser: torch.optim.Optimizer, run: str,
+                    kept: int = KEPT) -> Path:
+    """Write `folder`/<step>.safetensors, and of all there keep the newest `kept`; returns its path.
+
+    `run` is what it belongs to.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{step:06d}.safetensors"
     tensors = {f"adapter.{i}": p for i, p in enumerate(adapter.parameters())}
     for number, values in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": value for name, value in values.items()}
     write_tensors(tensors, path, {"step": str(step), "run": run})
-    for old in sorted(folder.glob("*.safetensors"))[:-KEPT]:
+    for old in sorted(folder.glob("*.safetensors"))[:-kept]:
         old.unlink()
     return path
 

@@ -141,7 +141,8 @@ def draw_class_pictures(request: TrainRequest, subject: Subject, pipelines: Pipe
     folder.mkdir(parents=True, exist_ok=True)
     sha256 = pipelines.fingerprint(family)
     missing = [
-        number for number in range(wanted) if not _is_drawn(folder / f"{number:04d}.png", prompts, number, sha256)
+        number for number in range(wanted)
+        if not _is_drawn(folder / f"{number:04d}.png", prompts, number, sha256, request.resolution or 0)
     ]
     done = wanted - len(missing)
     for start in range(0, len(missing), CLASS_BATCH):
@@ -154,15 +155,17 @@ def draw_class_pictures(request: TrainRequest, subject: Subject, pipelines: Pipe
         yield Picture(image, prompts[number % len(prompts)])
 
 
-def _is_drawn(path: Path, prompts: Sequence[str], number: int, sha256: str) -> bool:
-    """Whether the file is there, whole, and drawn by these weights from this prompt."""
+def _is_drawn(path: Path, prompts: Sequence[str], number: int, sha256: str, resolution: int) -> bool:
+    """Whether the file is there, whole, and drawn by these weights from this prompt, as large as it is wanted."""
     if not path.is_file():
         return False
     try:
         recipe = read_png(path)
     except (ValueError, OSError):
         return False
-    return recipe.request["prompt"] == prompts[number % len(prompts)] and recipe.family.get("sha256") == sha256
+    large_enough = isinstance(recipe.request.get("width"), int) and recipe.request["width"] >= resolution
+    asked = recipe.request.get("prompt") == prompts[number % len(prompts)]
+    return asked and large_enough and recipe.family.get("sha256") == sha256
 
 
 def _draw_class_batch(numbers: list[int], prompts: Sequence[str], folder: Path, request: TrainRequest,

@@ -48,8 +48,8 @@ class MemoryPlan:
         return replace(self, tiling=True, offload=OFFLOADS[min(OFFLOADS.index(self.offload) + 1, 2)])
 
 
-def choose_plan(device: str, family: ModelFamily | None = None) -> MemoryPlan:
-    """The plan for a family, or with no family yet, for what the device is usually given."""
+def choose_plan(device: str, family: ModelFamily | None = None, weight_bytes: int = 0) -> MemoryPlan:
+    """The plan for a family whose weights take so many bytes; with no family yet, what the device is usually given."""
     dtype = family.dtype.get(device, "float32") if family else {"cuda": "bfloat16"}.get(device, "float32")
     if device != "cuda":
         name = "CPU" if device == "cpu" else "Apple GPU"
@@ -58,7 +58,7 @@ def choose_plan(device: str, family: ModelFamily | None = None) -> MemoryPlan:
         dtype = "float16"
     free, total = (part / 2**30 for part in torch.cuda.mem_get_info())
     plan = MemoryPlan(device, torch.cuda.get_device_name(), total, dtype)
-    weights = family.download_gb if family else 0.0
+    weights = weight_bytes / 2**30
     working = WORKING_GB * ((family.resolution if family else 0) / 1024) ** 2
     if weights + working <= free:
         return plan

@@ -44,7 +44,6 @@ class Loaded:
     family: ModelFamily
     plan: MemoryPlan
     views: dict[str, DiffusionPipeline]  # task -> pipeline; "draw" holds the modules, the others share them
-    bytes: int
     tenant: Tenant | None = None
     texts: OrderedDict[tuple, dict[str, torch.Tensor]] = field(default_factory=OrderedDict)
     beside: dict[Any, Any] = field(default_factory=dict)  # adapters and previews, by whoever made them
@@ -75,7 +74,7 @@ class PipelineCache:
     def lend(self, family: ModelFamily, task: str = "draw", tenant: Tenant | None = None) -> Iterator[Any]:
         """The family's pipeline for a task, for as long as the block lasts.
 
-        Waits for whoever has it. KeyError names the tasks for one that the family has no pipeline for.
+        Waits for whoever has it. ValueError names the tasks for one that the family has no pipeline for.
         """
         with self._turns.take():
             loaded = self._get(family)
@@ -157,31 +156,28 @@ class PipelineCache:
 
     def _load(self, family: ModelFamily) -> Loaded:
         started = time.perf_counter()
-        plan = choose_plan(self.device, family)
         needed = sum(path.stat().st_size for path in self._files(family))
         self._evict(needed)
+        plan = choose_plan(self.device, family, needed)
         pipeline = loading.load(family, plan.torch_dtype)
         settle(pipeline, plan)
-        parts = loading.modules(pipeline).values()
-        size = sum(p.nbytes for part in parts for p in (*part.parameters(), *part.buffers()))
         log.info("%s loaded in %.1f s: %s", family.title, time.perf_counter() - started, plan.words)
-        return Loaded(family, plan, {"draw": pipeline}, size)
+        return Loaded(family, plan, {"draw": pipeline})
 
     def _evict(self, needed: int) -> None:
         """Let go of families, least recently used first, until `needed` bytes and as much again are free."""
-        for key, loaded in list(self._loaded.items()):
+        for key in list(self._loaded):  # its keys alone: a list of what is loaded would keep it all in memory
             if free_bytes(self.device) > 2 * needed:
                 return
-            if loaded.tenant is None:
-                log.info("%s makes room", loaded.family.title)
-                del self._loaded[key], loaded
+            if self._loaded[key].tenant is None:
+                log.info("%s makes room", self._loaded.pop(key).family.title)
                 _collect(self.device)
 
     def _view(self, loaded: Loaded, task: str) -> DiffusionPipeline:
         if task not in loaded.views:
             known = loaded.family.pipelines
             if task not in known:
-                raise KeyError(f"{loaded.family.title} has no pipeline for {task!r}; it has {', '.join(known)}")
+                raise ValueError(f"{loaded.family.title} has no pipeline for {task!r}; it has {', '.join(known)}")
             kind = getattr(diffusers, known[task])
             loaded.views[task] = kind.from_pipe(loaded.views["draw"], dtype=loaded.plan.torch_dtype)
             loaded.views[task].set_progress_bar_config(disable=True)

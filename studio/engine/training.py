@@ -232,8 +232,10 @@ class _Run:
         return SampleDrawn(self._step, str(path.relative_to(self.library.root)), prompt)
 
     def _save_checkpoint(self) -> CheckpointSaved:
+        whole = self._step == self.request.steps
         path = save_checkpoint(
-            self.folder / "checkpoints", self._step, self._adapter, self._optimiser, self._identity()
+            self.folder / "checkpoints", self._step, self._adapter, self._optimiser, self._identity(),
+            **({"kept": 1} if whole else {}),
         )
         return CheckpointSaved(self._step, str(path.relative_to(self.folder)))
 
@@ -248,9 +250,9 @@ class _Run:
         return LoraSaved(lora.slug, self._step)
 
     def _identity(self) -> str:
-        """What a checkpoint must have been made of to be taken up: the request, the photos and their captions."""
+        """What a checkpoint must have been made of to be taken up: the request, the trigger, photos and captions."""
         photos = [(photo.file, photo.caption, photo.crop) for photo in self.subject.photos]
-        whole = json.dumps([vars(self.request), photos], sort_keys=True, default=str)
+        whole = json.dumps([vars(self.request), self.subject.trigger, photos], sort_keys=True, default=str)
         return hashlib.sha256(whole.encode()).hexdigest()
 
 

@@ -47,6 +47,12 @@ class Runs(Shelf):
     def run_folder(self, id: str) -> Path:
         return inside(self.root / "runs", id, "run")
 
+    def expendable(self) -> list[Path]:
+        """After the trash, the checkpoints of runs that have ended, oldest first."""
+        ended = [record.id for record in reversed(self.runs()) if record.status not in ("queued", "running")]
+        return [*super().expendable(), *(path for id in ended
+                                         for path in sorted(self.run_folder(id).glob("checkpoints/*.safetensors")))]
+
     def append_event(self, id: str, event: Mapping[str, Any]) -> None:
         """Write one event down; it is on disk when this returns."""
         append_line(self.run_folder(id) / "events.jsonl", event)

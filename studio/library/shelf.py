@@ -69,20 +69,24 @@ class Shelf:
             log.warning("%s is damaged and was left out: %s", path, error)
 
     def make_room(self, more: int) -> None:
-        """See that `more` bytes fit below `max_bytes`; if need be the trash goes, oldest first.
+        """See that `more` bytes fit below `max_bytes`; if need be what is expendable goes, in its order.
 
-        Raises ValueError, and leaves the trash as it is, when that would not be enough.
+        Raises ValueError, and removes nothing, when that would not be enough.
         """
         if self.max_bytes is None:
             return
         sizes = {path: size_of(path) for path in self.root.rglob("*")}
         lacking = sum(sizes.values()) + more - self.max_bytes
-        trash = sorted((self.root / "trash").glob("*/*.png"), key=lambda path: path.name)
-        if lacking > sum(sizes.get(path, 0) for path in trash):
+        expendable = self.expendable() if lacking > 0 else []
+        if lacking > sum(sizes.get(path, 0) for path in expendable):
             raise ValueError(f"This library holds at most {self.max_bytes / 1e6:g} MB and has no room for this; delete "
                              "pictures, LoRAs or subjects that are not needed.")
-        for path in trash:
+        for path in expendable:
             if lacking <= 0:
                 return
             path.unlink(missing_ok=True)
             lacking -= sizes.get(path, 0)
+
+    def expendable(self) -> list[Path]:
+        """Files that go first when room is short: the trash, oldest first."""
+        return sorted((self.root / "trash").glob("*/*.png"), key=lambda path: path.name)

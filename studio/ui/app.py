@@ -30,7 +30,7 @@ from studio.ui.visitors import Visitors
 __all__ = ["build", "look"]
 
 KEPT, SECRET = "understudy", "what a visitor typed, in their own browser"  # fixed: a restart must not lose it
-DRAFTS = ("prompt", "negative_prompt", "lora_scale", "count", "seed", "steps", "guidance", "width", "height")
+DRAFTS = ("family", "prompt", "negative_prompt", "lora_scale", "count", "seed", "steps", "guidance", "width", "height")
 WORDMARK = '<a class="wordmark" href="?"><svg viewBox="0 0 32 32" aria-hidden="true"><circle cx="19" cy="15" r="10"/>' \
     '<circle cx="13" cy="17" r="10"/></svg>Understudy</a>'
 
@@ -57,7 +57,8 @@ def build(desk: Studio, settings: Settings) -> gr.Blocks:
     visitors = Visitors(desk, apart=settings.visitors)
     wiring = Wiring(visitors.desk_of)
     first = desk.family
-    with gr.Blocks(title="Understudy", analytics_enabled=False, fill_width=True) as page:
+    uploads = (3600, 6 * 3600) if settings.visitors else None  # seconds: how often to look, how old they may grow
+    with gr.Blocks(title="Understudy", analytics_enabled=False, fill_width=True, delete_cache=uploads) as page:
         beat, quick = gr.Timer(1.0), gr.Timer(0.4, active=False)
         drafts = gr.BrowserState({}, storage_key=KEPT, secret=SECRET)
         with gr.Row(elem_id="header"):
@@ -109,7 +110,8 @@ def _connect(wiring: Wiring, page: Page, tray: gr.HTML) -> None:
 
 def _remember(wiring: Wiring, page: Page, visitors: Visitors, blocks: gr.Blocks) -> None:
     """Drafts stay in the visitor's browser; a page that opens finds its work again."""
-    kept = [page.draw.form[name] for name in DRAFTS]
+    fields = {**page.draw.form, "family": page.family}
+    kept = [fields[name] for name in DRAFTS]
     for component in kept:
         component.change(None, [page.drafts, *kept], page.drafts, js=_keep_script(), api_visibility="private",
                          show_progress="hidden")
@@ -135,8 +137,11 @@ def opening(desk: Studio, drafts: dict[str, Any]) -> tuple:
     family, subjects = desk.family, desk.library.subjects()
     loras = draw.lora_choices(desk, family)
     lora = loras[1][1] if len(loras) > 1 else ""
-    typed = {**{name: getattr(_BLANK, name) for name in DRAFTS}, **family.drawing, **_sound(drafts)}
-    typed["prompt"] = _sound(drafts).get("prompt") or draw.first_prompt(desk, family, lora)
+    kept = _sound(drafts)
+    if kept.get("family") != family.name:  # the sizes and steps of one family are no good for another
+        kept = {name: value for name, value in kept.items() if name not in draw.OF_FAMILY}
+    typed = {**{name: getattr(_BLANK, name) for name in DRAFTS}, **family.drawing, **kept, "family": family.name}
+    typed["prompt"] = kept.get("prompt") or draw.first_prompt(desk, family, lora)
     live = next((run.id for run in desk.executor.runs() if run.kind == "draw"
                  and run.library.root == desk.library.root), "")
     first = subjects[0].slug if subjects else ""
@@ -152,21 +157,24 @@ _BLANK = DrawRequest(prompt="nothing yet")
 
 def _sound(drafts: dict[str, Any]) -> dict[str, Any]:
     """Drafts that are of the type they were kept as: a browser's storage may hold anything."""
-    texts = {"prompt", "negative_prompt"}
+    texts = {"family", "prompt", "negative_prompt"}
     return {name: drafts[name] for name in DRAFTS
             if isinstance(drafts.get(name), str if name in texts else int | float)}
 
 
 def standing_outputs(page: Page) -> list[Any]:
     """What depends on the family and the library, but is nothing that a visitor fills in."""
-    return [page.about, page.draw.card, page.draw.words, page.subject.note, page.draw.form["lora"], page.train.preset]
+    return [page.about, page.draw.about, page.draw.card, page.draw.words, page.subject.note, page.subject.noun,
+            page.draw.form["lora"], page.train.preset]
 
 
 def standing_updates(desk: Studio, family: ModelFamily, lora: str, preset: str | None = train.USUAL) -> list[Any]:
     chosen = next((known for known in desk.library.loras() if known.slug == lora), None)
     return [
-        about_family(family, desk.family), family_view(family), words_view(chosen, desk.library.scenes(), family),
-        subject.note_for(family), draw.loras_of(desk, family, lora), train.presets_of(desk, family, preset),
+        about_family(family, desk.family), gr.Accordion(label=draw.knows(family)), family_view(family),
+        words_view(chosen, desk.library.scenes(), family), subject.note_for(family),
+        gr.Dropdown(subject.nouns_of(family)), draw.loras_of(desk, family, lora),
+        train.presets_of(desk, family, preset),
     ]
 
 

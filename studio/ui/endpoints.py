@@ -9,11 +9,11 @@ from typing import Any
 from gradio import processing_utils, utils
 
 from studio import wording
-from studio.desk import Studio
+from studio.desk import Studio, find_family
 from studio.library.photos import Box
 from studio.requests import DrawRequest, TrainRequest
 from studio.ui.forms import Wiring
-from studio.ui.progress import ended, status
+from studio.ui.progress import carried_out, status
 from studio.ui.records import drawn_picture, told_family, told_lora, told_photo, told_picture, told_subject
 from studio.ui.restoring import settings_in
 from studio.ui.subjects import create, from_name, proposals, verdict
@@ -25,7 +25,7 @@ def register(wiring: Wiring) -> None:
     """Inside a Blocks context. The names and parameters are a promise: docs/api.md."""
     for handler in (
         subjects, add_subject, edit_subject, remove_subject, add_photos, edit_photo, remove_photo,
-        propose_identifier, check_identifier, runs, run_status, cancel, replay, loras, pictures, favourite,
+        propose_identifier, check_identifier, runs, run_status, cancel, replay, loras, remove_lora, pictures, favourite,
         delete_picture, restore_picture, check_prompt, family, read_recipe,
     ):
         wiring.endpoint(handler.__name__, handler)
@@ -116,13 +116,13 @@ def cancel(desk: Studio, run: str) -> dict:
 
 async def draw(desk: Studio, request: DrawRequest) -> list:
     """Draw, and wait for the pictures: "file" is the PNG with its recipe inside."""
-    return [drawn_picture(picture) for picture in await ended(desk.start(request))]
+    return [drawn_picture(picture) for picture in await carried_out(desk, request)]
 
 
 async def replay(desk: Studio, picture: str) -> dict:
     """Draw a picture of the library again from its recipe: the same pixels, in a new file."""
     request = await asyncio.to_thread(lambda: desk.recall(desk.library.picture(picture).path))
-    drawn, = await ended(desk.start(request))
+    drawn, = await carried_out(desk, request)
     return drawn_picture(drawn)
 
 
@@ -135,6 +135,12 @@ def read_recipe(desk: Studio, picture: dict) -> dict:
 def loras(desk: Studio) -> list:
     """Every trained LoRA, newest first."""
     return [told_lora(lora) for lora in desk.library.loras()]
+
+
+def remove_lora(desk: Studio, lora: str) -> list:
+    """Remove a LoRA for good; pictures drawn with it stay. The LoRAs that are left."""
+    desk.library.remove_lora(lora)
+    return loras(desk)
 
 
 def pictures(desk: Studio, search: str = "", favourites: bool = False, count: int = 50) -> list:
@@ -175,11 +181,7 @@ def family(desk: Studio, name: str | None = None) -> dict:
 
 def family_of(desk: Studio, name: str | None) -> Any:
     """Raises ValueError, naming the known ones, when there is none of that name."""
-    if name is None:
-        return desk.family
-    if name not in desk.families:
-        raise ValueError(f"There is no family {name!r}; known are {', '.join(desk.families)}.")
-    return desk.families[name]
+    return desk.family if name is None else find_family(desk.families, name)
 
 
 def uploaded(files: list) -> list[Path]:

@@ -12,16 +12,21 @@ from studio.ui.pieces import duration
 
 # Seconds for one picture in one training step, at 128 px on two cores and at 1024 px on a middling GPU.
 CPU_SECONDS, GPU_SECONDS = 0.11, 0.9
-CLASS_IMAGE_STEPS = 1.0  # drawing one class image takes about as long as so many training steps of one picture
+CLASS_IMAGE = 10  # drawing one takes about as long as so many pictures in a training step
 
 
 def seconds_for(desk: Studio, family: ModelFamily, preset: Mapping[str, Any]) -> float:
     """Seconds for a training with the family's defaults and this preset."""
     asked = {**family.training, **preset}
-    pictures = asked.get("batch_size", 1) * (2 if asked.get("class_images") else 1)
     per_picture = _measured(desk, family) or _known(desk, family)
-    drawing = asked.get("class_images", 0) * CLASS_IMAGE_STEPS * per_picture * 4
-    return asked.get("steps", 0) * pictures * per_picture + drawing
+    learnt = asked.get("steps", 0) * _in_a_step(asked.get("batch_size"), asked.get("class_images"))
+    return (learnt + asked.get("class_images", 0) * CLASS_IMAGE) * per_picture
+
+
+def _in_a_step(batch_size: int | None, class_images: int | None) -> int:
+    """Pictures that a step learns from: photos, and half as many class images."""
+    photos = batch_size or 1
+    return photos + (max(1, photos // 2) if class_images else 0)
 
 
 def preset_label(desk: Studio, family: ModelFamily, name: str) -> str:
@@ -33,14 +38,14 @@ def preset_label(desk: Studio, family: ModelFamily, name: str) -> str:
 
 
 def _measured(desk: Studio, family: ModelFamily) -> float | None:
-    """From the newest training of this process: its estimate at the first step covers all the others."""
+    """From the newest training of this process, by its fifth step: the first ones are slow."""
     for run in desk.executor.runs():
         if run.kind != "train" or run.family is not family:
             continue
         steps = [event for event in run.snapshot() if isinstance(event, StepFinished)]
         early = next((event for event in steps[4:] if event.total > event.step), None)
         if early is not None:
-            pictures = (run.request.batch_size or 1) * (2 if run.request.class_images else 1)
+            pictures = _in_a_step(run.request.batch_size, run.request.class_images)
             return early.seconds_left / (early.total - early.step) / pictures
     return None
 

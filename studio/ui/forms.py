@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import math
 import typing
@@ -56,7 +57,7 @@ class Wiring:
 
         async def answer_later(visitor: gr.Request, event: gr.EventData, *values: Any) -> Any:
             with sentences():
-                return await handler(self.desk_of(visitor), said(event), *values)
+                return await handler(await self._desk_aside(visitor), said(event), *values)
 
         told = answer_later if inspect.iscoroutinefunction(handler) else answer
         return piece.act(told, inputs, outputs, **{**PAGE_EVENT, **options})
@@ -100,7 +101,7 @@ class Wiring:
         async def answer_later(visitor: gr.Request, *values: Any) -> Any:
             with sentences():
                 given, named = asked(values)
-                return await handler(self.desk_of(visitor), *given, **named)
+                return await handler(await self._desk_aside(visitor), *given, **named)
 
         served = answer_later if waits else answer
         returned = typing.get_type_hints(handler)["return"]
@@ -110,6 +111,10 @@ class Wiring:
         served.__name__ = name
         gr.api(served, api_name=name, api_description=inspect.getdoc(handler), concurrency_limit=None)
 
+    async def _desk_aside(self, visitor: gr.Request) -> Studio:
+        """`desk_of` beside the event loop: the first time it copies a library."""
+        return await asyncio.to_thread(self.desk_of, visitor)
+
     def _told(self, handler: Handler) -> Handler:
         def answer(visitor: gr.Request, *values: Any) -> Any:
             with sentences():
@@ -117,7 +122,7 @@ class Wiring:
 
         async def answer_later(visitor: gr.Request, *values: Any) -> Any:
             with sentences():
-                return await handler(self.desk_of(visitor), *values)
+                return await handler(await self._desk_aside(visitor), *values)
 
         return answer_later if inspect.iscoroutinefunction(handler) else answer
 

@@ -38,7 +38,6 @@ ICONS = {  # paths of 24 x 24 outlines
     "trash": "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
     "save": "M12 4v11M7 11l5 5 5-5M5 20h14",
     "compare": "M12 3v18M4 6h8v12H4zM12 6h8v12h-8",
-    "seed": "M5 5h14v14H5zM9 9h.01M15 15h.01M12 12h.01",
     "crop": "M7 3v14h14M3 7h14v14",
     "close": "M6 6l12 12M18 6L6 18",
     "plus": "M12 5v14M5 12h14",

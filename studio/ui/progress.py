@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from studio.desk import Studio
 from studio.events import LoraSaved, PictureDrawn, SampleDrawn, StepFinished
 from studio.execution import Now, Run
 from studio.ui import pieces
@@ -67,8 +68,9 @@ def status(run: Run) -> dict[str, Any]:
     return told
 
 
-async def ended(run: Run) -> Any:
-    """The run's result, waited for without holding a thread. Raises what `result` raises."""
+async def carried_out(desk: Studio, request: Any) -> Any:
+    """Start the request and wait for its result without holding a thread. Raises what `start` and `result` raise."""
+    run = await asyncio.to_thread(desk.start, request)
     while not run.wait(0):
         await asyncio.sleep(EVERY)
     return await asyncio.to_thread(run.result)

@@ -31,7 +31,7 @@ def test_the_view_for_another_task_shares_every_weight(pipelines, family):
 
 
 def test_a_task_that_the_family_has_no_pipeline_for_is_named(pipelines, family):
-    with pytest.raises(KeyError, match="no pipeline for 'sing'; it has draw"), pipelines.lend(family, "sing"):
+    with pytest.raises(ValueError, match="no pipeline for 'sing'; it has draw"), pipelines.lend(family, "sing"):
         pass
 
 
@@ -81,6 +81,18 @@ def test_another_family_takes_the_place_where_memory_is_short(family, toys, monk
     pipelines.warm(single)
     with pipelines.lend(single):
         assert [loaded.family.weights for loaded in pipelines._loaded.values()] == [single.weights]
+
+
+def test_only_as_many_families_go_as_memory_asks_for(family, toys, monkeypatch):
+    pipelines = PipelineCache("cpu")
+    folder, single = toys("sd15")
+    for known in (folder, single):
+        pipelines.warm(known)
+    room = iter([0, 10**15, 10**15])
+    monkeypatch.setattr("studio.engine.pipelines.free_bytes", lambda device: next(room))
+    pipelines.warm(family)
+    with pipelines.lend(family):
+        assert [loaded.family.weights for loaded in pipelines._loaded.values()] == [single.weights, family.weights]
 
 
 @pytest.mark.parametrize("layout", ["sdxl", "sd15"])

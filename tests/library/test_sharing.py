@@ -111,6 +111,21 @@ def test_another_process_may_draw_and_not_train_until_the_holder_dies(library):
     library.unlock()
 
 
+def test_checkpoints_of_ended_runs_make_room_and_those_of_others_stay(tmp_path):
+    library = Library(tmp_path, max_bytes=100_000)
+    files = {}
+    for status in ("finished", "running"):
+        run = library.new_run("train", {"type": "TrainRequest"}, "Training")
+        files[status] = library.run_folder(run.id) / "checkpoints" / "000001.safetensors"
+        files[status].parent.mkdir(exist_ok=True)
+        files[status].write_bytes(bytes(40_000))
+        library.update_run(run.id, status=status)
+    library.make_room(40_000)
+    assert not files["finished"].exists() and files["running"].exists()
+    with pytest.raises(ValueError, match="no room"):
+        library.make_room(80_000)
+
+
 def test_a_library_of_limited_size_says_when_it_is_full(tmp_path):
     library = Library(tmp_path, max_bytes=60_000)
     library.add_subject("Mika", "girl", "sks", [photo(1)])

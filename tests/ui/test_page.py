@@ -117,6 +117,15 @@ def test_visitors_never_meet_and_a_reload_finds_the_same_library(desk):
     assert visitors.arrive(again, token) == token and visitors.desk_of(again) is hers
 
 
+def test_a_page_whose_connection_drops_for_a_moment_keeps_its_library(desk):
+    visitors = Visitors(desk, apart=True)
+    ann = SimpleNamespace(session_hash="ann")
+    visitors.arrive(ann, None)
+    hers = visitors.desk_of(ann)
+    visitors.depart(ann)  # Gradio says so whenever the heartbeat breaks off
+    assert visitors.desk_of(ann) is hers and not hers.gone
+
+
 def test_a_visitor_who_was_sent_away_for_being_idle_begins_anew_when_they_come_back(desk):
     visitors = Visitors(desk, apart=True)
     ann = SimpleNamespace(session_hash="ann")

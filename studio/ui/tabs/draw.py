@@ -10,12 +10,13 @@ import gradio as gr
 
 from studio import wording
 from studio.desk import Studio
+from studio.events import PictureDrawn
 from studio.families import ModelFamily
 from studio.library import Lora, Picture
-from studio.requests import MAX_SEED, DrawRequest
+from studio.requests import DRAW_STEPS, GUIDANCES, LORA_SCALES, MAX_SEED, DrawRequest
 from studio.ui import pieces
 from studio.ui.forms import Wiring, filled
-from studio.ui.progress import ended
+from studio.ui.progress import carried_out
 from studio.ui.side import told_anew
 from studio.ui.stage import comparison_view, family_view, stage_view, words_view
 
@@ -31,6 +32,7 @@ class DrawTab:
     form: dict[str, Any]  # a component for each field of DrawRequest but the family
     stage: gr.HTML
     words: gr.HTML
+    about: gr.Accordion
     card: gr.HTML
     run: gr.State
     quick: gr.Timer
@@ -46,14 +48,14 @@ def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.T
     with gr.Tab("Draw", id="draw", elem_classes=["tab-draw"]) as tab, gr.Row(elem_classes=["columns"]):
         run, seen = gr.State(""), gr.State(())
         with gr.Column(scale=4, min_width=300, elem_classes=["controls"]):
-            form, words, remark, draw, random, reuse, card = _controls(first)
+            form, words, remark, draw, random, reuse, about_family, card = _controls(first)
         with gr.Column(scale=7, min_width=320, elem_classes=["stage-column"]):
             with gr.Column(visible=False, elem_classes=["comparison"]) as comparison:
                 about = pieces.piece("", "comparison-piece")
                 slider = gr.ImageSlider(type="filepath", interactive=False, show_label=False, buttons=[],
                                         label="Without the LoRA, and with it", elem_classes=["compare"])
             stage = pieces.piece(stage_view(None, [], []), "stage-piece")
-    made = DrawTab(tab, form, stage, words, card, run, quick)
+    made = DrawTab(tab, form, stage, words, about_family, card, run, quick)
 
     wiring.on(draw.click, DrawRequest, start, {**form, "family": family}, outputs=[run, quick, stage, comparison])
     for timer in (beat, quick):
@@ -73,7 +75,7 @@ def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.T
 def _controls(first: ModelFamily) -> tuple:
     with gr.Row(elem_classes=["pair"]):
         lora = gr.Dropdown([(NOBODY, "")], value="", label="Who", scale=3, min_width=140, elem_id="draw-lora")
-        lora_scale = gr.Slider(-1.0, 2.0, 1.0, step=0.05, label="LoRA scale", scale=3, min_width=140,
+        lora_scale = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="LoRA scale", scale=3, min_width=140,
                                buttons=[])
     prompt = gr.Textbox(label="Prompt", lines=3, max_lines=8, elem_id="prompt", max_length=2000,
                         placeholder="Who, what they wear, what they do, and where")
@@ -91,21 +93,21 @@ def _controls(first: ModelFamily) -> tuple:
                               max_length=2000)
         asked = first.drawing
         with gr.Row(elem_classes=["pair"]):
-            steps = gr.Slider(1, 100, asked.get("steps", 30), step=1, label="Steps", min_width=130, buttons=[])
-            guidance = gr.Slider(0, 20, asked.get("guidance", 5.0), step=0.5, label="Guidance", min_width=130,
+            steps = gr.Slider(*DRAW_STEPS, asked.get("steps", 30), step=1, label="Steps", min_width=130, buttons=[])
+            guidance = gr.Slider(*GUIDANCES, asked.get("guidance", 5.0), step=0.5, label="Guidance", min_width=130,
                                  buttons=[])
         scheduler = gr.Dropdown(list(first.schedulers), value=asked.get("scheduler"), label="Scheduler")
         with gr.Row(elem_classes=["pair"]):
             width = gr.Number(asked.get("width", first.resolution), label="Width", precision=0, step=8, min_width=100)
             height = gr.Number(asked.get("height", first.resolution), label="Height", precision=0, step=8,
                                min_width=100)
-    with gr.Accordion(f"What {first.title} knows", open=False, elem_id="family-words"):
+    with gr.Accordion(knows(first), open=False, elem_id="family-words") as about:
         card = pieces.piece(family_view(first), "family-piece")
     form = {
         "prompt": prompt, "negative_prompt": negative, "lora": lora, "lora_scale": lora_scale, "steps": steps,
         "guidance": guidance, "scheduler": scheduler, "width": width, "height": height, "count": count, "seed": seed,
     }
-    return form, words, remark, draw, random, reuse, card
+    return form, words, remark, draw, random, reuse, about, card
 
 
 def start(desk: Studio, request: DrawRequest) -> tuple:
@@ -136,7 +138,7 @@ def run_of(desk: Studio, run: str) -> Any:
 
 def pictures_of(desk: Studio, run: Any) -> list[Picture]:
     """What the run has drawn and nobody has deleted since."""
-    drawn = [event.path for event in run.snapshot() if type(event).__name__ == "PictureDrawn"]
+    drawn = [event.path for event in run.snapshot() if isinstance(event, PictureDrawn)]
     here = {str(picture.path): picture for picture in desk.library.pictures()}
     return [here[path] for path in drawn if path in here]
 
@@ -188,8 +190,12 @@ async def compare(desk: Studio, act: dict) -> tuple:
         return gr.skip(), gr.skip()
     picture = desk.library.picture(str(act.get("id")))
     asked = filled(DrawRequest, {name: value for name, value in picture.recipe.request.items() if name != "type"})
-    without, = await ended(desk.start(replace(asked, lora=None, count=1)))
+    without, = await carried_out(desk, replace(asked, lora=None, count=1))
     return comparison_view(picture, drawn=True), (str(without.path), str(picture.path))
+
+
+def knows(family: ModelFamily) -> str:
+    return f"What {family.title} knows"
 
 
 def fields_of(desk: Studio, request: DrawRequest, names: Sequence[str]) -> list[Any]:
@@ -209,7 +215,7 @@ def defaults_of(family: ModelFamily) -> list[Any]:
 def loras_of(desk: Studio, family: ModelFamily, lora: str) -> gr.Dropdown:
     """The LoRAs of this family to choose from; the chosen one stays if it is among them."""
     choices = lora_choices(desk, family)
-    return gr.Dropdown(choices, value=lora if lora in {slug for _, slug in choices} else choices[-1][1])
+    return gr.Dropdown(choices, value=lora if lora in {slug for _, slug in choices} else choices[:2][-1][1])
 
 
 def lora_choices(desk: Studio, family: ModelFamily) -> list[tuple[str, str]]:
@@ -225,7 +231,8 @@ def first_prompt(desk: Studio, family: ModelFamily, lora: str) -> str:
     """What the prompt says before anybody has typed one: the subject at the first scene."""
     chosen, scenes, words = _lora(desk, lora), desk.library.scenes(), family.words()
     who = chosen.trigger if chosen else next(iter(words.get("nouns", ())), "girl")
-    return f"a cartoon of {'' if chosen else 'a '}{who}, {scenes[0].prompt if scenes else 'standing'}"
+    place = scenes[0].prompt if scenes else "standing"
+    return f"{family.prompt_start} {'' if chosen else 'a '}{who}, {place}"
 
 
 def _lora(desk: Studio, slug: str | None) -> Lora | None:

@@ -32,6 +32,7 @@ class SubjectTab:
     selected: gr.State
     view: tuple[Any, ...]  # outputs of `opened`
     note: gr.HTML
+    noun: gr.Dropdown
 
 
 def subject_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, ask_consent: bool) -> SubjectTab:
@@ -54,7 +55,7 @@ def subject_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, ask_con
     add, save, train, remove, really = buttons
     view = (selected, pending, photo, shelf, sheet, cropper, *fields, verdict, *buttons)
     _wire(wiring, view, family, drop, consent, another, shift)
-    return SubjectTab(tab, shelf, train, selected, view, note)
+    return SubjectTab(tab, shelf, train, selected, view, note, fields[1])
 
 
 def _fields(first: ModelFamily) -> tuple:
