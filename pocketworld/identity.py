@@ -14,12 +14,13 @@ import torch
 from PIL import Image
 
 from benchmarks.results import table, write_section
+from pocketworld.assemble import load_family
 from pocketworld.attributes import visible
 from pocketworld.captions import PLACES, article
 from pocketworld.judge import Judge, obeys
 from pocketworld.render import render
 from pocketworld.report import captioned_sheet, percent, save_sheet, write_json
-from pocketworld.score import embed_images, load_family
+from pocketworld.score import embed_images
 from pocketworld.world import SUBJECTS, Spec, portray
 
 CHOSEN = ("fox", "mohawk girl", "purple robot", "teal cat", "star boy")

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 from torch import Tensor
 
 from benchmarks.results import table, write_section
+from pocketworld.assemble import load_family
 from pocketworld.captions import full_caption
 from pocketworld.judge import NEEDED_ACCURACY, Judge, obeys
 from pocketworld.render import render
@@ -110,13 +110,6 @@ def score(options: argparse.Namespace) -> dict:
     save_sheet(sheet, options.out / "grids" / "pocket-score.png")
     print(as_markdown(figures))
     return figures
-
-
-def load_family(folder: Path) -> StableDiffusionXLPipeline:
-    """The family in single precision on the CPU, without a progress bar."""
-    pipeline = StableDiffusionXLPipeline.from_pretrained(folder, dtype=torch.float32)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
 
 
 def held_out_specs(count: int, seed: int = SEED) -> list[Spec]:

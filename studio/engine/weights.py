@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from studio import recipes
+
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 LONGEST_HEADER = 100_000_000  # bytes; what the safetensors library itself allows
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -75,16 +77,7 @@ def sha256_of(path: Path) -> str:
     real = path.resolve()
     if real.parent.name == "blobs" and SHA256.fullmatch(real.name):
         return real.name
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
-
-
-def _digest(file: Any) -> str:
-    """For Python 3.10, which has no hashlib.file_digest."""
-    digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
+    return recipes.sha256_of(path)
 
 
 def sha256_of_all(digests: Iterable[tuple[str, str]]) -> str:

@@ -57,7 +57,7 @@ def _coming(run: Run, index: int) -> str:
 def picture_card(picture: Picture) -> str:
     """A picture with its seed and what can be done with it at once."""
     ask = picture.recipe.request
-    star = pieces.button("No favourite any more" if picture.favourite else "Favourite", "favourite", "star",
+    star = pieces.button("Not a favourite" if picture.favourite else "Favourite", "favourite", "star",
                          quiet=True, kind="starred" if picture.favourite else "", id=picture.id)
     seed = pieces.button(f"seed {ask.get('seed')}", "seed", kind="seed", id=picture.id)
     without = pieces.button("Without the LoRA", "compare", "compare", quiet=True, id=picture.id) \

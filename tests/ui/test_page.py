@@ -12,9 +12,10 @@ from studio.requests import DrawRequest, TrainRequest
 from studio.runs import Run
 from studio.settings import Settings
 from studio.ui import chart, pieces, progress, sheet, stage
-from studio.ui.app import DRAFTS, build, look
+from studio.ui.app import DRAFTS, build, look, opening, standing_updates
 from studio.ui.forms import Wiring, fitting
 from studio.ui.restoring import settings_of
+from studio.ui.tabs import draw
 from studio.ui.visitors import Visitors
 
 EVIL = "<img src=x onerror=alert(1)>'\"&${alert(1)}{{this}}"
@@ -103,6 +104,30 @@ def test_settings_come_back_whatever_has_become_of_what_was_used(desk):
     told = settings_of(studio.Recipe(request=recipe(lora="gone", seed=5, family="flux").request, loras=(used,)), desk)
     assert told.request.lora is None and told.request.family == "pocket" and told.request.seed == 5
     assert len(told.remarks) == 2 and "Gone" in told.remarks[1]
+
+
+def test_drafts_of_one_family_are_not_laid_over_another(desk):
+    drafts = {"prompt": "a castle", "steps": 30, "width": 1024, "height": 1024, "seed": 5}
+
+    def opened(family):
+        given = opening(desk, {**drafts, "family": family})
+        return dict(zip(DRAFTS, given[len(standing_updates(desk, desk.family, "")):], strict=False))
+
+    told = opened("sdxl")
+    assert (told["family"], told["prompt"], told["seed"]) == ("pocket", "a castle", 5)
+    assert (told["steps"], told["width"], told["height"]) == (desk.family.drawing["steps"], 128, 128)
+    assert opened("pocket")["width"] == 1024
+
+
+def test_a_lora_is_removed_after_asking_and_nobody_is_left(desk):
+    desk.library.add_subject("Mika", "girl", "sks", [Image.new("RGB", (64, 64), "red")])
+    given = {"name": "Mika", "subject": "mika", "family": "pocket", "trigger": "sks girl", "rank": 4, "alpha": 4.0}
+    slug = desk.library.save_lora(**given, steps=1, write=lambda path: path.write_bytes(b"x")).slug
+    with pytest.raises(ValueError, match="Choose a LoRA"):
+        draw.ask_to_remove(desk, "")
+    assert draw.ask_to_remove(desk, slug)[1].value == "Really remove Mika"
+    who, *_ = draw.remove_lora(desk, slug, "pocket")
+    assert who.choices == [(draw.NOBODY, "")] and desk.library.loras() == []
 
 
 def test_visitors_never_meet_and_a_reload_finds_the_same_library(desk):

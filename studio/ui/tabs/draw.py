@@ -48,7 +48,7 @@ def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.T
     with gr.Tab("Draw", id="draw", elem_classes=["tab-draw"]) as tab, gr.Row(elem_classes=["columns"]):
         run, seen = gr.State(""), gr.State(())
         with gr.Column(scale=4, min_width=300, elem_classes=["controls"]):
-            form, words, remark, draw, random, reuse, about_family, card = _controls(first)
+            form, words, remark, draw, random, reuse, about_family, card, remove, really = _controls(first)
         with gr.Column(scale=7, min_width=320, elem_classes=["stage-column"]):
             with gr.Column(visible=False, elem_classes=["comparison"]) as comparison:
                 about = pieces.piece("", "comparison-piece")
@@ -64,6 +64,9 @@ def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.T
     wiring.listen(form["prompt"].change, note_on, [form["prompt"], form["lora"], family], remark,
                   trigger_mode="always_last")
     wiring.listen(reuse.click, last_seed, run, form["seed"])
+    wiring.listen(remove.click, ask_to_remove, form["lora"], [remove, really])
+    wiring.listen(form["lora"].input, lambda desk: not_asked(), None, [remove, really])
+    wiring.listen(really.click, remove_lora, [form["lora"], family], [form["lora"], words, remove, really])
     random.click(None, None, form["seed"], js="() => null", show_progress="hidden", api_visibility="private")
     wiring.on_act(stage, act_on_stage, [run, seen], [stage, seen, form["seed"]])
     wiring.on_act(stage, compare_begins, None, [comparison, about, slider])
@@ -101,13 +104,16 @@ def _controls(first: ModelFamily) -> tuple:
             width = gr.Number(asked.get("width", first.resolution), label="Width", precision=0, step=8, min_width=100)
             height = gr.Number(asked.get("height", first.resolution), label="Height", precision=0, step=8,
                                min_width=100)
+        with gr.Row(elem_classes=["pair"]):
+            remove = gr.Button("Remove this LoRA", size="sm", elem_classes=["quiet"])
+            really = gr.Button("Really remove it", size="sm", variant="stop", visible=False)
     with gr.Accordion(knows(first), open=False, elem_id="family-words") as about:
         card = pieces.piece(family_view(first), "family-piece")
     form = {
         "prompt": prompt, "negative_prompt": negative, "lora": lora, "lora_scale": lora_scale, "steps": steps,
         "guidance": guidance, "scheduler": scheduler, "width": width, "height": height, "count": count, "seed": seed,
     }
-    return form, words, remark, draw, random, reuse, about, card
+    return form, words, remark, draw, random, reuse, about, card, remove, really
 
 
 def start(desk: Studio, request: DrawRequest) -> tuple:
@@ -151,6 +157,23 @@ def words_for(desk: Studio, lora: str, family: str) -> str:
 def note_on(desk: Studio, prompt: str, lora: str, family: str) -> str:
     known, chosen = desk.families[family], _lora(desk, lora)
     return pieces.note(wording.note(prompt, known.words(), chosen.trigger if chosen else "", known.title))
+
+
+def not_asked() -> tuple:
+    return gr.Button(visible=True), gr.Button(visible=False)
+
+
+def ask_to_remove(desk: Studio, lora: str) -> tuple:
+    if not lora:
+        raise ValueError("Choose a LoRA under Who first; Nobody is the family itself and stays.")
+    return gr.Button(visible=False), gr.Button(f"Really remove {desk.library.lora(lora).name}", visible=True)
+
+
+def remove_lora(desk: Studio, lora: str, family: str) -> tuple:
+    """The LoRA goes for good; pictures that were drawn with it stay."""
+    desk.library.remove_lora(lora)
+    nobody = gr.Dropdown(lora_choices(desk, desk.families[family]), value="")
+    return nobody, words_for(desk, "", family), *not_asked()
 
 
 def last_seed(desk: Studio, run: str) -> int | None:

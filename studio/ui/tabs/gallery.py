@@ -114,7 +114,7 @@ def detail_view(picture: Picture | None, deleted: str) -> str:
     if picture is None:
         return undo + pieces.empty("Choose a picture", "It opens here, large, with its recipe.")
     ask = picture.recipe.request
-    star = pieces.button("No favourite any more" if picture.favourite else "Favourite", "favourite", "star",
+    star = pieces.button("Not a favourite" if picture.favourite else "Favourite", "favourite", "star",
                          quiet=True, kind="starred" if picture.favourite else "", id=picture.id)
     acts = pieces.button("To Draw", "to_draw", "send", id=picture.id) + \
         pieces.button("Draw again", "replay", "again", id=picture.id) + star + save(picture) + \
