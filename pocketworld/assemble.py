@@ -18,6 +18,7 @@ from transformers import (
 
 from pocketworld import vocabulary
 from pocketworld.captions import PLACES, POSE_WORDS
+from pocketworld.judge import BUNDLED, Judge
 from pocketworld.recipes.diffusion import SCHEDULE
 from pocketworld.recipes.loop import go_on_from, load_average, training_record, write_journal
 from pocketworld.recipes.unet import new_unet
@@ -69,7 +70,7 @@ def assemble(work: Path, to: Path) -> None:
 
 
 def unpack(family: Path, work: Path) -> None:
-    """The way back: lay an assembled family into an empty work folder, so that its training goes on from there."""
+    """The way back: lay an assembled family, and the judge, into an empty work folder: training goes on from there."""
     if (work / "unet" / "checkpoint.pt").exists():
         raise SystemExit(f"{work} holds a training already: remove it first, or name another folder with --work")
     pipeline = load_family(family)
@@ -83,6 +84,7 @@ def unpack(family: Path, work: Path) -> None:
     for folder in ("vae", "clip"):
         write_journal(records[folder], work / folder)
     go_on_from(pipeline.unet, records["unet"], work / "unet")
+    go_on_from(Judge.load().net, json.loads((BUNDLED / "judge.json").read_text(encoding="utf-8")), work / "judge")
 
 
 def ready_words() -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline
 
-from pocketworld.assemble import assemble
+from pocketworld.assemble import assemble, load_parts, unpack
 from pocketworld.recipes import clip
 from pocketworld.recipes.loop import Loop
 from pocketworld.recipes.tokenizers import build
@@ -46,6 +46,18 @@ def test_family_is_small_half_precision_and_says_how_it_was_trained(family):
     assert not [file for file in family.rglob("*") if file.suffix in (".bin", ".pt", ".ckpt")]
     record = json.loads((family / "unet" / "training.json").read_text())
     assert {"steps", "samples", "minutes", "loss", "device", "date"} <= record.keys()
+
+
+def test_family_unpacked_is_a_work_folder_that_gives_the_same_family(family, tmp_path):
+    unpack(family, tmp_path)
+    before = StableDiffusionXLPipeline.from_pretrained(family, dtype=torch.float32)
+    after = load_parts(tmp_path)
+    for name in ("unet", "vae", "text_encoder", "text_encoder_2", "image_encoder"):
+        ours, theirs = getattr(after, name).state_dict(), getattr(before, name).state_dict()
+        assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    assert after.tokenizer("a girl").input_ids == before.tokenizer("a girl").input_ids
+    with pytest.raises(SystemExit, match="holds a training already"):
+        unpack(family, tmp_path)
 
 
 def test_unet_has_the_blocks_that_style_and_layout_scales_name():
