@@ -19,6 +19,8 @@ COMPONENTS = {  # in the order in which they need each other
     "classifier": "pocketworld.recipes.classifier",
     "latents": "pocketworld.recipes.latents",
     "unet": "pocketworld.recipes.unet",
+    "sam": "pocketworld.recipes.sam",
+    "dino": "pocketworld.recipes.dino",
 }
 
 
