@@ -63,8 +63,10 @@ def assemble(work: Path, to: Path) -> None:
         kept = {name: value for name, value in json.loads(config.read_text()).items() if name != "_name_or_path"}
         config.write_text(json.dumps(kept, indent=2) + "\n")
     for component, folder in TRAINED_IN.items():
-        record = training_record(work / folder) | {"device": device_name(), "date": date.today().isoformat()}
-        (to / component / "training.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        file, record = to / component / "training.json", training_record(work / folder)
+        if not (file.exists() and record.items() <= json.loads(file.read_text(encoding="utf-8")).items()):
+            record |= {"device": device_name(), "date": date.today().isoformat()}
+            file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     (to / "words.json").write_text(json.dumps(ready_words(), indent=1) + "\n", encoding="utf-8")
     print(f"{to}: {sum(file.stat().st_size for file in to.rglob('*') if file.is_file()) / 1e6:.1f} MB")
 
