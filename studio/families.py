@@ -104,15 +104,18 @@ POCKET = ModelFamily(
     licence="Apache-2.0",
     commercial=True,
     dtype={"cpu": "float32", "cuda": "float32", "mps": "float32"},
+    # With the feed-forward layers too, a taught robot was right in 86% of its attributes; with attention alone, 66%.
+    lora_targets=("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"),
     drawing={"steps": 20, "guidance": 4.0, "scheduler": "DDIM", "width": 128, "height": 128},
     training={
-        "rank": 8, "alpha": 8.0, "steps": 200, "learning_rate": 2e-3, "batch_size": 4, "resolution": 128,
-        "class_images": 16, "prior_loss_weight": 1.0, "checkpoint_every": 50, "sample_every": 50,
+        # No class images: taught with them a girl lost her mohawk in 10 of 10 pictures, without in 1 of 10.
+        "rank": 8, "alpha": 8.0, "steps": 150, "learning_rate": 2e-3, "batch_size": 4, "resolution": 128,
+        "class_images": 0, "prior_loss_weight": 1.0, "checkpoint_every": 50, "sample_every": 50,
     },
     presets={
-        "Quick": {"steps": 100, "rank": 4, "alpha": 4.0, "when": "A first look; the likeness is rough."},
-        "Balanced": {"steps": 200, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
-        "Thorough": {"steps": 400, "rank": 16, "alpha": 16.0, "when": "When a detail is still missing."},
+        "Quick": {"steps": 80, "rank": 4, "alpha": 4.0, "when": "A first look; the likeness is rough."},
+        "Balanced": {"steps": 150, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
+        "Thorough": {"steps": 250, "rank": 16, "alpha": 16.0, "when": "When a detail is still missing."},
     },
     real_people=False,
     prompt_start="a cartoon of",

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from studio.families import POCKET
 from tests.conftest import Served
 from tests.e2e.conftest import Opener
 
@@ -78,9 +79,9 @@ def teach(guide: Guide) -> None:
     guide.used.add("Quick")
     page.locator(".presets label", has_text="Quick").click()
     guide.fold("More").click()
+    expect(guide.field("Steps")).to_have_value(str(POCKET.presets["Quick"]["steps"]))  # the preset's have arrived
     guide.field("Steps").fill("24")
     page.get_by_label("Sample every", exact=True).locator("visible=true").fill("12")
-    page.get_by_label("Class images", exact=True).locator("visible=true").fill("4")
     guide.button("Train").locator("visible=true").click()
     expect(page.locator(".training .headline")).to_contain_text("24 of 24 steps", timeout=TRAINING)
     expect(page.locator(".training .plot svg")).to_be_visible()
