@@ -158,7 +158,9 @@ def test_class_images_are_drawn_once_and_kept(pipelines, toy, library):
     drawn[0].write_bytes(b"torn")
     third = made()
     assert third[0] == StageReported("Drawing class images", 1, 2)
-    assert np.array_equal(np.asarray(third[1].image), np.asarray(second[0].image))
+    # Alone this time, and two at once before: products of another shape may round the last bit another way.
+    difference = np.asarray(third[1].image).astype(int) - np.asarray(second[0].image)
+    assert np.abs(difference).max() <= 2
 
 
 def test_class_images_show_what_the_family_knows(library, monkeypatch, family):
