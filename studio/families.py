@@ -109,13 +109,13 @@ POCKET = ModelFamily(
     drawing={"steps": 20, "guidance": 4.0, "scheduler": "DDIM", "width": 128, "height": 128},
     training={
         # No class images: taught with them a girl lost her mohawk in 10 of 10 pictures, without in 1 of 10.
-        "rank": 8, "alpha": 8.0, "steps": 150, "learning_rate": 2e-3, "batch_size": 4, "resolution": 128,
+        "rank": 8, "alpha": 8.0, "steps": 200, "learning_rate": 2e-3, "batch_size": 4, "resolution": 128,
         "class_images": 0, "prior_loss_weight": 1.0, "checkpoint_every": 50, "sample_every": 50,
     },
     presets={
         "Quick": {"steps": 80, "rank": 4, "alpha": 4.0, "when": "A first look; the likeness is rough."},
-        "Balanced": {"steps": 150, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
-        "Thorough": {"steps": 250, "rank": 16, "alpha": 16.0, "when": "When a detail is still missing."},
+        "Balanced": {"steps": 200, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
+        "Thorough": {"steps": 300, "rank": 16, "alpha": 16.0, "when": "When a detail is still missing."},
     },
     real_people=False,
     prompt_start="a cartoon of",

@@ -310,7 +310,7 @@ def test_visitors_have_a_quota_of_runs_steps_and_room(tmp_path, executor):
     desk = studio.open(tmp_path / "library", executor=executor, quota=quota)
     visitor = desk.visit(sample=False)
     visitor.add_subject("Mika", "girl", "sks", photos())
-    with pytest.raises(ValueError, match="steps may be at most 50, got 150"):
+    with pytest.raises(ValueError, match="steps may be at most 50, got 200"):
         visitor.start(studio.TrainRequest(subject="mika"))
     with pytest.raises(ValueError, match="count may be at most 8, got 9"):
         visitor.start(studio.DrawRequest(prompt="a cat", count=9))

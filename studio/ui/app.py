@@ -30,7 +30,8 @@ from studio.ui.visitors import Visitors
 __all__ = ["build", "look"]
 
 KEPT, SECRET = "understudy", "what a visitor typed, in their own browser"  # fixed: a restart must not lose it
-DRAFTS = ("family", "prompt", "negative_prompt", "lora_scale", "count", "seed", "steps", "guidance", "width", "height")
+DRAFTS = ("family", "lora", "prompt", "negative_prompt", "lora_scale", "count", "seed", "steps", "guidance", "width",
+          "height")
 WORDMARK = '<a class="wordmark" href="?"><svg viewBox="0 0 32 32" aria-hidden="true"><circle cx="19" cy="15" r="10"/>' \
     '<circle cx="13" cy="17" r="10"/></svg>Understudy</a>'
 
@@ -138,9 +139,12 @@ def opening(desk: Studio, drafts: dict[str, Any]) -> tuple:
     loras = draw.lora_choices(desk, family)
     lora = loras[1][1] if len(loras) > 1 else ""
     kept = _sound(drafts)
+    if kept.get("lora") in {slug for _, slug in loras}:  # the prompt calls it: they belong together
+        lora = kept["lora"]
     if kept.get("family") != family.name:  # the sizes and steps of one family are no good for another
         kept = {name: value for name, value in kept.items() if name not in draw.OF_FAMILY}
-    typed = {**{name: getattr(_BLANK, name) for name in DRAFTS}, **family.drawing, **kept, "family": family.name}
+    typed = {**{name: getattr(_BLANK, name) for name in DRAFTS}, **family.drawing, **kept, "family": family.name,
+             "lora": lora}
     typed["prompt"] = kept.get("prompt") or draw.first_prompt(desk, family, lora)
     live = next((run.id for run in desk.executor.runs() if run.kind == "draw"
                  and run.library.root == desk.library.root), "")
@@ -157,7 +161,7 @@ _BLANK = DrawRequest(prompt="nothing yet")
 
 def _sound(drafts: dict[str, Any]) -> dict[str, Any]:
     """Drafts that are of the type they were kept as: a browser's storage may hold anything."""
-    texts = {"family", "prompt", "negative_prompt"}
+    texts = {"family", "lora", "prompt", "negative_prompt"}
     return {name: drafts[name] for name in DRAFTS
             if isinstance(drafts.get(name), str if name in texts else int | float)}
 
