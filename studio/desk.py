@@ -279,6 +279,7 @@ class Studio:
         self.notice()
         if photos and self.ask_consent and not consent:
             raise ValueError(CONSENT)
+
     def _check_weights(self, recipe: Recipe, family: ModelFamily) -> None:
         then, now = recipe.family.get("sha256"), self.executor.pipelines.fingerprint(family)
         if then != now:

@@ -43,7 +43,7 @@ def _ordered(data: bytes) -> bytes:
 
 
 def save_checkpoint(folder: Path, step: int, adapter: Adapter, optimiser: torch.optim.Optimizer, run: str,
-                    kept: int = KEPT) -> Path:
+                    kept: int) -> Path:
     """Write `folder`/<step>.safetensors, and of all there keep the newest `kept`; returns its path.
 
     `run` is what it belongs to.

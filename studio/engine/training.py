@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from studio.engine.adapters import NAME, Adapter, take_out
-from studio.engine.checkpoints import load_checkpoint, save_checkpoint, write_tensors
+from studio.engine.checkpoints import KEPT, load_checkpoint, save_checkpoint, write_tensors
 from studio.engine.dataset import (
     Examples,
     Picture,
@@ -232,10 +232,9 @@ class _Run:
         return SampleDrawn(self._step, str(path.relative_to(self.library.root)), prompt)
 
     def _save_checkpoint(self) -> CheckpointSaved:
-        whole = self._step == self.request.steps
         path = save_checkpoint(
             self.folder / "checkpoints", self._step, self._adapter, self._optimiser, self._identity(),
-            **({"kept": 1} if whole else {}),
+            kept=1 if self._step == self.request.steps else KEPT,
         )
         return CheckpointSaved(self._step, str(path.relative_to(self.folder)))
 
