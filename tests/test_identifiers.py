@@ -12,7 +12,6 @@ from studio.identifiers import BAD, FAIR, GOOD, WELL_KNOWN, check, from_name, pr
 
 WORDS = "girl boy beach red the jacket photo sky art smiling".split()
 RARE = "sks ohwx zwx xjy vrk qzv hjk wvn pqx njlb ivq uqz".split()
-needs_pocket = pytest.mark.skipif(not POCKET.words(), reason="the pocket family's weights are not here")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +46,6 @@ def test_proposals_are_single_rare_tokens_nobody_has_taken(small):
     assert all("no caption uses it" in one.reason for one in found)
 
 
-@needs_pocket
 def test_the_pocket_family_has_rare_tokens_of_its_own():
     pocket = vocabulary_of(POCKET.weights, POCKET.words())
     found = propose(pocket, count=40)

@@ -103,7 +103,6 @@ def test_scaling_the_states_to_one_leaves_the_embeddings_alone(tokenizers):
     assert torch.allclose(before.text_embeds, after.text_embeds, rtol=1e-2, atol=1e-2)
 
 
-@pytest.mark.skipif(not POCKET.exists(), reason="the family is not assembled yet")
 def test_the_bundled_clip_finds_the_caption_of_a_held_out_render():
     from pocketworld.score import held_out_specs, load_family, retrieval
 

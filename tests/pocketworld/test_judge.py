@@ -3,8 +3,6 @@
 import random
 from dataclasses import replace
 
-import pytest
-
 from pocketworld.attributes import ATTRIBUTES, UNSEEN, classes, visible
 from pocketworld.judge import BUNDLED, PIXELS, Judge, obeys
 from pocketworld.recipes.classifier import accuracy, sample_anything
@@ -13,9 +11,6 @@ from pocketworld.score import SCORED
 from pocketworld.world import SUBJECTS, has_unseen_words, portray
 
 RNG = random.Random(4)
-bundled = pytest.mark.skipif(
-    not (BUNDLED / "judge.safetensors").exists(), reason="the judge is not trained yet"
-)
 
 
 def test_what_a_picture_hides_is_not_asked_of_it():
@@ -38,13 +33,11 @@ def test_the_judge_learns_the_words_that_the_family_never_sees():
     assert sum(has_unseen_words(sample_anything(RNG)) for _ in range(200)) > 20
 
 
-@bundled
 def test_the_bundled_judge_reads_fresh_renders():
     read = accuracy(Judge.load(), count=300, seed=987)
     assert sum(read.values()) / len(read) >= 0.95
 
 
-@bundled
 def test_the_judge_reads_the_subjects_and_their_probabilities():
     specs = [portray(subject, RNG) for subject in SUBJECTS.values()]
     readings = Judge.load().read([render(spec, PIXELS, truth=False).image for spec in specs])
@@ -57,7 +50,6 @@ def test_the_judge_reads_the_subjects_and_their_probabilities():
     assert all(0 < reading.probability <= 1 for row in readings for reading in row.values())
 
 
-@bundled
 def test_most_of_what_is_scored_is_trusted():
     judge = Judge.load()
     assert len([name for name in SCORED if name in judge.trusted]) >= len(SCORED) - 2

@@ -8,15 +8,12 @@ import pytest
 from PIL import Image
 
 from pocketworld import identity, score
-from pocketworld.judge import BUNDLED, Judge
+from pocketworld.judge import Judge
 from pocketworld.render import render
 from pocketworld.report import captioned_sheet, percent, wilson
 from pocketworld.world import SUBJECTS, is_held_out, portray
 
 POCKET = Path(__file__).parents[2] / "assets" / "pocket"
-bundled = pytest.mark.skipif(
-    not (BUNDLED / "judge.safetensors").exists(), reason="the judge is not trained yet"
-)
 
 
 def test_the_wilson_interval_is_that_of_the_textbooks():
@@ -41,7 +38,6 @@ def test_photos_of_a_subject_are_taken_elsewhere_than_it_is_drawn():
     assert identity.prompt(SUBJECTS["fox"], "snow") == "a cartoon of a sks fox, in the snow"
 
 
-@bundled
 def test_renders_of_a_subject_count_as_the_subject():
     rng, fox = random.Random(1), SUBJECTS["fox"]
     rows = [
@@ -56,8 +52,6 @@ def test_renders_of_a_subject_count_as_the_subject():
     assert sum(pair[0] for pair in right.values()) >= 0.95 * sum(pair[1] for pair in right.values())
 
 
-@bundled
-@pytest.mark.skipif(not POCKET.exists(), reason="the family is not assembled yet")
 def test_a_small_score_runs_from_end_to_end(tmp_path, capsys):
     arguments = "--prompts 4 --compared 2 --retrieval 10 --steps 2".split()
     score.main([*arguments, "--family", str(POCKET), "--out", str(tmp_path)])
