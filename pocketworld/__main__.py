@@ -1,7 +1,7 @@
 """`python -m pocketworld train|assemble|unpack|sheet|score`: make the bundled family, put it together, look, measure.
 
 Everything is written to the work folder (--work, by default .pocketworld/ in the repository root), and a training that
-was stopped goes on where it was. `assemble` alone writes elsewhere: to assets/pocket.
+was stopped goes on where it was. `assemble` alone writes elsewhere: to assets/pocket and assets/pocket-masks.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+FAMILY, MASKS = REPOSITORY / "assets" / "pocket", REPOSITORY / "assets" / "pocket-masks"
 COMPONENTS = {  # in the order in which they need each other
     "vae": "pocketworld.recipes.vae",
     "clip": "pocketworld.recipes.clip",
@@ -35,13 +36,14 @@ def main() -> None:
         for component in [arguments.component] if arguments.component else COMPONENTS:
             train(component, arguments.work, minutes=arguments.minutes, device=arguments.device)
     elif arguments.command == "assemble":
-        from pocketworld.assemble import assemble
+        from pocketworld.assemble import assemble, assemble_masks
 
-        assemble(arguments.work, arguments.to)
+        make, usual = {"family": (assemble, FAMILY), "masks": (assemble_masks, MASKS)}[arguments.what]
+        make(arguments.work, arguments.to or usual)
     elif arguments.command == "unpack":
         from pocketworld.assemble import unpack
 
-        unpack(arguments.family, arguments.work)
+        unpack(arguments.family, arguments.masks, arguments.work)
     else:
         from pocketworld.assemble import draw_sheet, load_family, load_parts
 
@@ -63,12 +65,14 @@ def parse() -> argparse.Namespace:
     training.add_argument(
         "--device", choices=("cpu", "cuda"), help="for vae, latents and unet; by default the CPU"
     )
-    assembling = commands.add_parser("assemble", parents=[common], help="work folder -> a diffusers folder")
-    assembling.add_argument("--to", type=Path, default=REPOSITORY / "assets" / "pocket")
+    assembling = commands.add_parser("assemble", parents=[common], help="work folder -> folders that the studio loads")
+    assembling.add_argument("what", nargs="?", choices=("family", "masks"), default="family")
+    assembling.add_argument("--to", type=Path, help="by default assets/pocket or assets/pocket-masks")
     unpacking = commands.add_parser(
         "unpack", parents=[common], help="a diffusers folder -> the work folder, to train on from it"
     )
-    unpacking.add_argument("--family", type=Path, default=REPOSITORY / "assets" / "pocket")
+    unpacking.add_argument("--family", type=Path, default=FAMILY)
+    unpacking.add_argument("--masks", type=Path, default=MASKS)
     looking = commands.add_parser("sheet", parents=[common], help="draw the fixed prompts")
     looking.add_argument(
         "--family", type=Path, help="an assembled family; by default the work folder's weights"

@@ -14,14 +14,21 @@ from transformers import (
     CLIPTextModelWithProjection,
     CLIPTokenizer,
     CLIPVisionModelWithProjection,
+    GroundingDinoForObjectDetection,
+    SamModel,
 )
 
 from pocketworld import vocabulary
 from pocketworld.captions import PLACES, POSE_WORDS
 from pocketworld.judge import BUNDLED, Judge
 from pocketworld.recipes.diffusion import SCHEDULE
+from pocketworld.recipes.dino import new_dino, new_tokenizer
+from pocketworld.recipes.dino import new_processor as new_detector_processor
 from pocketworld.recipes.loop import go_on_from, load_average, training_record, write_journal
+from pocketworld.recipes.sam import new_processor as new_segmenter_processor
+from pocketworld.recipes.sam import new_sam
 from pocketworld.recipes.unet import new_unet
+from pocketworld.things import COLOURS, SYNONYMS
 
 STEPS, GUIDANCE = 20, 4.0
 TRAINED_IN = {  # component -> folder of the work that made it
@@ -63,16 +70,44 @@ def assemble(work: Path, to: Path) -> None:
         kept = {name: value for name, value in json.loads(config.read_text()).items() if name != "_name_or_path"}
         config.write_text(json.dumps(kept, indent=2) + "\n")
     for component, folder in TRAINED_IN.items():
-        file, record = to / component / "training.json", training_record(work / folder)
-        if not (file.exists() and record.items() <= json.loads(file.read_text(encoding="utf-8")).items()):
-            record |= {"device": device_name(), "date": date.today().isoformat()}
-            file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    (to / "words.json").write_text(json.dumps(ready_words(), indent=1) + "\n", encoding="utf-8")
-    print(f"{to}: {sum(file.stat().st_size for file in to.rglob('*') if file.is_file()) / 1e6:.1f} MB")
+        _write_record(to / component, work / folder)
+    _write_words(to, ready_words())
+    _tell_size(to)
 
 
-def unpack(family: Path, work: Path) -> None:
-    """The way back: lay an assembled family, and the judge, into an empty work folder: training goes on from there."""
+def assemble_masks(work: Path, to: Path) -> None:
+    """Write the detector and the segmenter in half precision as transformers folders: what finds masks for Pocket."""
+    tokenizer = new_tokenizer()
+    for name, folder, network, processor in (
+        ("detector", "dino", new_dino(tokenizer), new_detector_processor(tokenizer)),
+        ("segmenter", "sam", new_sam(), new_segmenter_processor()),
+    ):
+        load_average(work / folder, network)
+        network.half().save_pretrained(to / name)
+        processor.save_pretrained(to / name)
+        _write_record(to / name, work / folder)
+    _write_words(to / "detector", ready_things())
+    _tell_size(to)
+
+
+def _write_record(to: Path, folder: Path) -> None:
+    """What the training did, with the device and the day where it is a new one."""
+    file, record = to / "training.json", training_record(folder)
+    if not (file.exists() and record.items() <= json.loads(file.read_text(encoding="utf-8")).items()):
+        record |= {"device": device_name(), "date": date.today().isoformat()}
+        file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_words(to: Path, words: dict[str, list[str]]) -> None:
+    (to / "words.json").write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
+
+
+def _tell_size(folder: Path) -> None:
+    print(f"{folder}: {sum(file.stat().st_size for file in folder.rglob('*') if file.is_file()) / 1e6:.1f} MB")
+
+
+def unpack(family: Path, masks: Path, work: Path) -> None:
+    """The way back: lay a family, its masks' networks and the judge into an empty work folder, to train on from."""
     if (work / "unet" / "checkpoint.pt").exists():
         raise SystemExit(f"{work} holds a training already: remove it first, or name another folder with --work")
     pipeline = load_family(family)
@@ -86,6 +121,9 @@ def unpack(family: Path, work: Path) -> None:
     for folder in ("vae", "clip"):
         write_journal(records[folder], work / folder)
     go_on_from(pipeline.unet, records["unet"], work / "unet")
+    for name, folder, kind in (("detector", "dino", GroundingDinoForObjectDetection), ("segmenter", "sam", SamModel)):
+        record = json.loads((masks / name / "training.json").read_text(encoding="utf-8"))
+        go_on_from(kind.from_pretrained(masks / name, dtype=torch.float32), record, work / folder)
     go_on_from(Judge.load().net, json.loads((BUNDLED / "judge.json").read_text(encoding="utf-8")), work / "judge")
 
 
@@ -104,6 +142,19 @@ def ready_words() -> dict[str, list[str]]:
         "poses": [POSE_WORDS.get(pose, pose) for pose in vocabulary.POSES],
         "places": [*(wordings[0] for wordings in PLACES.values()), "on a plain white background"],
         "views": ["a portrait of", "from the side", "from behind"],
+    }
+
+
+def ready_things() -> dict[str, list[str]]:
+    """What the detector was taught to find, by kind; a colour may stand before most of them."""
+    return {
+        "parts": ["clothing", "hair", "face", "figure", "top", "bottom", "shoes", "head"],
+        "garments": [*vocabulary.TOPS, *vocabulary.BOTTOMS],
+        "accessories": [word for word in vocabulary.ACCESSORIES if word != "none"],
+        "figures": ["person", *vocabulary.NOUNS, *vocabulary.UNSEEN_NOUNS],
+        "objects": list(vocabulary.OBJECTS),
+        "other words": [word for words in SYNONYMS.values() for word in words[1:]],
+        "colours": list(COLOURS),
     }
 
 

@@ -8,10 +8,12 @@ import random
 import string
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 from transformers import (
     BertConfig,
     BertTokenizer,
@@ -24,17 +26,21 @@ from transformers import (
 
 from pocketworld.recipes.augment import worn
 from pocketworld.recipes.data import Pictures, held_out_pictures, to_tensor, training_pictures
+from pocketworld.recipes.eyes import Look, open_eyes
 from pocketworld.recipes.loop import Loop
 from pocketworld.recipes.optim import MuonAndAdamW
 from pocketworld.recipes.tokenizers import PROMPT_WORDS
 from pocketworld.things import COLOURS, THINGS, box_of, things
 from pocketworld.world import Spec
 
-MINUTES = 40.0
+MINUTES = 60.0
+EYES = 0.12  # of the minutes go to the backbone alone
 BATCH = 16
 MOST_PHRASES = 5  # in a caption
 PRESENT = 0.6  # of a caption's phrases are drawn from a picture of the batch
 SIDE = 128  # pixels
+MAPS = (16, 8, 4)  # cells along the sides of the backbone's feature maps
+FILLED = 0.3  # of a cell, from which on it is told that a phrase is there
 VALIDATED = ("clothing", "hair", "face", "hat", "jacket", "red top", "figure")
 # Where BERT's own vocabulary has them: transformers' Grounding DINO looks for these numbers.
 FIXED_IDS = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103, ".": 1012, "?": 1029}
@@ -52,7 +58,7 @@ def new_tokenizer() -> BertTokenizer:
 
 
 def new_dino(
-    tokenizer: BertTokenizer, width: int = 64, layers: int = 3, queries: int = 24
+    tokenizer: BertTokenizer, width: int = 64, layers: int = 2, queries: int = 24
 ) -> GroundingDinoForObjectDetection:
     """Swin over 4 px patches, BERT of two layers, deformable attention between and behind them."""
     torch.manual_seed(0)
@@ -65,12 +71,19 @@ def new_dino(
         num_attention_heads=2, intermediate_size=2 * width, max_position_embeddings=64, hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
-    return GroundingDinoForObjectDetection(GroundingDinoConfig(
+    dino = GroundingDinoForObjectDetection(GroundingDinoConfig(
         backbone_config=backbone, text_config=text, d_model=width, encoder_layers=layers, decoder_layers=layers,
         encoder_ffn_dim=4 * width, decoder_ffn_dim=4 * width, encoder_attention_heads=4, decoder_attention_heads=4,
         num_queries=queries, num_feature_levels=3, max_text_len=48, dropout=0.0, fusion_droppath=0.0,
         auxiliary_loss=True, disable_custom_kernels=True,
     ))
+    for name, parameter in dino.named_parameters():
+        if name.endswith(("vision_param", "text_param")):  # 1e-4 by default: made for parts that were trained apart
+            nn.init.constant_(parameter, 0.5)
+        if ("bbox_embed" in name or "reference_points_head" in name) and parameter.ndim == 2:
+            # 0.02 by default: at this width boxes would hardly move, and queries not know where they look
+            nn.init.xavier_uniform_(parameter, gain=0.05 if len(parameter) == 4 else 1.4)
+    return dino
 
 
 def caption(present: list[list[str]], rng: random.Random) -> list[str]:
@@ -99,6 +112,69 @@ def targets(phrases: list[str], found: list[dict[str, np.ndarray]]) -> list[dict
         boxes = torch.cat([(corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]], 1)
         labels.append({"class_labels": torch.tensor([number for number, _ in there], dtype=torch.long), "boxes": boxes})
     return labels
+
+
+def cells(phrases: list[str], found: list[dict[str, np.ndarray]]) -> Tensor:
+    """How much of every cell of the backbone's maps each phrase fills: [batch, cells, phrases], 0 to 1."""
+    nowhere = np.zeros((SIDE, SIDE), bool)
+    masks = np.stack([np.stack([masks.get(phrase, nowhere) for phrase in phrases]) for masks in found])
+    whole = torch.from_numpy(masks).float()
+    return torch.cat([F.adaptive_avg_pool2d(whole, side).flatten(2) for side in MAPS], 2).transpose(1, 2)
+
+
+def cell_loss(answer: Any, words: list[list[int]], shares: Tensor, labels: list[dict[str, Tensor]]) -> Tensor:
+    """What the detector's encoder makes of every cell, against the phrases that fill it and their boxes.
+
+    Grounding DINO's own loss tells one cell of each thing and no other; told all of them, its proposals are good after
+    a few hundred steps, and the decoder has something to choose from. Of several phrases, the box is the narrowest's.
+    """
+    scores = answer.enc_outputs_class.float()
+    filled = (shares > FILLED).float()
+    count = filled.sum().clamp_min(1)
+    focal = []
+    for number, places in enumerate(words):
+        wanted = filled[:, :, number, None].expand(-1, -1, len(places))
+        ce = F.binary_cross_entropy_with_logits(scores[:, :, places], wanted, reduction="none")
+        missed = (scores[:, :, places].sigmoid() - wanted).square()
+        focal.append((ce * missed * (0.75 - 0.5 * (1 - wanted))).mean(2).sum())
+    boxes = torch.zeros(len(labels), len(words), 4)
+    for picture, label in enumerate(labels):
+        boxes[picture, label["class_labels"]] = label["boxes"]
+    area = torch.where(filled > 0, shares.sum(1, keepdim=True), torch.inf)
+    smallest = area.argmin(2)
+    told = filled.any(2)
+    aims = boxes.gather(1, smallest[..., None].expand(-1, -1, 4))[told]
+    found = answer.enc_outputs_coord_logits.float().sigmoid()[told]
+    apart = (found - aims).abs().sum(1) * 5 + (1 - _giou(found, aims)) * 2
+    return torch.stack(focal).sum() / count + (apart.mean() if len(aims) else 0.0)
+
+
+def _giou(one: Tensor, other: Tensor) -> Tensor:
+    """Generalised IoU (Rezatofighi et al. 2019) of boxes given by centre and size, pair by pair."""
+    corners = [torch.cat([box[:, :2] - box[:, 2:] / 2, box[:, :2] + box[:, 2:] / 2], 1) for box in (one, other)]
+    low, high = torch.maximum(*corners)[:, :2], torch.minimum(*corners)[:, 2:]
+    shared = (high - low).clamp_min(0).prod(1)
+    union = one[:, 2:].prod(1) + other[:, 2:].prod(1) - shared
+    hull = (torch.maximum(*corners)[:, 2:] - torch.minimum(*corners)[:, :2]).prod(1)
+    return shared / union.clamp_min(1e-6) - (hull - union) / hull.clamp_min(1e-6)
+
+
+def total_loss(answer: Any, words: list[list[int]], shares: Tensor, labels: list[dict[str, Tensor]]) -> Tensor:
+    """Grounding DINO's loss of every decoder layer, and `cell_loss` in place of its encoder's."""
+    weights = {"loss_ce": 1.0, "loss_bbox": 5.0, "loss_giou": 2.0}
+    layers = [weights[kind] * value for name, value in answer.loss_dict.items()
+              if (kind := "_".join(name.split("_")[:2])) in weights and not name.endswith("_enc")]
+    return torch.stack(layers).sum() + cell_loss(answer, words, shares, labels)
+
+
+def places_of(phrases: list[str], tokenizer: BertTokenizer) -> list[list[int]]:
+    """Where each phrase's words stand in the caption of them all."""
+    places, at = [], 1
+    for phrase in phrases:
+        count = len(tokenizer(phrase, add_special_tokens=False).input_ids)
+        places.append(list(range(at, at + count)))
+        at += count + 1
+    return places
 
 
 def text_of(phrases: list[str]) -> str:
@@ -142,23 +218,36 @@ def _overlap(one: Sequence[float], other: Sequence[float]) -> float:
     return shared / (sum(areas) - shared)
 
 
+def _maps(encoder: nn.Module) -> Look:
+    """The backbone's feature maps of a picture without padding."""
+    def look(pixels: Tensor) -> list[Tensor]:
+        mask = torch.ones(len(pixels), *pixels.shape[-2:], dtype=torch.long)
+        return [features for features, _ in encoder(pixels, mask)]
+
+    return look
+
+
 def train(work: Path, minutes: float = MINUTES, *, name: str = "dino") -> None:
     """Train into work/<name>: checkpoint, journal, and the averaged weights with their processor."""
     tokenizer = new_tokenizer()
     dino, processor = new_dino(tokenizer), new_processor(tokenizer)
+    encoder = dino.model.backbone.conv_encoder
+    open_eyes(work, EYES * minutes, encoder, _maps(encoder), name=f"{name}-eyes",
+              outer_layers=("embed", "relative_position"))
     pictures, held_out = training_pictures(work), held_out_pictures(work)
-    optimiser = MuonAndAdamW(dino, muon_lr=0.01, adamw_lr=5e-4, outer_layers=(
-        "embed", "reference", "sampling_offsets", "attention_weights", "relative_position", "level", "query"))
-    loop = Loop(work / name, dino.train(), optimiser, minutes=minutes, warmup=100, clip=0.5)
+    optimiser = MuonAndAdamW(dino, muon_lr=0.01, adamw_lr=1e-3, outer_layers=(
+        "embeddings", "level_embed", "sampling_offsets", "attention_weights", "relative_position"))
+    loop = Loop(work / name, dino.train(), optimiser, minutes=(1 - EYES) * minutes, warmup=100, clip=0.5)
     for step in loop:
         chosen = np.sort(loop.rng.integers(len(pictures), size=BATCH))
         found = [things(Spec(**pictures.specs[i]), pictures.parts[i]) for i in chosen]
         phrases = caption([list(masks) for masks in found], random.Random(int(loop.rng.integers(1 << 40))))
         words = tokenizer([text_of(phrases)] * BATCH, return_tensors="pt")
-        answer = dino(pixel_values=worn(to_tensor(pictures.pixels[chosen]), loop.rng), **words,
-                      labels=targets(phrases, found))
-        loop.descend(answer.loss, samples=BATCH, **{name: value.item() for name, value in answer.loss_dict.items()
-                                                    if name in ("loss_ce", "loss_bbox", "loss_giou")})
+        labels = targets(phrases, found)
+        answer = dino(pixel_values=worn(to_tensor(pictures.pixels[chosen]), loop.rng), **words, labels=labels)
+        loss = total_loss(answer, places_of(phrases, tokenizer), cells(phrases, found), labels)
+        loop.descend(loss, samples=BATCH, **{name: value.item() for name, value in answer.loss_dict.items() if name in (
+            "loss_ce", "loss_bbox", "loss_giou", "loss_bbox_enc", "loss_giou_enc")})
         if step % 400 == 399:
             with loop.averaged():
                 loop.journal(**validate(dino, processor, held_out))

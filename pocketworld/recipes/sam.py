@@ -1,5 +1,6 @@
 """Segment Anything made small (Kirillov et al. 2023): a box or points on a picture -> masks, learnt from the world."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,19 @@ from transformers import SamConfig, SamImageProcessorPil, SamModel, SamProcessor
 
 from pocketworld.recipes.augment import worn
 from pocketworld.recipes.data import Pictures, held_out_pictures, to_tensor, training_pictures
+from pocketworld.recipes.eyes import open_eyes
 from pocketworld.recipes.loop import Loop
 from pocketworld.recipes.optim import MuonAndAdamW
 from pocketworld.things import box_of, things
 from pocketworld.world import Spec
 
-MINUTES = 30.0
+MINUTES = 60.0
+EYES = 0.12  # of the minutes go to the vision encoder alone
 BATCH = 16
 PROMPTS = 6  # things asked of each picture
 SIDE = 128  # pixels
 POINTS = 3  # at most, in a prompt of points
+OUTER_LAYERS = ("embed", "token", "head", "upscale")
 JITTER = 0.06  # of a box's side: a detector's boxes are not exact
 
 
@@ -41,7 +45,11 @@ def new_sam(width: int = 128, layers: int = 6, decoder: int = 96, patch: int = 8
     }
     prompt = {"hidden_size": decoder, "image_size": SIDE, "patch_size": patch, "mask_input_channels": 8}
     mask = {"hidden_size": decoder, "mlp_dim": 2 * decoder, "num_attention_heads": 4, "iou_head_hidden_dim": decoder}
-    return SamModel(SamConfig(vision_config=vision, prompt_encoder_config=prompt, mask_decoder_config=mask))
+    sam = SamModel(SamConfig(vision_config=vision, prompt_encoder_config=prompt, mask_decoder_config=mask))
+    # transformers draws the random frequencies of places with half the width as their scale, where the paper's code has
+    # 1: so fast that neighbouring places have nothing in common, and no box was ever learnt.
+    torch.nn.init.normal_(sam.shared_image_embedding.positional_embedding, std=1.0)
+    return sam
 
 
 def new_processor() -> SamProcessor:
@@ -57,13 +65,20 @@ class Prompts:
     """Random things of a batch of pictures, as boxes or as points, and their masks."""
 
     def __init__(self, specs: list[dict], parts: np.ndarray, rng: np.random.Generator):
-        found = [list(things(Spec(**spec), part).values()) for spec, part in zip(specs, parts, strict=True)]
+        found = [_apart(things(Spec(**spec), part)) for spec, part in zip(specs, parts, strict=True)]
         chosen = [[masks[i] for i in rng.integers(len(masks), size=PROMPTS)] for masks in found]
         self.masks = torch.from_numpy(np.stack([np.stack(masks) for masks in chosen])).float()  # [batch, prompts, h, w]
         self.boxes = torch.tensor([[_loose(box_of(mask), rng) for mask in masks] for masks in chosen])
         points = [[_points(mask, rng) for mask in masks] for masks in chosen]
         self.points = torch.tensor(np.array([[place for place, _ in row] for row in points]), dtype=torch.float32)
         self.labels = torch.tensor(np.array([[label for _, label in row] for row in points]))
+
+
+def _apart(found: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """Each mask once, however many phrases mean it; the head least, since long hair has the same box as its head."""
+    once = {mask.tobytes(): mask for phrase, mask in found.items() if phrase != "head"}
+    masks = 2 * list(once.values())
+    return [*masks, found["head"]] if "head" in found else masks
 
 
 def _loose(box: tuple[int, int, int, int], rng: np.random.Generator) -> list[float]:
@@ -77,22 +92,46 @@ def _points(mask: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.
     places, labels = np.zeros((POINTS, 2), np.float32), np.full(POINTS, -10)
     for number in range(int(rng.integers(1, POINTS + 1))):
         inside = number == 0 or rng.random() < 0.5
-        rows, columns = np.nonzero(mask if inside else ~mask)
+        rows, columns = np.nonzero(mask if inside else _beside(mask, rng))
         at = rng.integers(len(rows))
         places[number], labels[number] = (columns[at] + 0.5, rows[at] + 0.5), int(inside)
     return places, labels
 
 
-def sam_loss(sam: SamModel, pixels: Tensor, prompts: Prompts, boxes: bool) -> tuple[Tensor, Tensor]:
-    """Focal, dice and IoU errors of the best of the three candidates, as the paper has them; and its mean IoU.
+def _beside(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Where a point says "not this": mostly in the thing's own box, as people click where a mask runs over."""
+    x0, y0, x1, y1 = box_of(mask)
+    near = np.zeros_like(mask)
+    near[y0:y1, x0:x1] = ~mask[y0:y1, x0:x1]
+    return near if near.any() and rng.random() < 0.7 else ~mask
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a batch is asked with, and whether one answer is wanted or three.
 
     A box says what is meant, and one answer will do; one point does not, and three are wanted (section 3).
     """
-    where = {"input_boxes": prompts.boxes} if boxes else {
-        "input_points": prompts.points, "input_labels": prompts.labels
-    }
+
+    boxes: bool
+    points: bool
+    several: bool
+
+
+ASKINGS = (  # and how often each is taken
+    (Asking(boxes=True, points=False, several=False), 0.45),
+    (Asking(boxes=True, points=False, several=True), 0.15),
+    (Asking(boxes=False, points=True, several=True), 0.2),
+    (Asking(boxes=True, points=True, several=False), 0.2),
+)
+
+
+def sam_loss(sam: SamModel, pixels: Tensor, prompts: Prompts, asking: Asking) -> tuple[Tensor, Tensor]:
+    """Focal, dice and IoU errors of the best of the candidates, as the paper has them; and its mean IoU."""
+    where = {"input_boxes": prompts.boxes} if asking.boxes else {}
+    where |= {"input_points": prompts.points, "input_labels": prompts.labels} if asking.points else {}
     with torch.autocast("cpu", torch.bfloat16):
-        answer = sam(pixel_values=pixels, multimask_output=not boxes, **where)
+        answer = sam(pixel_values=pixels, multimask_output=asking.several, **where)
     wanted = F.interpolate(prompts.masks, answer.pred_masks.shape[-2:], mode="area")[:, :, None]
     logits = answer.pred_masks.float()
     wanted = wanted.expand_as(logits)
@@ -126,14 +165,17 @@ def validate(sam: SamModel, pictures: Pictures, count: int = 64) -> float:
 def train(work: Path, minutes: float = MINUTES, *, name: str = "sam", sam: SamModel | None = None) -> None:
     """Train into work/<name>: checkpoint, journal, and the averaged weights as a transformers folder."""
     sam = sam or new_sam()
+    open_eyes(work, EYES * minutes, sam.vision_encoder, lambda pixels: [sam.vision_encoder(pixels).last_hidden_state],
+              name=f"{name}-eyes", outer_layers=OUTER_LAYERS)
     pictures, held_out = training_pictures(work), held_out_pictures(work)
-    optimiser = MuonAndAdamW(sam, muon_lr=0.015, adamw_lr=1e-3, outer_layers=("embed", "token", "head", "upscale"))
-    loop = Loop(work / name, sam.train(), optimiser, minutes=minutes, warmup=50)
+    optimiser = MuonAndAdamW(sam, muon_lr=0.015, adamw_lr=1e-3, outer_layers=OUTER_LAYERS)
+    loop = Loop(work / name, sam.train(), optimiser, minutes=(1 - EYES) * minutes, warmup=50)
+    askings, shares = zip(*ASKINGS, strict=True)
     for step in loop:
         chosen = np.sort(loop.rng.integers(len(pictures), size=BATCH))
         pixels = worn(to_tensor(pictures.pixels[chosen]), loop.rng)
         prompts = Prompts([pictures.specs[i] for i in chosen], pictures.parts[chosen], loop.rng)
-        loss, iou = sam_loss(sam, pixels, prompts, boxes=step % 3 > 0)
+        loss, iou = sam_loss(sam, pixels, prompts, askings[loop.rng.choice(len(askings), p=shares)])
         loop.descend(loss, samples=BATCH, iou=iou.item())
         if step % 400 == 399:
             with loop.averaged():

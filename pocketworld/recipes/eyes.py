@@ -1,0 +1,112 @@
+"""Eyes first: a vision backbone learns what lies where, before it has to serve boxes and masks.
+
+A detector from scratch stays long at "the usual box of a jacket", for matched boxes say little about pixels; here every
+cell of every feature map is told which things, colours and kinds of figure fill it, and how far.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pocketworld.canvas import PARTS
+from pocketworld.recipes.augment import worn
+from pocketworld.recipes.data import Pictures, held_out_pictures, to_tensor, training_pictures
+from pocketworld.recipes.loop import Loop, load_average
+from pocketworld.recipes.optim import MuonAndAdamW
+from pocketworld.things import COLOURS
+from pocketworld.vocabulary import ACCESSORIES, BOTTOMS, NOUNS, OBJECTS, TOPS, UNSEEN_NOUNS
+from pocketworld.world import Spec
+
+BATCH = 32
+SIDE = 128  # pixels
+NOTHING = "nothing"
+WORDS = (NOTHING, "body", "face", "hair", "shoes", *TOPS, *BOTTOMS, *ACCESSORIES[1:], *OBJECTS)
+TINTS = (NOTHING, *COLOURS)
+KINDS = (NOTHING, *NOUNS, *UNSEEN_NOUNS)
+Look = Callable[[Tensor], list[Tensor]]  # pixels -> feature maps [batch, channels, height, width]
+
+
+class Eyes(nn.Module):
+    """A backbone and, for the time of this training, a linear reader on each of its feature maps."""
+
+    def __init__(self, backbone: nn.Module, look: Look, channels: list[int]):
+        super().__init__()
+        self.backbone, self.look = backbone, look
+        self.readers = nn.ModuleList(nn.Conv2d(count, len(WORDS) + len(TINTS) + len(KINDS), 1) for count in channels)
+
+    def forward(self, pixels: Tensor) -> list[Tensor]:
+        return [read(features) for read, features in zip(self.readers, self.look(pixels), strict=True)]
+
+
+def told(specs: list[dict], parts: np.ndarray) -> Tensor:
+    """What fills every pixel: int64 [batch, 3, height, width], numbers of WORDS, TINTS and KINDS."""
+    tables = torch.tensor([_table(Spec(**spec)) for spec in specs])  # [batch, 3, parts]
+    codes = torch.from_numpy(np.array(parts)).long()
+    flat = codes.flatten(1)[:, None].expand(-1, 3, -1)
+    return tables.gather(2, flat).unflatten(2, codes.shape[1:])
+
+
+def _table(spec: Spec) -> list[list[int]]:
+    """For each part its word, its tint and the kind of figure it belongs to."""
+    named = {
+        "body": ("body", spec.fur), "face": ("face", spec.fur), "hair": ("hair", spec.hair_colour),
+        "top": (spec.top, spec.top_colour), "bottom": (spec.bottom, spec.bottom_colour),
+        "shoes": ("shoes", spec.shoes), "accessory": (spec.accessory, spec.accessory_colour),
+        "object": (spec.object, spec.object_colour),
+    }
+    rows = [[0] * len(PARTS) for _ in range(3)]
+    for part, (word, tint) in named.items():
+        rows[0][PARTS[part]] = WORDS.index(word) if word in WORDS else 0
+        rows[1][PARTS[part]] = TINTS.index(tint) if tint in TINTS else 0
+        rows[2][PARTS[part]] = KINDS.index(spec.noun) if spec.noun in KINDS and part != "object" else 0
+    return rows
+
+
+def eyes_loss(answers: list[Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of every cell against the shares of what fills it; and how often its largest share is named."""
+    coarse = labels[:, :, ::2, ::2]
+    losses, right = [], []
+    for answer in answers:
+        for number, (logits, count) in enumerate(zip(
+                answer.float().split([len(WORDS), len(TINTS), len(KINDS)], 1), (len(WORDS), len(TINTS), len(KINDS)),
+                strict=True)):
+            shares = F.one_hot(coarse[:, number], count).permute(0, 3, 1, 2).float()
+            shares = F.adaptive_avg_pool2d(shares, logits.shape[-2:])
+            losses.append(F.cross_entropy(logits, shares))
+            if number == 0:
+                there = shares[:, 0] < 0.5
+                right.append((logits.argmax(1) == shares.argmax(1))[there].float().mean())
+    return torch.stack(losses).mean(), torch.stack(right).mean()
+
+
+def open_eyes(work: Path, minutes: float, backbone: nn.Module, look: Look, *, name: str,
+              outer_layers: tuple[str, ...]) -> None:
+    """Teach the backbone in work/<name> for so long; it ends with the averaged weights. Done once, it stays done."""
+    with torch.no_grad():
+        channels = [features.shape[1] for features in look(torch.zeros(1, 3, SIDE, SIDE))]
+    eyes = Eyes(backbone, look, channels)
+    pictures, held_out = training_pictures(work), held_out_pictures(work)
+    optimiser = MuonAndAdamW(eyes, muon_lr=0.02, adamw_lr=1e-3, outer_layers=("readers", *outer_layers))
+    loop = Loop(work / name, eyes.train(), optimiser, minutes=minutes, warmup=50)
+    for step in loop:
+        chosen = np.sort(loop.rng.integers(len(pictures), size=BATCH))
+        pixels = worn(to_tensor(pictures.pixels[chosen]), loop.rng)
+        with torch.autocast("cpu", torch.bfloat16):
+            answers = eyes(pixels)
+        loss, right = eyes_loss(answers, told([pictures.specs[i] for i in chosen], pictures.parts[chosen]))
+        loop.descend(loss, samples=BATCH, right=right.item())
+        if step % 300 == 299:
+            with loop.averaged():
+                loop.journal(validation=validate(eyes, held_out))
+    load_average(work / name, eyes)
+
+
+@torch.no_grad()
+def validate(eyes: Eyes, pictures: Pictures, count: int = 64) -> float:
+    """How often the word that fills a cell is named, on held-out pictures."""
+    answers = eyes(to_tensor(pictures.pixels[:count]))
+    return eyes_loss(answers, told(pictures.specs[:count], pictures.parts[:count]))[1].item()
