@@ -4,6 +4,7 @@
     mika = desk.library.add_subject("Mika", class_noun="girl", identifier="sks", photos=[...])
     lora = desk.start(studio.TrainRequest(subject=mika.slug, steps=200)).result()
     pictures = desk.start(studio.DrawRequest(prompt="a cartoon of sks girl on the beach", lora=lora.slug)).result()
+    masks = desk.start(studio.MaskRequest(picture=pictures[0].path, phrases="clothing.")).result()
 
 Importing this loads neither torch nor Gradio; the first run does.
 """
@@ -20,6 +21,8 @@ from studio.events import (
     Failed,
     Finished,
     LoraSaved,
+    MaskFound,
+    NothingFound,
     PictureDrawn,
     PreviewDrawn,
     SampleDrawn,
@@ -29,16 +32,18 @@ from studio.events import (
 from studio.execution import LocalExecutor, Now
 from studio.families import ModelFamily, families
 from studio.library import Library, Lora, Photo, Picture, Subject
+from studio.masks import Candidate, Mask
 from studio.recipes import Recipe, read_png
-from studio.requests import DrawRequest, TrainRequest
+from studio.requests import DrawRequest, MaskRequest, TrainRequest
 from studio.runs import Progress, Run, RunCancelled, RunFailed
 from studio.settings import Quota
 
 __all__ = [
-    "Cancelled", "CheckpointSaved", "DrawRequest", "Event", "Failed", "Finished", "Library", "LocalExecutor", "Lora",
-    "LoraSaved", "ModelFamily", "Now", "Photo", "Picture", "PictureDrawn", "PreviewDrawn", "Progress", "Quota",
-    "Recipe", "Run", "RunCancelled", "RunFailed", "SampleDrawn", "StageReported", "StepFinished", "Studio", "Subject",
-    "TrainRequest", "open", "replay",
+    "Cancelled", "Candidate", "CheckpointSaved", "DrawRequest", "Event", "Failed", "Finished", "Library",
+    "LocalExecutor", "Lora", "LoraSaved", "Mask", "MaskFound", "MaskRequest", "ModelFamily", "NothingFound", "Now",
+    "Photo", "Picture", "PictureDrawn", "PreviewDrawn", "Progress", "Quota", "Recipe", "Run", "RunCancelled",
+    "RunFailed", "SampleDrawn", "StageReported", "StepFinished", "Studio", "Subject", "TrainRequest", "open",
+    "replay",
 ]
 
 

@@ -13,12 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from PIL import Image
+
 from studio.events import Failed, from_json, to_json
-from studio.execution import LocalExecutor, Now, Run, request_from_json
+from studio.execution import TASKS, LocalExecutor, Now, Request, Run, request_from_json
 from studio.families import ASSETS, ModelFamily
 from studio.library import Added, Library, Picture, RunRecord, Subject
 from studio.recipes import Recipe, read_png
-from studio.requests import DrawRequest, TrainRequest, resolved
+from studio.requests import DrawRequest, MaskRequest, TrainRequest, resolved
 from studio.runs import QUEUED, RUNNING, one_story
 from studio.settings import Quota
 
@@ -61,7 +63,7 @@ class Studio:
         self._past: dict[str, Run] = {}
         self._seen = time.monotonic()
         self._may_train = library.lock()
-        self._mine = [str(library.root / name) for name in ("pictures", "thumbnails", "subjects", "outfits")]
+        self._mine = [str(library.root / name) for name in ("pictures", "thumbnails", "images", "subjects", "outfits")]
         house.served.extend(self._mine)
         for record in library.runs():
             self._serve(library.run_folder(record.id) / "samples")
@@ -91,12 +93,17 @@ class Studio:
         """Somebody is here: the visit is not idle."""
         self._seen = time.monotonic()
 
-    def start(self, request: TrainRequest | DrawRequest) -> Run:
-        """Queue the request and return at once. Raises ValueError with a sentence for what cannot be done."""
+    def start(self, request: Request) -> Run:
+        """Queue the request and return at once; a PIL image in it goes into the library, by its content.
+
+        Raises ValueError with a sentence for what cannot be done.
+        """
         self.notice()
         if self.gone:
             raise ValueError("This visit has ended and its library is gone; reload the page to begin anew.")
         family = find_family(self.families, request.family or self.family.name)
+        if isinstance(request, MaskRequest) and isinstance(request.picture, Image.Image):
+            request = replace(request, picture=str(self.library.keep_image(request.picture)))
         self._check(request, family)
         run = self.executor.start(request, self.library, family)
         if isinstance(request, TrainRequest):
@@ -125,7 +132,8 @@ class Studio:
         """What the pipeline is doing, for whom and how long still. Of others' runs it says no name."""
         self.notice()
         mine = {run.id for run in self.executor.runs() if run.library.root == self.library.root}
-        others = {"train": "Training for someone else", "draw": "Drawing for someone else"}
+        others = {"train": "Training for someone else", "draw": "Drawing for someone else",
+                  "mask": "Finding for someone else"}
         return [now if now.run_id in mine else replace(now, title=others.get(now.kind, "Busy"), run_id="")
                 for now in self.executor.now()]
 
@@ -250,7 +258,7 @@ class Studio:
             self._past[run.id] = run
         return run
 
-    def _check(self, request: TrainRequest | DrawRequest, family: ModelFamily) -> None:
+    def _check(self, request: Request, family: ModelFamily) -> None:
         if isinstance(request, TrainRequest):
             subjects = {subject.slug: subject for subject in self.library.subjects()}
             _one_of("subject", request.subject, subjects)
@@ -264,16 +272,18 @@ class Studio:
                 _one_of("LoRA", request.lora, {lora.slug for lora in self.library.loras()})
             if request.scheduler is not None:
                 _one_of("scheduler", request.scheduler, family.schedulers)
+        if isinstance(request, MaskRequest) and request.segmenter is not None:
+            _one_of("segmenter", request.segmenter, family.segmenters)
         if self.quota:
             self._check_quota(request, family)
 
-    def _check_quota(self, request: TrainRequest | DrawRequest, family: ModelFamily) -> None:
+    def _check_quota(self, request: Request, family: ModelFamily) -> None:
         waiting = len(self._under_way())
         if waiting >= self.quota.waiting:
             raise ValueError(f"You have {waiting} runs under way, as many as a visitor may; wait for one to end.")
-        defaults = family.training if isinstance(request, TrainRequest) else family.drawing
-        self.quota.check(resolved(request, defaults))
-        self.library.make_room(1)  # a full library says so before anything is drawn
+        self.quota.check(resolved(request, getattr(family, TASKS[type(request)].defaults)))
+        if not isinstance(request, MaskRequest):
+            self.library.make_room(1)  # a full library says so before anything is drawn
 
     def _check_photos(self, photos: list[Any], consent: bool) -> None:
         self.notice()

@@ -68,6 +68,27 @@ class PictureDrawn:
 
 
 @dataclass(frozen=True)
+class MaskFound:
+    """One thing found: `candidates` are (score, PNG) of the shapes SAM proposes, the taken one first.
+
+    `box` is left, top, right, bottom in pixels; `score` is the detector's, or SAM's own where points asked.
+    """
+
+    label: str
+    score: float
+    box: tuple[int, int, int, int]
+    candidates: tuple[tuple[float, bytes], ...]
+
+
+@dataclass(frozen=True)
+class NothingFound:
+    """Phrases that nothing in the picture answers to; the message says what to try."""
+
+    phrases: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True)
 class Finished:
     pass
 
@@ -86,7 +107,7 @@ class Failed:
 
 Event = (
     StageReported | StepFinished | SampleDrawn | CheckpointSaved | LoraSaved | PreviewDrawn | PictureDrawn
-    | Finished | Cancelled | Failed
+    | MaskFound | NothingFound | Finished | Cancelled | Failed
 )
 LASTING = (
     StageReported, StepFinished, SampleDrawn, CheckpointSaved, LoraSaved, PictureDrawn, Finished, Cancelled, Failed,

@@ -1,4 +1,4 @@
-"""Who carries out runs: two lanes, one for training and one for drawing, over the one pipeline.
+"""Who carries out runs: a lane each for training, drawing and masks, over the one pipeline.
 
 The engine is named here as text and imported when the first run needs it, so that the page is up before torch is
 loaded; an executor of another kind (Ray, ZeroGPU) speaks the same `start`, `resume`, `now` and `close`.
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.events import ENDINGS, Cancelled, CheckpointSaved, Event, Failed, Finished, LoraSaved, to_json
 from studio.faults import explain
-from studio.requests import DrawRequest, TrainRequest, resolved
+from studio.requests import DrawRequest, MaskRequest, TrainRequest, resolved
 from studio.runs import RUNNING, STATUS, Progress, Run, RunCancelled, RunFailed
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ __all__ = ["LocalExecutor", "Now", "Progress", "Run", "RunCancelled", "RunFailed
 
 log = logging.getLogger(__name__)
 REMEMBERED = 200  # ended runs that stay in memory
+
+
+Request = TrainRequest | DrawRequest | MaskRequest
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Task:
 TASKS: Mapping[type, Task] = MappingProxyType({
     TrainRequest: Task("train", "studio.engine.training:train", "training", lasting=True),
     DrawRequest: Task("draw", "studio.engine.drawing:draw", "drawing", lasting=False),
+    MaskRequest: Task("mask", "studio.engine.masking:find_masks", "masking", lasting=False),
 })
 
 
@@ -64,7 +68,7 @@ class Now:
 
 
 class LocalExecutor:
-    """Carries out runs in this process: one training and one drawing at a time, both on one PipelineCache.
+    """Carries out runs in this process: one training, one drawing and one mask at a time, all on one PipelineCache.
 
     The cache makes them take turns at the pipeline; the lanes only make a drawing not wait for a whole training.
     """
@@ -299,8 +303,13 @@ def request_from_json(data: Mapping[str, Any], kinds: tuple[type, ...] = tuple(T
 def _title(request: Any, library: Library) -> str:
     if isinstance(request, TrainRequest):
         return f"Training {library.subject(request.subject).name}"
-    prompt = getattr(request, "prompt", "")
-    return f"Drawing {prompt if len(prompt) <= 60 else prompt[:57] + '...'}"
+    if isinstance(request, MaskRequest):
+        return f"Finding {_short(', '.join(request.terms) or 'what was pointed at')}"
+    return f"Drawing {_short(request.prompt)}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _append(library: Library, id: str, event: Event) -> None:

@@ -24,6 +24,12 @@ TRAINING = {
     "rank": 16, "alpha": 16.0, "steps": 800, "learning_rate": 1e-4, "batch_size": 1, "class_images": 200,
     "prior_loss_weight": 1.0, "checkpoint_every": 200, "sample_every": 200,
 }
+GROUNDING_DINO = "IDEA-Research/grounding-dino-tiny"
+SAMS = {
+    "SAM huge": "facebook/sam-vit-huge", "SAM large": "facebook/sam-vit-large", "SAM base": "facebook/sam-vit-base",
+    "SAM 2.1 large": "facebook/sam2.1-hiera-large", "SAM 3": "facebook/sam3",
+}
+MASKING = {"box_threshold": 0.4, "text_threshold": 0.3}  # the paper's own
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,14 @@ class ModelFamily:
     drawing: Mapping[str, Any] = field(default_factory=dict)  # defaults of DrawRequest
     training: Mapping[str, Any] = field(default_factory=dict)  # defaults of TrainRequest
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # name -> TrainRequest fields + "when"
+    detector: str = GROUNDING_DINO  # a hub id or a folder
+    segmenters: Mapping[str, str] = field(default_factory=lambda: dict(SAMS))  # title -> weights, the usual first
+    masking: Mapping[str, Any] = field(default_factory=dict)  # defaults of MaskRequest
     real_people: bool = True  # knows photographs; pocket does not
     prompt_start: str = "a photo of"  # how a first prompt begins
 
     def __post_init__(self) -> None:
-        for name in ("pipelines", "dtype", "drawing", "training", "presets"):
+        for name in ("pipelines", "dtype", "drawing", "training", "presets", "segmenters"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         for name in ("lora_targets", "schedulers"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
@@ -60,6 +69,9 @@ class ModelFamily:
         training = {**TRAINING, "resolution": self.resolution, **self.training}
         object.__setattr__(self, "drawing", MappingProxyType(drawing))
         object.__setattr__(self, "training", MappingProxyType(training))
+        if not self.segmenters:
+            raise ValueError(f"family {self.name!r} must name a segmenter")
+        object.__setattr__(self, "masking", MappingProxyType({**MASKING, **self.masking}))
         if "draw" not in self.pipelines:
             raise ValueError(f"family {self.name!r} must name a pipeline class for the task 'draw'")
         if self.resolution % 8:
@@ -72,8 +84,16 @@ class ModelFamily:
 
     def words(self) -> dict[str, list[str]]:
         """What a small family knows, by kind ("nouns", "scenes", ...); empty for one that knows the open world."""
-        card = Path(self.weights) / "words.json"
-        return json.loads(card.read_text()) if card.is_file() else {}
+        return _card(self.weights)
+
+    def things(self) -> dict[str, list[str]]:
+        """What a small family's detector can find, by kind; empty for one that knows the open world."""
+        return _card(self.detector)
+
+
+def _card(weights: str) -> dict[str, list[str]]:
+    card = Path(weights) / "words.json"
+    return json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
 
 
 SDXL_LAYOUT = {
@@ -117,6 +137,8 @@ POCKET = ModelFamily(
         "Balanced": {"steps": 200, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
         "Thorough": {"steps": 300, "rank": 16, "alpha": 16.0, "when": "When a detail is still missing."},
     },
+    detector=str(ASSETS / "pocket-masks" / "detector"),
+    segmenters={"Pocket SAM": str(ASSETS / "pocket-masks" / "segmenter")},
     real_people=False,
     prompt_start="a cartoon of",
 )
@@ -164,6 +186,7 @@ SD15 = ModelFamily(
         "Balanced": {"steps": 800, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
         "Thorough": {"steps": 1200, "rank": 64, "alpha": 64.0, "when": "For fine detail; more photos help more."},
     },
+    masking={"segmenter": "SAM base"},
     **SD15_LAYOUT,
 )
 REALISTIC_VISION = replace(
@@ -202,12 +225,13 @@ def load_family(path: Path) -> ModelFamily:
     if layout:
         base = {name: getattr({"sdxl": SDXL, "sd15": SD15}[layout], name) for name in known}
         base |= {"name": path.stem, "title": path.stem, "vae": None, "variant": None, "download_gb": 0.0}
-    for name in ("pipelines", "dtype", "drawing", "training", "presets"):  # what is given changes what is there
+    # What is given changes what is there.
+    for name in ("pipelines", "dtype", "drawing", "training", "presets", "masking"):
         if name in given:
             if not isinstance(given[name], dict):
                 raise ValueError(f"{path.name}: {name} must hold names and values, got {given[name]!r}")
             given[name] = {**base.get(name, {}), **given[name]}
-    for name in ("weights", "vae", "config"):
+    for name in ("weights", "vae", "config", "detector"):
         if isinstance(given.get(name), str) and given[name].startswith("~"):
             given[name] = str(Path(given[name]).expanduser())
     try:

@@ -6,13 +6,19 @@ files store what was resolved. The page, the API, notebooks and tests all speak 
 
 from __future__ import annotations
 
+import math
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, TypeVar
+
+from PIL import Image
 
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 2_000
+MOST_PHRASES, LONGEST_PHRASE, MOST_POINTS = 20, 60, 100
 DRAW_STEPS, GUIDANCES, LORA_SCALES = (1, 200), (0.0, 30.0), (-2.0, 2.0)  # least and most
 
 AnyRequest = TypeVar("AnyRequest")
@@ -85,6 +91,51 @@ class DrawRequest:
         _within("seed", self.seed, 0, MAX_SEED)
 
 
+@dataclass(frozen=True)
+class MaskRequest:
+    """Find in a picture what phrases name, and what points or a box mean; one mask for each thing found.
+
+    `picture` is a file or a PIL image, which `start` puts into the library. `phrases` are separated by full stops or
+    commas. `points` are (x, y, label) each, in pixels of the picture: label 1 for "this", 0 for "not this"; `box` is
+    (left, top, right, bottom). Points and box together mean one thing.
+    """
+
+    picture: str | Path | Image.Image
+    phrases: str = ""
+    box_threshold: float | None = None
+    text_threshold: float | None = None
+    points: tuple[tuple[float, float, int], ...] = ()
+    box: tuple[float, float, float, float] | None = None
+    segmenter: str | None = None
+    family: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.picture, Path):
+            object.__setattr__(self, "picture", str(self.picture))
+        if not isinstance(self.picture, Image.Image) and not (isinstance(self.picture, str) and self.picture):
+            raise ValueError(f"picture must be a file or a picture, got {self.picture!r:.80}")
+        _text("phrases", self.phrases)
+        _within("box_threshold", self.box_threshold, 0.0, 1.0)
+        _within("text_threshold", self.text_threshold, 0.0, 1.0)
+        object.__setattr__(self, "points", _checked_points(self.points))
+        object.__setattr__(self, "box", _checked_box(self.box))
+        if self.phrases.strip() and not self.terms:
+            raise ValueError(f"phrases must be words, such as 'clothing' or 'hair. hat.', got {self.phrases!r:.80}")
+        if len(self.terms) > MOST_PHRASES or any(len(term) > LONGEST_PHRASE for term in self.terms):
+            raise ValueError(f"phrases may be at most {MOST_PHRASES}, of {LONGEST_PHRASE} letters each")
+        if not self.terms and not self.points and self.box is None:
+            raise ValueError("Say what to find: a phrase such as 'clothing', a point or a box.")
+        if self.points and self.box is None and not any(label for _, _, label in self.points):
+            raise ValueError("Points that only take away leave nothing: add a point on the thing itself, or a box "
+                             "round it.")
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The phrases one by one, lower-case, each once; what holds neither letter nor digit is none."""
+        parts = (" ".join(part.split()).lower() for part in re.split(r"[.,;\n]", self.phrases))
+        return tuple(dict.fromkeys(part for part in parts if any(sign.isalnum() for sign in part)))
+
+
 def resolved(request: AnyRequest, defaults: Mapping[str, Any]) -> AnyRequest:
     """Fill each field of None with the family's default of that name; a seed nobody chose is drawn here."""
     chosen = {
@@ -125,3 +176,35 @@ def _needs_text(name: str, value: str, longest: int) -> None:
         raise ValueError(f"{name} must not be empty")
     if len(value) > longest:
         raise ValueError(f"{name} must be at most {longest} characters, got {len(value)}")
+
+
+def _checked_points(points: Any) -> tuple[tuple[float, float, int], ...]:
+    if not isinstance(points, list | tuple):
+        raise ValueError(f"points must be a list of (x, y, label), got {points!r:.80}")
+    if len(points) > MOST_POINTS:
+        raise ValueError(f"points may be at most {MOST_POINTS}, got {len(points)}")
+    return tuple(_checked_point(point) for point in points)
+
+
+def _checked_point(point: Any) -> tuple[float, float, int]:
+    if not isinstance(point, list | tuple) or len(point) not in (2, 3) or not all(map(_is_number, point)):
+        raise ValueError(f"a point must be x, y and label (1 adds, 0 takes away), got {point!r:.80}")
+    x, y, label = (*point, 1)[:3]
+    if label not in (0, 1):
+        raise ValueError(f"a point's label must be 1 (adds) or 0 (takes away), got {label:g}")
+    return float(x), float(y), int(label)
+
+
+def _checked_box(box: Any) -> tuple[float, float, float, float] | None:
+    if box is None:
+        return None
+    if not isinstance(box, list | tuple) or len(box) != 4 or not all(map(_is_number, box)):
+        raise ValueError(f"box must be left, top, right and bottom in pixels, got {box!r:.80}")
+    left, top, right, bottom = map(float, box)
+    if not (left < right and top < bottom):
+        raise ValueError(f"box must be left, top, right and bottom with left < right and top < bottom, got {box!r:.80}")
+    return left, top, right, bottom
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

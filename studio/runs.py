@@ -19,12 +19,14 @@ from studio.events import (
     Failed,
     Finished,
     LoraSaved,
+    MaskFound,
     PictureDrawn,
     PreviewDrawn,
     SampleDrawn,
     StageReported,
     StepFinished,
 )
+from studio.masks import Mask, mask_of
 
 if TYPE_CHECKING:
     from studio.families import ModelFamily
@@ -138,8 +140,8 @@ class Run:
         with self._changed:
             return self._changed.wait_for(lambda: self._closed, timeout)
 
-    def result(self, timeout: float | None = None) -> Lora | list[Picture]:
-        """Wait, then give the Lora of a training or the pictures of a drawing.
+    def result(self, timeout: float | None = None) -> Lora | list[Picture] | list[Mask]:
+        """Wait, then give the Lora of a training, the pictures of a drawing, or the masks that were found.
 
         Raises RunFailed, RunCancelled, or TimeoutError after `timeout` seconds.
         """
@@ -153,9 +155,11 @@ class Run:
             raise RunFailed(CLOSED)
         return self.kept()
 
-    def kept(self) -> Lora | None | list[Picture]:
-        """What the run has made and the library still holds: a Lora or None for a training, pictures for a drawing."""
+    def kept(self) -> Lora | None | list[Picture] | list[Mask]:
+        """What the run has made and is still there: a Lora or None for a training, pictures, or masks."""
         events = self.snapshot()
+        if self.kind == "mask":
+            return [mask_of(event) for event in events if isinstance(event, MaskFound)]
         if self.kind == "train":
             saved = [event.slug for event in events if isinstance(event, LoraSaved)]
             return next((lora for lora in self.library.loras() if lora.slug in saved[-1:]), None)
@@ -173,7 +177,8 @@ class Run:
             return Progress(last.step / last.total, last.seconds_left, f"step {last.step} of {last.total}")
         if isinstance(last, StageReported):
             done = f" {last.done} of {last.total}" if last.total else ""
-            return Progress(0.0, None, f"{last.stage}{done}")
+            return Progress(last.done / last.total if last.total and self.kind == "mask" else 0.0, None,
+                            f"{last.stage}{done}")
         return Progress(0.0, None, "starting" if self._status == RUNNING else self._status)
 
     def _drawing_progress(self, last: Event | None, preview: PreviewDrawn | None) -> Progress:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.requests import DrawRequest, TrainRequest
+from studio.requests import DrawRequest, MaskRequest, TrainRequest
 
 LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 SPACE_PORT = 7860
@@ -33,7 +33,7 @@ class Quota:
             if not value > 0:
                 raise ValueError(f"quota: {name} must be above 0, got {value}")
 
-    def check(self, request: TrainRequest | DrawRequest) -> None:
+    def check(self, request: TrainRequest | DrawRequest | MaskRequest) -> None:
         """Raises ValueError, naming the limit, for a resolved request that asks for more than a visitor may."""
         limits = {"count": self.count, "width": self.side, "height": self.side, "resolution": self.side,
                   "batch_size": self.batch_size, "class_images": self.class_images, "rank": self.rank}

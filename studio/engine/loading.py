@@ -38,14 +38,38 @@ def weight_files(family: ModelFamily) -> list[Path]:
     return files + (_autoencoder_files(family.vae) if family.vae else [])
 
 
+def helper_folder(weights: str) -> Path:
+    """The folder of a transformers network and its processor, in safetensors; one on the hub is fetched first.
+
+    Raises ValueError for a folder with pickles only, FileNotFoundError for one that is not there.
+    """
+    folder = Path(weights)
+    if not folder.is_dir():
+        if folder.is_absolute() or weights.count("/") != 1:
+            raise FileNotFoundError(f"There is no folder {weights}; name a hub id or a folder of weights.")
+        folder = Path(_hub_folder(weights, ["*.json", "*.txt", "*.safetensors"]))
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise ValueError(f"{weights} has no .safetensors file; the studio opens no other kind.")
+    for file in files:
+        read_header(file)
+    quiet()
+    return folder
+
+
+def quiet() -> None:
+    """The libraries' news are for programmers, and would go to the terminal."""
+    for library in (diffusers, transformers):
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()
+
+
 def load(family: ModelFamily, dtype: torch.dtype) -> DiffusionPipeline:
     """The family's pipeline for drawing, frozen and on the CPU.
 
     Raises ValueError for pickles and damaged files, before anything of them is read.
     """
-    for library in (diffusers, transformers):  # their news are for programmers, and go to the terminal
-        library.utils.logging.set_verbosity_error()
-        library.utils.logging.disable_progress_bar()
+    quiet()
     weight_files(family)
     source = source_of(family)
     kind = getattr(diffusers, family.pipelines["draw"])
@@ -73,7 +97,7 @@ def modules(pipeline: DiffusionPipeline) -> dict[str, torch.nn.Module]:
 def _autoencoder_files(weights: str) -> list[Path]:
     path = Path(weights)
     if not path.exists():
-        path = Path(_hub_folder(weights))
+        path = Path(_hub_folder(weights, ["config.json", "diffusion_pytorch_model.safetensors"]))
     files = [path] if path.is_file() else sorted(path.glob("*.safetensors"))
     if not files:
         raise ValueError(f"the VAE {weights} has no .safetensors file; the studio opens no other kind.")
@@ -82,10 +106,10 @@ def _autoencoder_files(weights: str) -> list[Path]:
     return files
 
 
-def _hub_folder(repository: str) -> str:
+def _hub_folder(repository: str, files: list[str]) -> str:
     from huggingface_hub import snapshot_download
 
-    return snapshot_download(repository, allow_patterns=["config.json", "diffusion_pytorch_model.safetensors"])
+    return snapshot_download(repository, allow_patterns=files)
 
 
 def _load_autoencoder(weights: str, dtype: torch.dtype) -> AutoencoderKL:

@@ -6,7 +6,7 @@ import gc
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +56,7 @@ class PipelineCache:
         self.device = device or _best_device()
         self._turns = Turns()
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()  # by weights, least recently used first
+        self._helpers: dict[tuple[str, str], Any] = {}  # by kind and weights
         self._digests: dict[tuple, str] = {}
         self._fetched: dict[str, list[Path]] = {}  # files of families from the hub, so that it is asked once
         self._idle_plan = choose_plan(self.device)
@@ -69,6 +70,18 @@ class PipelineCache:
     def waiting(self) -> int:
         """How many wait for the pipeline at this moment."""
         return self._turns.waiting
+
+    @contextmanager
+    def lend_helper(self, kind: Callable[[Path], Any], weights: str) -> Iterator[Any]:
+        """A network that serves every family, such as a detector, made by `kind(folder)`; loaded once.
+
+        It is used in turn, like the pipelines, whose tenants stay where they are; `.network` is its torch module.
+        """
+        with self._turns.take():
+            key = (kind.__name__, weights)
+            if key not in self._helpers:
+                self._helpers[key] = self._load_helper(kind, weights)
+            yield self._helpers[key]
 
     @contextmanager
     def lend(self, family: ModelFamily, task: str = "draw", tenant: Tenant | None = None) -> Iterator[Any]:
@@ -164,8 +177,21 @@ class PipelineCache:
         log.info("%s loaded in %.1f s: %s", family.title, time.perf_counter() - started, plan.words)
         return Loaded(family, plan, {"draw": pipeline})
 
+    def _load_helper(self, kind: Callable[[Path], Any], weights: str) -> Any:
+        """On the accelerator where there is room beside the families, else on the CPU: no family leaves for it."""
+        source = loading.helper_folder(weights)
+        needed = sum(path.stat().st_size for path in source.glob("*.safetensors"))
+        helper = kind(source)
+        if free_bytes(self.device) > 2 * needed:
+            helper.network.to(self.device)
+        log.info("%s loaded from %s on %s", kind.__name__, weights, helper.network.device)
+        return helper
+
     def _evict(self, needed: int) -> None:
-        """Let go of families, least recently used first, until `needed` bytes and as much again are free."""
+        """Let go of helpers, then families, longest unused first, until `needed` bytes and as much again are free."""
+        if self._helpers and free_bytes(self.device) <= 2 * needed:
+            self._helpers.clear()
+            _collect(self.device)
         for key in list(self._loaded):  # its keys alone: a list of what is loaded would keep it all in memory
             if free_bytes(self.device) > 2 * needed:
                 return

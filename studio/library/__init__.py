@@ -2,11 +2,12 @@
 
     subjects/<slug>/subject.json, photos/ (with metadata.jsonl)      loras/<slug>/lora.json, *.safetensors
     outfits/<slug>/outfit.json, outfit.png      scenes.json          pictures/<date>/<id>.png     trash/
-    runs/<id>/run.json, events.jsonl, checkpoints/, samples/         classes/<family>/<prompt>/
+    runs/<id>/run.json, events.jsonl, checkpoints/, samples/         classes/<family>/<prompt>/     images/
 """
 
 from __future__ import annotations
 
+from studio.library.images import Images
 from studio.library.pictures import Pictures
 from studio.library.records import Added, Lora, Outfit, Photo, Picture, RunRecord, Scene, Subject
 from studio.library.runs import Runs
@@ -16,7 +17,7 @@ from studio.library.wardrobe import Wardrobe
 __all__ = ["Added", "Library", "Lora", "Outfit", "Photo", "Picture", "RunRecord", "Scene", "Subject"]
 
 
-class Library(Subjects, Wardrobe, Pictures, Runs):
+class Library(Subjects, Wardrobe, Pictures, Images, Runs):
     """One library: `Library(root)`. Each shelf above knows its own folders below the root.
 
     Threads may use it together; between processes, `lock` tells the one that may train.

@@ -30,7 +30,7 @@ def open_image(source: Path | str | bytes | Image.Image, name: str | None = None
     if isinstance(source, Image.Image):
         _check_size(source, name)
         return _whole(source, name)
-    with _opened(source, name) as image:
+    with opened(source, name) as image:
         _check_size(image, name)
         return _whole(image, name)
 
@@ -92,8 +92,8 @@ def checked_crop(crop: Box | None, width: int, height: int) -> Box | None:
     return left, top, right, bottom
 
 
-def _opened(source: Path | str | bytes, name: str) -> Image.Image:
-    """The picture with its header read."""
+def opened(source: Path | str | bytes, name: str) -> Image.Image:
+    """The picture with its header read. Raises ValueError, in a sentence, for what is none."""
     if not isinstance(source, bytes):
         source = _file(source, name)
     if (len(source) if isinstance(source, bytes) else source.stat().st_size) == 0:

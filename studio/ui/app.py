@@ -19,9 +19,10 @@ from studio.ui.forms import PAGE_EVENT, Wiring
 from studio.ui.restoring import settings_in, settings_of
 from studio.ui.side import side
 from studio.ui.stage import family_view, words_view
-from studio.ui.tabs import draw, gallery, subject, train
+from studio.ui.tabs import draw, gallery, retouch, subject, train
 from studio.ui.tabs.draw import DrawTab, draw_tab
 from studio.ui.tabs.gallery import GalleryTab, gallery_tab
+from studio.ui.tabs.retouch import RetouchTab, retouch_tab
 from studio.ui.tabs.subject import SubjectTab, subject_tab
 from studio.ui.tabs.train import TrainTab, train_tab
 from studio.ui.theme import look
@@ -46,6 +47,7 @@ class Page:
     subject: SubjectTab
     train: TrainTab
     draw: DrawTab
+    retouch: RetouchTab
     gallery: GalleryTab
     drafts: gr.BrowserState
 
@@ -75,6 +77,7 @@ def build(desk: Studio, settings: Settings) -> gr.Blocks:
                     "subject": subject_tab(wiring, family, first, settings.ask_consent),
                     "train": train_tab(wiring, family, first, beat),
                     "draw": draw_tab(wiring, family, first, beat, quick),
+                    "retouch": retouch_tab(wiring, family),
                     "gallery": gallery_tab(wiring),
                 }
         made = Page(tabs, family, about, drafts=drafts, **parts)
@@ -105,6 +108,8 @@ def _connect(wiring: Wiring, page: Page, tray: gr.HTML) -> None:
         wiring.on_act(piece, to_subject, page.family, [tabs, *subject_view])
     for piece in (page.draw.stage, tray):
         wiring.on_act(piece, open_picture, list(page.gallery.view), [tabs, page.gallery.selected, *gallery_view])
+    for piece in (page.draw.stage, page.gallery.detail):
+        wiring.on_act(piece, to_retouch, page.family, [tabs, page.retouch.easel])
     wiring.on_act(page.gallery.detail, send_to_draw, None, to_draw)
     wiring.listen(page.gallery.drop.upload, restore_png, page.gallery.drop, [page.gallery.drop, *to_draw])
 
@@ -254,6 +259,14 @@ def send_to_draw(desk: Studio, act: dict) -> tuple:
         request = desk.recall(desk.library.picture(str(act.get("id"))).path)
         return _to_draw(desk, request, desk.start(request).id)
     return _skips()
+
+
+def to_retouch(desk: Studio, act: dict, family: str) -> tuple:
+    """A picture onto the easel."""
+    if act.get("act") != "retouch":
+        return gr.skip(), gr.skip()
+    id = desk.library.picture(str(act.get("id"))).id
+    return gr.Tabs(selected="retouch"), retouch.put_up(desk, f"pictures/{id}", desk.families[family])
 
 
 def restore_png(desk: Studio, path: str | None) -> tuple:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
-
-from gradio import processing_utils, utils
 
 from studio import wording
 from studio.desk import Studio, find_family
 from studio.library.photos import Box
 from studio.requests import DrawRequest, TrainRequest
-from studio.ui.forms import Wiring
+from studio.ui.forms import Wiring, uploaded
 from studio.ui.progress import carried_out, status
 from studio.ui.records import drawn_picture, told_family, told_lora, told_photo, told_picture, told_subject
 from studio.ui.restoring import settings_in
@@ -182,15 +179,6 @@ def family(desk: Studio, name: str | None = None) -> dict:
 def family_of(desk: Studio, name: str | None) -> Any:
     """Raises ValueError, naming the known ones, when there is none of that name."""
     return desk.family if name is None else find_family(desk.families, name)
-
-
-def uploaded(files: list) -> list[Path]:
-    """Where uploaded files lie. Raises ValueError for anything that was not uploaded here."""
-    paths = [file.get("path") if isinstance(file, dict) else None for file in files]
-    for path in paths:
-        if not isinstance(path, str) or not utils.is_in_or_equal(path, processing_utils.get_upload_folder()):
-            raise ValueError("photos must be uploaded files; with gradio_client, wrap each path in handle_file(...).")
-    return [Path(str(path)) for path in paths]
 
 
 def box(crop: list | None) -> Box | None:

@@ -9,9 +9,11 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio import processing_utils, utils
 
 from studio.desk import Studio
 from studio.faults import explain
@@ -160,6 +162,15 @@ def fitting(name: str, kind: Any, value: Any) -> Any:
     if bool in kinds or not isinstance(value, str):
         raise ValueError(f"{name} must be {'true or false' if bool in kinds else 'text'}, got {value!r:.80}")
     return value
+
+
+def uploaded(files: list) -> list[Path]:
+    """Where uploaded files lie. Raises ValueError for anything that was not uploaded here."""
+    paths = [file.get("path") if isinstance(file, dict) else None for file in files]
+    for path in paths:
+        if not isinstance(path, str) or not utils.is_in_or_equal(path, processing_utils.get_upload_folder()):
+            raise ValueError("files must be uploaded ones; with gradio_client, wrap each path in handle_file(...).")
+    return [Path(str(path)) for path in paths]
 
 
 def _parameters(source: Any) -> list[inspect.Parameter]:

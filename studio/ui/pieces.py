@@ -41,6 +41,13 @@ ICONS = {  # paths of 24 x 24 outlines
     "crop": "M7 3v14h14M3 7h14v14",
     "close": "M6 6l12 12M18 6L6 18",
     "plus": "M12 5v14M5 12h14",
+    "minus": "M5 12h14",
+    "brush": "M20 4l-9 9M11 13l-2-2 8.5-8.5M9 11c-4 0-3 5-6 6 3 2 8 1 8-4",
+    "eraser": "M9 20H5l-2-3 10-11 6 6-8 8zM9 20h11M8 11l6 6",
+    "point": "M12 3v5M12 16v5M3 12h5M16 12h5M12 12h.01",
+    "box": "M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4",
+    "undo": "M8 5L4 9l4 4M4 9h10a5 5 0 0 1 0 10h-3",
+    "redo": "M16 5l4 4-4 4M20 9H10a5 5 0 0 0 0 10h3",
 }
 
 

@@ -70,10 +70,16 @@ def status(run: Run) -> dict[str, Any]:
 
 async def carried_out(desk: Studio, request: Any) -> Any:
     """Start the request and wait for its result without holding a thread. Raises what `start` and `result` raise."""
+    run = await run_to_its_end(desk, request)
+    return await asyncio.to_thread(run.result)
+
+
+async def run_to_its_end(desk: Studio, request: Any) -> Run:
+    """The run of the request, ended in whatever way. Raises what `start` raises."""
     run = await asyncio.to_thread(desk.start, request)
     while not run.wait(0):
         await asyncio.sleep(EVERY)
-    return await asyncio.to_thread(run.result)
+    return run
 
 
 def now_view(now: Sequence[Now]) -> str:

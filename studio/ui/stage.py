@@ -62,10 +62,12 @@ def picture_card(picture: Picture) -> str:
     seed = pieces.button(f"seed {ask.get('seed')}", "seed", kind="seed", id=picture.id)
     without = pieces.button("Without the LoRA", "compare", "compare", quiet=True, id=picture.id) \
         if picture.recipe.loras else ""
+    mask = pieces.button("Retouch", "retouch", "brush", quiet=True, id=picture.id)
     open_ = pieces.button("Open in the gallery", "open", "send", quiet=True, id=picture.id)
+    acts = f'<span class="acts">{star}{save(picture)}{without}{mask}{open_}</span>'
     return f'<figure class="picture"><div class="frame">{choose(picture.id)}' \
         f"{pieces.image(picture.path, str(ask.get('prompt', '')))}</div>" \
-        f"<figcaption>{seed}<span class=\"acts\">{star}{save(picture)}{without}{open_}</span></figcaption></figure>"
+        f"<figcaption>{seed}{acts}</figcaption></figure>"
 
 
 def comparison_view(picture: Picture, drawn: bool) -> str:

@@ -117,7 +117,8 @@ def detail_view(picture: Picture | None, deleted: str) -> str:
     star = pieces.button("Not a favourite" if picture.favourite else "Favourite", "favourite", "star",
                          quiet=True, kind="starred" if picture.favourite else "", id=picture.id)
     acts = pieces.button("To Draw", "to_draw", "send", id=picture.id) + \
-        pieces.button("Draw again", "replay", "again", id=picture.id) + star + save(picture) + \
+        pieces.button("Draw again", "replay", "again", id=picture.id) + \
+        pieces.button("Retouch", "retouch", "brush", id=picture.id) + star + save(picture) + \
         pieces.button("Delete", "delete", "trash", quiet=True, id=picture.id)
     negative = f'<p class="faint">Not: {escape(str(ask["negative_prompt"]))}</p>' if ask.get("negative_prompt") else ""
     return f'{undo}<div class="detail"><div class="frame">{pieces.image(picture.path, prompt_of(picture))}</div>' \

@@ -1,0 +1,473 @@
+// The easel: a picture, the mask over it, what was found, and the tools. The server finds and computes; painting, keeping
+// and undoing happen here. A mask is a canvas whose opacity is the mask. Acts go out by trigger('act', {...}); answers
+// come in as the piece's value, each with a number of its own.
+const $ = (selector) => element.querySelector(selector);
+const $$ = (selector) => [...element.querySelectorAll(selector)];
+const KEPT = 'understudy-easel', LONGEST = 2048, MOST_UNDO = 96e6; // pixels of a side; bytes
+const VELVET = [214, 48, 72], TINTS = [[87, 177, 255], [255, 196, 61], [120, 214, 120], [255, 128, 200], [170, 140, 255], [255, 150, 90]];
+const stage = $('.easel-stage'), paper = $('.easel-paper'), view = $('.easel-mask');
+const ink = view.getContext('2d', { willReadFrequently: true });
+let picture = null;            // {ref, url, width, height}
+let mask = null;               // canvas: opacity is the mask
+let shapes = [], points = [], refined = null;  // what was found; clicks; the shape they belong to
+let tool = 'brush', label = 1, zoom = 1, busy = false, answered = '';
+let past = [], future = [], stroke = null, box = null;
+
+const canvas = (width, height) => Object.assign(document.createElement('canvas'), { width, height });
+const scale = () => Math.min(1, LONGEST / Math.max(picture.width, picture.height));
+const say = (text, bad = false) => { const note = $('.easel-note'); note.textContent = text || ''; note.classList.toggle('bad', bad); };
+const number = (name) => Number($(`[name=${name}]`).value);
+const place = () => $('[name=place]:checked').value;   // add, take, alone
+
+// Masks from PNG and back
+const loaded = (url) => new Promise((done, failed) => {
+    const image = new Image();
+    image.onload = () => done(image);
+    image.onerror = () => failed(new Error('a picture could not be shown'));
+    image.src = url;
+});
+const opened = async (png) => {
+    const image = await loaded(png), made = canvas(view.width, view.height), pen = made.getContext('2d', { willReadFrequently: true });
+    pen.drawImage(image, 0, 0, made.width, made.height);
+    const data = pen.getImageData(0, 0, made.width, made.height), values = data.data;
+    for (let at = 0; at < values.length; at += 4) { values[at + 3] = values[at]; values[at] = values[at + 1] = values[at + 2] = 255; }
+    pen.putImageData(data, 0, 0);
+    return made;
+};
+const blend = (onto, other, how) => {
+    const pen = onto.getContext('2d', { willReadFrequently: true });
+    pen.globalCompositeOperation = how;
+    pen.drawImage(other, 0, 0);
+    pen.globalCompositeOperation = 'source-over';
+};
+const add = (shape) => blend(mask, shape, 'source-over');
+const take = (shape) => blend(mask, shape, 'destination-out');
+const empty = () => mask.getContext('2d', { willReadFrequently: true }).clearRect(0, 0, mask.width, mask.height);
+const isEmpty = () => !mask || !mask.getContext('2d', { willReadFrequently: true }).getImageData(0, 0, mask.width, mask.height).data.some((value, at) => at % 4 === 3 && value > 127);
+
+// Undo: the whole mask and what is kept, newest last
+const copied = () => {
+    const kept = canvas(mask.width, mask.height);
+    kept.getContext('2d', { willReadFrequently: true }).drawImage(mask, 0, 0);
+    return { mask: kept, shapes: shapes.map((shape) => ({ ...shape })), points: [...points], refined };
+};
+const remember = () => {
+    past.push(copied());
+    future = [];
+    const most = Math.max(8, Math.floor(MOST_UNDO / (4 * mask.width * mask.height)));
+    while (past.length > most) past.shift();
+};
+const go = (from, to) => {
+    if (!from.length || busy) return;
+    to.push(copied());
+    ({ mask, shapes, points, refined } = from.pop());
+    changed();
+};
+
+// What is seen
+const tinted = (shape, colour, alpha) => {
+    const made = canvas(shape.width, shape.height), pen = made.getContext('2d', { willReadFrequently: true });
+    pen.drawImage(shape, 0, 0);
+    pen.globalCompositeOperation = 'source-in';
+    pen.fillStyle = `rgb(${colour})`;
+    pen.fillRect(0, 0, made.width, made.height);
+    ink.globalAlpha = alpha;
+    ink.drawImage(made, 0, 0);
+    ink.globalAlpha = 1;
+};
+const draw = () => {
+    ink.clearRect(0, 0, view.width, view.height);
+    if (!mask) return;
+    if ($('[name=alone]').checked) {
+        ink.fillStyle = '#000';
+        ink.fillRect(0, 0, view.width, view.height);
+        ink.drawImage(mask, 0, 0);
+        return;
+    }
+    shapes.filter((shape) => !shape.kept).forEach((shape) => tinted(shape.image, shape.tint, 0.22));
+    tinted(mask, VELVET, 0.55);
+    ink.globalCompositeOperation = 'source-atop';
+    shapes.filter((shape) => shape.kept).forEach((shape) => tinted(shape.image, shape.tint, 0.5));
+    ink.globalCompositeOperation = 'source-over';
+};
+const percent = (value, of) => `${(100 * value / of).toFixed(3)}%`;
+const text = (tag, words, more = {}) => Object.assign(document.createElement(tag), { textContent: words, ...more });
+const marks = () => {
+    const over = $('.easel-marks');
+    over.replaceChildren();
+    const bare = $('[name=alone]').checked;
+    shapes.forEach((shape, at) => {
+        if (bare || !shape.box) return;
+        const [left, top, right, bottom] = shape.box, frame = text('div', '', { className: `found${shape.kept ? ' kept' : ''}` });
+        frame.style.cssText = `left:${percent(left, picture.width)};top:${percent(top, picture.height)};width:${percent(right - left, picture.width)};height:${percent(bottom - top, picture.height)};--tint:rgb(${shape.tint})`;
+        const name = text('button', `${shape.label} ${shape.score.toFixed(2)}`, { type: 'button', title: shape.kept ? 'In the mask: click to drop' : 'Not in the mask: click to keep' });
+        name.addEventListener('click', () => toggle(at));
+        frame.append(name);
+        over.append(frame);
+    });
+    points.forEach(([x, y, sign], at) => {
+        const dot = text('button', sign ? '+' : '\u2212', { type: 'button', className: `dot${sign ? '' : ' minus'}`, title: 'Take this point away' });
+        dot.style.left = percent(x, picture.width);
+        dot.style.top = percent(y, picture.height);
+        dot.addEventListener('click', () => { remember(); points.splice(at, 1); ask(); });
+        over.append(dot);
+    });
+};
+const list = () => {
+    const rows = $('.easel-list');
+    rows.replaceChildren();
+    shapes.forEach((shape, at) => {
+        const row = text('div', '', { className: `thing${shape.kept ? ' kept' : ''}` }), head = text('label', '');
+        const tick = Object.assign(document.createElement('input'), { type: 'checkbox', checked: shape.kept });
+        tick.addEventListener('change', () => toggle(at));
+        const swatch = text('i', '');
+        swatch.style.background = `rgb(${shape.tint})`;
+        head.append(tick, swatch, text('b', shape.label), text('span', shape.score.toFixed(2), { title: 'How sure, from 0 to 1' }));
+        row.append(head);
+        const acts = text('div', '', { className: 'row' });
+        shape.candidates.forEach((one, which) => {
+            const choice = text('button', '', { type: 'button', className: 'candidate', title: `Shape ${which + 1} of ${shape.candidates.length}; SAM gives it ${one.score.toFixed(2)}` });
+            choice.setAttribute('aria-pressed', String(which === shape.chosen));
+            choice.append(Object.assign(new Image(), { src: one.png, alt: '' }), text('span', one.score.toFixed(2)));
+            choice.addEventListener('click', () => choose(at, which));
+            acts.append(choice);
+        });
+        const mend = text('button', refined === shape.id ? 'Clicks mend this' : 'Mend by clicks', { type: 'button', className: 'small mend' });
+        mend.setAttribute('aria-pressed', String(refined === shape.id));
+        mend.addEventListener('click', () => { refined = refined === shape.id ? null : shape.id; points = refined === null ? [] : shape.points; pick('point'); changed(); });
+        acts.append(mend);
+        row.append(acts);
+        rows.append(row);
+    });
+};
+const changed = () => {
+    draw();
+    marks();
+    list();
+    $('[data-do=undo]').disabled = !past.length;
+    $('[data-do=redo]').disabled = !future.length;
+    element.classList.toggle('has-shapes', shapes.length > 0);
+    keep();
+};
+let keeping = 0;
+const keep = () => {   // a reload loses nothing: the mask waits in this browser
+    clearTimeout(keeping);
+    keeping = setTimeout(() => {
+        try {
+            localStorage.setItem(KEPT, JSON.stringify(picture ? { ref: picture.ref, mask: isEmpty() ? '' : mask.toDataURL() } : {}));
+        } catch (full) { localStorage.removeItem(KEPT); }
+    }, 400);
+};
+
+// Keeping, dropping, choosing
+const overlapping = (shape) => shapes.filter((other) => other !== shape && other.kept).forEach((other) => {
+    const both = canvas(mask.width, mask.height);
+    blend(both, other.image, 'source-over');
+    blend(both, shape.image, 'destination-in');
+    add(both);
+});
+const drop = (shape) => { take(shape.image); shape.kept = false; overlapping(shape); };
+const toggle = (at) => {
+    if (busy) return;
+    remember();
+    const shape = shapes[at] = { ...shapes[at] };
+    if (shape.kept) drop(shape);
+    else { add(shape.image); shape.kept = true; }
+    changed();
+};
+const choose = async (at, which) => {
+    if (busy) return;
+    remember();
+    const shape = shapes[at] = { ...shapes[at] }, kept = shape.kept;
+    if (kept) drop(shape);
+    Object.assign(shape, { image: await opened(shape.candidates[which].png), chosen: which });
+    if (kept) { add(shape.image); shape.kept = true; }
+    changed();
+};
+let ids = 0;
+const shaped = async (found, tint) => ({
+    ...found, id: ++ids, image: await opened(found.candidates[0].png), chosen: 0, kept: false, points: [],
+    tint: tint || TINTS[ids % TINTS.length],
+});
+const settle = (made) => {   // how a new shape goes into the mask, as "Add", "Take away" or "Alone" say
+    if (place() === 'take') { take(made.image); made.kept = false; }
+    else { add(made.image); made.kept = true; }
+};
+
+// Asking and answering
+const send = (act, more = {}, words = '') => {
+    if (busy && act !== 'stop') return;
+    if (act !== 'stop' && words) wait(words);
+    trigger('act', { act, ref: picture ? picture.ref : '', ...more });
+};
+let clock = 0;
+const wait = (words) => {
+    busy = true;
+    const began = Date.now(), tell = () => { $('.easel-wait p').textContent = `${words}${Date.now() - began > 2000 ? ` ${Math.round((Date.now() - began) / 1000)} s` : ''}`; };
+    tell();
+    clock = setInterval(tell, 500);
+    element.classList.add('busy');
+};
+const done = () => { busy = false; clearInterval(clock); element.classList.remove('busy'); };
+document.addEventListener('easel-answered', () => setTimeout(done, 0));
+const find = () => {
+    const phrases = $('[name=phrases]').value.trim();
+    if (!picture) return say('Open a picture first.', true);
+    if (!phrases) return say('Say what to find, such as clothing; several words with commas between.', true);
+    send('find', { phrases, box_threshold: number('box_threshold'), text_threshold: number('text_threshold'), segmenter: $('[name=segmenter]').value }, `Looking for ${phrases}...`);
+};
+const ask = () => {
+    const shape = shapes.find((one) => one.id === refined);
+    if (!points.length && !(shape && shape.asked)) {
+        if (shape) { drop(shape); shapes = shapes.filter((one) => one !== shape); refined = null; }
+        return changed();
+    }
+    changed();
+    if (!(shape && shape.asked) && !points.some((point) => point[2])) return say('This point takes away; click on the thing itself first, with "This".');
+    send('point', { points, box: shape ? shape.asked : null, label: shape ? shape.label : '', segmenter: $('[name=segmenter]').value }, 'Outlining...');
+};
+const answers = {
+    async opened(answer) {
+        picture = answer.picture;
+        const factor = scale();
+        Object.assign(view, { width: Math.round(picture.width * factor), height: Math.round(picture.height * factor) });
+        mask = canvas(view.width, view.height);
+        shapes = []; points = []; past = []; future = []; refined = null;
+        $('.easel-picture').src = picture.url;
+        $('.easel-size').textContent = `${picture.width} x ${picture.height}`;
+        element.classList.add('has-picture');
+        resize(1);
+        const kept = stored();
+        if (kept.ref === picture.ref && kept.mask) { mask = canvas(view.width, view.height); mask.getContext('2d', { willReadFrequently: true }).drawImage(await loaded(kept.mask), 0, 0); }
+        say('Paint over what shall change, or find it by a word.');
+        changed();
+    },
+    async gone() { localStorage.removeItem(KEPT); },
+    async found(answer) {
+        if (answer.masks.length) {
+            remember();
+            if (place() === 'alone') { empty(); shapes = []; }
+            points = []; refined = null;
+            for (const found of answer.masks) { const made = await shaped(found); made.asked = found.box; settle(made); shapes.push(made); }
+        }
+        const count = answer.masks.length;
+        say(answer.note || `Found ${count === 1 ? 'one thing' : `${count} things`}. Click a name to drop or keep it.`, !!answer.note && !count);
+        changed();
+    },
+    async pointed(answer) {
+        if (!answer.masks.length) return say(answer.note, true);
+        const at = shapes.findIndex((one) => one.id === refined), old = shapes[at];
+        const made = await shaped(answer.masks[0], old && old.tint);
+        if (old) { if (old.kept) drop(old); Object.assign(made, { label: old.label, score: old.score, asked: old.asked, id: old.id }); }
+        else if (place() === 'alone') { empty(); shapes = []; }
+        made.asked = made.asked || answer.box;
+        made.points = [...points];
+        settle(made);
+        if (old) shapes = shapes.map((one) => (one.id === old.id ? made : one)); else shapes.push(made);
+        refined = made.id;
+        say('Click what is missing, or "Not this" and what is too much. The mask follows.');
+        changed();
+    },
+    async edited(answer) {
+        remember();
+        mask = await opened(answer.mask);
+        if (answer.alone) shapes = shapes.map((shape) => ({ ...shape, kept: false }));
+        say(answer.note || '');
+        changed();
+    },
+    async exported(answer) {
+        const link = Object.assign(document.createElement('a'), { href: answer.url, download: answer.name });
+        document.body.append(link);
+        link.click();
+        link.remove();
+        say(answer.note);
+    },
+    async known(answer) {
+        const chips = $('.easel-words');
+        chips.replaceChildren(...answer.words.map((word) => {
+            const chip = text('button', word, { type: 'button', className: 'chip word' });
+            chip.addEventListener('click', () => {
+                const field = $('[name=phrases]'), there = field.value.split(/[.,;]/).map((one) => one.trim()).filter(Boolean);
+                field.value = (there.includes(word) ? there.filter((one) => one !== word) : [...there, word]).join(', ');
+            });
+            return chip;
+        }));
+        $('[name=segmenter]').replaceChildren(...answer.segmenters.map((one) => text('option', one, { value: one, selected: one === answer.segmenter })));
+        ['box_threshold', 'text_threshold'].forEach((name) => { $(`[name=${name}]`).value = answer[name]; $(`[name=${name}]`).dispatchEvent(new Event('input', { bubbles: true })); });
+        $('.easel-family').textContent = answer.note;
+    },
+};
+watch('value', async () => {
+    let answer;
+    try { answer = JSON.parse(props.value || '{}'); } catch (broken) { return; }
+    if (!answer.number || answer.number === answered) return;
+    answered = answer.number;
+    if (answer.family) await answers.known(answer.family);
+    if (answers[answer.kind]) await answers[answer.kind](answer);
+    done();
+});
+
+// Painting
+const at = (event) => {
+    const frame = view.getBoundingClientRect();
+    return [(event.clientX - frame.left) / frame.width, (event.clientY - frame.top) / frame.height];
+};
+const inPicture = ([x, y]) => [Math.min(Math.max(x * picture.width, 0), picture.width - 0.01), Math.min(Math.max(y * picture.height, 0), picture.height - 0.01)];
+const width = () => number('size') / 100 * Math.max(view.width, view.height);
+const line = (from, to) => {
+    const pen = mask.getContext('2d', { willReadFrequently: true });
+    pen.globalCompositeOperation = tool === 'eraser' ? 'destination-out' : 'source-over';
+    Object.assign(pen, { lineCap: 'round', lineJoin: 'round', strokeStyle: '#fff', lineWidth: Math.max(1, width()) });
+    pen.beginPath();
+    pen.moveTo(from[0] * view.width, from[1] * view.height);
+    pen.lineTo(to[0] * view.width + 0.01, to[1] * view.height);
+    pen.stroke();
+    pen.globalCompositeOperation = 'source-over';
+    draw();
+};
+const ring = (event) => {
+    const circle = $('.easel-ring'), frame = view.getBoundingClientRect(), [x, y] = at(event);
+    const side = Math.max(4, number('size') / 100 * Math.max(frame.width, frame.height));
+    circle.style.cssText = `left:${100 * x}%;top:${100 * y}%;width:${side}px;height:${side}px`;
+};
+const frameOf = (one, two) => {
+    const [[x0, y0], [x1, y1]] = [inPicture(one), inPicture(two)];
+    return [Math.min(x0, x1), Math.min(y0, y1), Math.max(x0, x1), Math.max(y0, y1)];
+};
+const rubber = () => {
+    const band = $('.easel-band');
+    band.hidden = !box;
+    if (!box) return;
+    const [left, top, right, bottom] = frameOf(box.from, box.to);
+    band.style.cssText = `left:${percent(left, picture.width)};top:${percent(top, picture.height)};width:${percent(right - left, picture.width)};height:${percent(bottom - top, picture.height)}`;
+};
+const fingers = new Map();
+let pinch = null;
+const spread = () => { const [a, b] = [...fingers.values()]; return { span: Math.hypot(a.x - b.x, a.y - b.y), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }; };
+const abandon = () => { if (stroke) { stroke = null; ({ mask } = past.pop()); draw(); } box = null; rubber(); };
+paper.addEventListener('pointerdown', (event) => {
+    if (!picture || busy || event.target.closest('button')) return;
+    fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    if (fingers.size === 2) { abandon(); pinch = { ...spread(), zoom }; return; }
+    if (event.button !== 0 && event.button !== 2) return;
+    event.preventDefault();
+    paper.setPointerCapture(event.pointerId);
+    if (tool === 'brush' || tool === 'eraser') { remember(); stroke = at(event); line(stroke, stroke); }
+    if (tool === 'box') { box = { from: at(event), to: at(event) }; rubber(); }
+});
+paper.addEventListener('pointermove', (event) => {
+    if (!picture) return;
+    ring(event);
+    if (fingers.has(event.pointerId)) fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    if (pinch && fingers.size === 2) {
+        const now = spread();
+        resize(pinch.zoom * now.span / pinch.span);
+        stage.scrollLeft -= now.x - pinch.x;
+        stage.scrollTop -= now.y - pinch.y;
+        pinch = { ...pinch, x: now.x, y: now.y };
+        return;
+    }
+    if (stroke) { const to = at(event); line(stroke, to); stroke = to; }
+    if (box) { box.to = at(event); rubber(); }
+});
+const lift = (event) => {
+    const alone = fingers.size === 1 && !pinch, down = fingers.has(event.pointerId);
+    fingers.delete(event.pointerId);
+    if (!fingers.size) pinch = null;
+    if (!alone || !down || busy) return;
+    if (stroke) { stroke = null; changed(); }
+    if (box) {
+        const asked = frameOf(box.from, box.to);
+        box = null;
+        rubber();
+        if (asked[2] - asked[0] < 2 || asked[3] - asked[1] < 2) return say('Drag from one corner of the thing to the other.');
+        points = []; refined = null;
+        send('point', { points: [], box: asked, label: '', segmenter: $('[name=segmenter]').value }, 'Outlining...');
+    } else if (tool === 'point') {
+        const [x, y] = inPicture(at(event));
+        remember();
+        points = [...points, [Math.round(10 * x) / 10, Math.round(10 * y) / 10, event.button === 2 || event.altKey ? 0 : label]];
+        ask();
+    }
+};
+paper.addEventListener('pointerup', lift);
+paper.addEventListener('pointercancel', (event) => { fingers.delete(event.pointerId); pinch = null; abandon(); });
+paper.addEventListener('contextmenu', (event) => { if (tool === 'point') event.preventDefault(); });
+const resize = (to) => {
+    zoom = Math.min(Math.max(to, 1), 8);
+    paper.style.setProperty('--zoom', zoom);
+    if (picture) paper.style.setProperty('--ratio', picture.width / picture.height);
+    $('[name=zoom]').value = zoom;
+};
+
+// Buttons, fields, keys, files
+const pick = (name) => {
+    tool = name;
+    element.dataset.tool = name;
+    $$('[data-tool-name]').forEach((button) => button.setAttribute('aria-pressed', String(button.dataset.toolName === name)));
+};
+const edit = (operation) => {
+    if (!picture) return say('Open a picture first.', true);
+    if (isEmpty() && operation !== 'invert') return say('The mask is empty: paint or find something first.', true);
+    send('edit', { mask: mask.toDataURL(), operation, pixels: number('pixels') }, 'One moment...');
+};
+const upload_ = async (file, act) => {
+    if (!file || busy) return;
+    wait(act === 'open_file' ? 'Opening...' : 'Reading the mask...');
+    try {
+        const { path } = await upload(file);
+        busy = false;
+        send(act, { path, name: file.name }, 'Opening...');
+    } catch (failed) { done(); say('The file could not be sent; try again.', true); }
+};
+const acts = {
+    undo: () => go(past, future), redo: () => go(future, past), find, stop: () => send('stop'),
+    clear: () => { if (!picture) return; remember(); empty(); shapes = shapes.map((shape) => ({ ...shape, kept: false })); points = []; refined = null; changed(); },
+    forget: () => { remember(); shapes = []; points = []; refined = null; changed(); },
+    newest: () => send('newest', {}, 'Opening...'),
+    export: () => { if (!picture || isEmpty()) return say('The mask is empty: paint or find something first.', true); send('export', { mask: mask.toDataURL() }, 'Saving...'); },
+    open: () => $('[name=picture-file]').click(), import: () => { if (!picture) return say('Open a picture first.', true); $('[name=mask-file]').click(); },
+    plus: () => { label = 1; signs(); }, minus: () => { label = 0; signs(); },
+    another: () => { points = []; refined = null; changed(); say('Click on the next thing.'); },
+};
+const signs = () => { $('[data-do=plus]').setAttribute('aria-pressed', String(label === 1)); $('[data-do=minus]').setAttribute('aria-pressed', String(label === 0)); };
+element.addEventListener('click', (event) => {
+    const button = event.target.closest('button');
+    if (!button) return;
+    if (button.dataset.toolName) pick(button.dataset.toolName);
+    if (button.dataset.do) acts[button.dataset.do]();
+    if (button.dataset.edit) edit(button.dataset.edit);
+});
+element.addEventListener('input', (event) => {
+    const field = event.target;
+    if (field.name === 'zoom') resize(Number(field.value));
+    if (field.name === 'alone') { draw(); marks(); }
+    const shown = field.closest('label') && field.closest('label').querySelector('output');
+    if (shown) shown.textContent = field.value;
+});
+element.addEventListener('change', (event) => {
+    const field = event.target, file = field.files && field.files[0];
+    if (field.name === 'picture-file') upload_(file, 'open_file');
+    if (field.name === 'mask-file') upload_(file, 'import');
+    if (file) field.value = '';
+});
+element.addEventListener('keydown', (event) => {
+    if (event.target.name === 'phrases' && event.key === 'Enter' && !event.ctrlKey && !event.metaKey) { event.preventDefault(); find(); }
+});
+document.addEventListener('keydown', (event) => {
+    if (element.offsetParent === null || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
+    const key = event.key.toLowerCase();
+    if ((event.ctrlKey || event.metaKey) && key === 'z') { event.preventDefault(); event.shiftKey ? acts.redo() : acts.undo(); return; }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const tools = { b: 'brush', e: 'eraser', p: 'point', r: 'box' };
+    if (tools[key]) pick(tools[key]);
+    if (key === '[' || key === ']') { const size = $('[name=size]'); size.value = Number(size.value) + (key === ']' ? 1 : -1); size.dispatchEvent(new Event('input', { bubbles: true })); }
+});
+element.addEventListener('dragover', (event) => event.preventDefault());
+element.addEventListener('drop', (event) => { event.preventDefault(); upload_(event.dataTransfer.files[0], 'open_file'); });
+const stored = () => { try { return JSON.parse(localStorage.getItem(KEPT) || '{}') || {}; } catch (broken) { return {}; } };
+pick('brush');
+signs();
+resize(1);
+changed();
+trigger('act', { act: 'hello', ref: stored().ref || '' });

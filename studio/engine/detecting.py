@@ -1,0 +1,151 @@
+"""Grounding DINO (Liu et al. 2023): phrases and a picture -> boxes, as transformers ships it. No compiled op."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
+
+from studio.masks import Box
+
+KEPT_PICTURES = 4  # whose image features stay in memory
+TOGETHER = 5  # phrases in one caption: more of them dilute one another
+SAME = 0.7  # IoU from which on two boxes of one phrase are the same thing
+
+
+@dataclass(frozen=True)
+class Found:
+    """A box (left, top, right, bottom; pixels) that a phrase names, and how sure the detector is, 0 to 1."""
+
+    phrase: str
+    score: float
+    box: Box
+
+
+class Detector:
+    """Finds what phrases name. The image features of the last pictures are kept: other words cost no new look."""
+
+    def __init__(self, source: Path) -> None:
+        self.processor = AutoProcessor.from_pretrained(source)
+        self.network = AutoModelForZeroShotObjectDetection.from_pretrained(
+            source, dtype=torch.float32, use_safetensors=True, disable_custom_kernels=True,
+        ).requires_grad_(False).eval()
+        self._eyes = self.network.model.backbone = Remembering(self.network.model.backbone)
+        self._stop = self.processor.tokenizer.convert_tokens_to_ids(".")
+
+    def find(self, image: Image.Image, key: str, phrases: Sequence[str], box_threshold: float, text_threshold: float
+             ) -> tuple[list[Found], dict[str, float]]:
+        """Boxes of every phrase, surest first; and for each phrase the best score anywhere, found or not.
+
+        `key` names the picture's content. A box must reach `box_threshold` by the phrase's best word, and
+        `text_threshold` by its words in the mean.
+        """
+        found: list[Found] = []
+        best: dict[str, float] = {}
+        for start in range(0, len(phrases), TOGETHER):
+            some = phrases[start : start + TOGETHER]
+            boxes, peaks, means = self._look(image, key, some)
+            for number, phrase in enumerate(some):
+                best[phrase] = float(peaks[:, number].max())
+                mine = (peaks.argmax(1) == number) & (peaks[:, number] >= box_threshold) \
+                    & (means[:, number] >= text_threshold)
+                ranked = sorted(zip(peaks[mine, number].tolist(), boxes[mine].tolist(), strict=True), reverse=True)
+                found += _apart([Found(phrase, score, _pixels(box, image.size)) for score, box in ranked])
+        return found, best
+
+    @torch.no_grad()
+    def _look(self, image: Image.Image, key: str, phrases: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+        """Boxes [queries, 4] as parts of the sides, and the best and mean score of each phrase's words [queries, n]."""
+        inputs = self.processor(images=image, text=". ".join(phrases) + ".", return_tensors="pt")
+        inputs = inputs.to(self.network.device)
+        with self._eyes.on(key):
+            answer = self.network(**inputs)
+        scores = answer.logits[0].sigmoid().float().cpu()
+        words = _words_of(inputs.input_ids[0].tolist(), self._stop, len(phrases), scores.shape[1])
+        peaks = torch.stack([scores[:, some].amax(1) for some in words], 1)
+        means = torch.stack([scores[:, some].mean(1) for some in words], 1)
+        centre, size = answer.pred_boxes[0].float().cpu().split(2, 1)
+        return torch.cat([centre - size / 2, centre + size / 2], 1), peaks, means
+
+
+class Remembering(nn.Module):
+    """The image backbone with a memory of the last pictures, by the key that `on` sets."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.key = ""
+        self._kept: OrderedDict[str, Any] = OrderedDict()
+
+    def on(self, key: str) -> Any:
+        """Look at the picture of this key for the length of the block."""
+        return _Looking(self, key)
+
+    def forward(self, pixel_values: Tensor, pixel_mask: Tensor) -> Any:
+        if self.key not in self._kept:
+            self._kept[self.key] = self.backbone(pixel_values, pixel_mask)
+        return remembered(self._kept, self.key)
+
+
+class _Looking:
+    def __init__(self, eyes: Remembering, key: str) -> None:
+        self._eyes, self._key = eyes, key
+
+    def __enter__(self) -> None:
+        self._eyes.key = self._key
+
+    def __exit__(self, *fault: object) -> None:
+        self._eyes.key = ""
+
+
+def remembered(kept: OrderedDict[str, Any], key: str) -> Any:
+    """What is kept under the key, which becomes the newest; the oldest goes when there are too many."""
+    kept.move_to_end(key)
+    while len(kept) > KEPT_PICTURES:
+        kept.popitem(last=False)
+    return kept[key]
+
+
+def overlap(one: Box, other: Box) -> float:
+    """IoU of two boxes, 0 to 1."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    shared = max(0, width) * max(0, height)
+    both = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)) - shared
+    return shared / both if both else 0.0
+
+
+def _apart(ranked: Sequence[Found]) -> list[Found]:
+    """Without those that are nearly the same box as a surer one."""
+    kept: list[Found] = []
+    for found in ranked:
+        if all(overlap(found.box, other.box) < SAME for other in kept):
+            kept.append(found)
+    return kept
+
+
+def _words_of(ids: Sequence[int], stop: int, count: int, longest: int) -> list[list[int]]:
+    """The places of each phrase's words in the caption: between the first token, the full stops and the end."""
+    places: list[list[int]] = [[]]
+    for place, id in enumerate(ids[1:longest], start=1):
+        if id == stop:
+            places.append([])
+        else:
+            places[-1].append(place)
+    # Words past the longest caption the detector reads count as a place where nothing is: the one of [CLS].
+    return [some or [0] for some in (places + [[]] * count)[:count]]
+
+
+def _pixels(box: Sequence[float], size: tuple[int, int]) -> Box:
+    """A box in parts of the sides, in whole pixels and inside of the picture."""
+    left, top, right, bottom = (min(max(value, 0.0), 1.0) for value in box)
+    width, height = size
+    x0, y0 = min(int(left * width), width - 1), min(int(top * height), height - 1)
+    return x0, y0, max(x0 + 1, round(right * width)), max(y0 + 1, round(bottom * height))

@@ -1,0 +1,104 @@
+"""Grounded SAM: phrases -> boxes -> masks, and what points or a box mean (Ren et al. 2024)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from studio.engine.detecting import Detector, Found
+from studio.engine.pipelines import PipelineCache
+from studio.engine.segmenting import Segmenter
+from studio.events import Event, MaskFound, NothingFound, StageReported
+from studio.families import ModelFamily
+from studio.library.photos import open_image
+from studio.masks import Candidate, box_of, png_of
+from studio.requests import MaskRequest
+
+if TYPE_CHECKING:
+    from studio.library import Library
+
+MOST_THINGS = 40  # in one picture
+POINTED = "what was pointed at"
+OPEN_WORLD = ("clothing", "hair", "face", "hat", "shoes", "person")
+
+
+def find_masks(request: MaskRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library,
+               stop: Callable[[], bool]) -> Iterator[Event]:
+    """A MaskFound for each thing, phrases in their order and surest first, then what points and box mean.
+
+    A NothingFound tells which phrases nothing answers to, and what to try. Raises ValueError, in a sentence, for a
+    picture that cannot be read and for points and boxes outside of it.
+    """
+    image = open_image(str(request.picture))
+    check_inside(request, image.size)
+    key = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()  # names the picture by its content
+    found: list[Found] = []
+    if request.terms:
+        yield StageReported(f"looking for {', '.join(request.terms)}")
+        with pipelines.lend_helper(Detector, family.detector) as detector:
+            found, best = detector.find(image, key, request.terms, request.box_threshold or 0.0,
+                                        request.text_threshold or 0.0)
+        missing = tuple(term for term in request.terms if all(one.phrase != term for one in found))
+        if missing:
+            yield NothingFound(missing, _advice(missing, best, request, family))
+    pointed = bool(request.points) or request.box is not None
+    total = min(len(found), MOST_THINGS) + pointed
+    weights = family.segmenters[request.segmenter or next(iter(family.segmenters))]
+    for number, one in enumerate(found[:MOST_THINGS]):
+        if stop():
+            return
+        yield StageReported("outlining", number, total)
+        with pipelines.lend_helper(Segmenter, weights) as segmenter:
+            shapes = segmenter.shapes(image, key, one.box)
+        if shapes:
+            yield _event(one.phrase, one.score, one.box, shapes)
+    if pointed and not stop():
+        yield StageReported("outlining", total - 1, total)
+        with pipelines.lend_helper(Segmenter, weights) as segmenter:
+            shapes = segmenter.shapes(image, key, request.box, request.points)
+        if shapes:
+            yield _event(POINTED, shapes[0].score, box_of(shapes[0].image), shapes)
+        else:
+            yield NothingFound((), "No shape was found there; put the point, or the box, right on the thing.")
+
+
+def check_inside(request: MaskRequest, size: tuple[int, int]) -> None:
+    """Raises ValueError for points and boxes outside of a picture of this size (width, height)."""
+    width, height = size
+    for x, y, _ in request.points:
+        if not (0 <= x < width and 0 <= y < height):
+            raise ValueError(f"The point {x:g}, {y:g} lies outside of the picture of {width} x {height} px.")
+    if request.box is not None:
+        left, top, right, bottom = request.box
+        if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+            raise ValueError(f"The box {left:g}, {top:g}, {right:g}, {bottom:g} leaves the picture of {width} x "
+                             f"{height} px.")
+
+
+def _event(label: str, score: float, box: Sequence[int], shapes: Sequence[Candidate]) -> MaskFound:
+    return MaskFound(label, score, tuple(box), tuple((shape.score, png_of(shape.image)) for shape in shapes))
+
+
+def _advice(missing: Sequence[str], best: dict[str, float], request: MaskRequest, family: ModelFamily) -> str:
+    """What could not be found, how near it came, and what to try."""
+    known = [word for words in family.things().values() for word in words]
+    named = " or ".join(f"'{term}'" for term in missing)
+    strange = [term for term in missing if known and not _reads(term, known)]
+    if strange:
+        near = {word for term in strange for word in get_close_matches(term, known, n=1, cutoff=0.7)}
+        words = sorted(near) or known[:8]
+        return f"Nothing answers to {named} here: {family.title} does not know " \
+            f"{' or '.join(repr(term) for term in strange)}. Words it knows: {', '.join(words)}."
+    nearest = max(missing, key=lambda term: best.get(term, 0.0))
+    score, threshold = best.get(nearest, 0.0), request.box_threshold or 0.0
+    others = [word for word in (known or OPEN_WORLD) if word not in missing][:6]
+    lower = f"Lower the box threshold (now {threshold:.2f}): the best guess at '{nearest}' scores {score:.2f}. Or try" \
+        if score >= threshold / 3 else "Try"
+    return f"Nothing answers to {named} here. {lower} other words, such as {', '.join(others)}; or click on it."
+
+
+def _reads(term: str, known: Sequence[str]) -> bool:
+    words = {part for word in known for part in word.split()}
+    return all(word in words or word.removesuffix("s") in words for word in term.split())

@@ -1,0 +1,201 @@
+"""Masks: what was found, and what can be done with one. White is what will be repainted; the size is the picture's.
+
+Every operation takes and gives pictures of mode "L". scipy is imported when first needed: `import studio` stays light.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from PIL import Image, ImageChops, ImageFilter
+
+from studio.events import MaskFound
+from studio.library.photos import opened
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels, the end exclusive
+WHITE = 128  # a soft pixel from here on counts as inside
+SPECK = 0.01  # of the largest piece: a smaller one is a speck
+MOST_PIXELS = 512  # that a mask may grow, shrink or be feathered by
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of the shapes that SAM proposes for the same thing, with SAM's own estimate of its IoU, 0 to 1."""
+
+    image: Image.Image
+    score: float
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Something found in a picture.
+
+    `image` is white inside ("L", the picture's size) and is the first of `candidates`; `box` is the detector's, or the
+    mask's own where points asked; `score` is how sure the detector is, or SAM where points asked, 0 to 1.
+    """
+
+    image: Image.Image
+    box: Box
+    score: float
+    label: str
+    candidates: tuple[Candidate, ...] = ()
+
+
+def mask_of(found: MaskFound) -> Mask:
+    """The mask that an event brings."""
+    shapes = tuple(Candidate(read_mask(png), score) for score, png in found.candidates)
+    return Mask(shapes[0].image, found.box, found.score, found.label, shapes)
+
+
+def read_mask(png: bytes) -> Image.Image:
+    """A mask from the bytes of `png_of`."""
+    with Image.open(io.BytesIO(png), formats=("PNG",)) as image:
+        return image.convert("L")
+
+
+def png_of(mask: Image.Image) -> bytes:
+    """The mask as a PNG, without loss."""
+    data = io.BytesIO()
+    mask.save(data, "PNG")
+    return data.getvalue()
+
+
+def open_mask(source: Path | bytes, size: tuple[int, int], name: str = "The mask") -> Image.Image:
+    """A mask from a file, `checked`. Raises ValueError, in a sentence, for what is no picture, damaged or of another
+    size than this (width, height)."""
+    with opened(source, name) as mask:
+        _check_size(mask, size)  # by its header: nothing larger is ever decoded
+        try:
+            mask.load()
+        except Exception as error:  # a damaged file: decoders raise a dozen kinds
+            raise ValueError(f"{name} is damaged and cannot be read to its end; save it again.") from error
+        return checked(mask, size)
+
+
+def checked(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The mask in "L". A transparent picture is a mask by its opacity where that varies, as other tools save them.
+
+    Raises ValueError when it is not of this size (width, height), naming both.
+    """
+    _check_size(mask, size)
+    if mask.mode in ("RGBA", "LA", "PA") or "transparency" in mask.info:
+        opacity = mask.convert("RGBA").getchannel("A")
+        if opacity.getextrema()[0] < 255:
+            return opacity
+    return mask.convert("L")
+
+
+def fitted(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The mask scaled to a size, its edge kept as sharp or soft as it is."""
+    return mask if mask.size == size else mask.resize(size, Image.Resampling.BILINEAR)
+
+
+def grown(mask: Image.Image, pixels: float) -> Image.Image:
+    """The mask with an edge that lies so many pixels further out, or in where it is negative; the edge is hard."""
+    from scipy.ndimage import distance_transform_edt
+
+    _check_pixels(abs(pixels))
+    inside = _inside(mask)
+    if pixels == 0 or not inside.any() or inside.all():
+        return _image(inside)
+    if pixels > 0:
+        return _image(distance_transform_edt(~inside) <= pixels)
+    return _image(distance_transform_edt(inside) > -pixels)
+
+
+def feathered(mask: Image.Image, pixels: float) -> Image.Image:
+    """The mask with an edge that fades over about so many pixels to either side."""
+    _check_pixels(pixels)
+    return mask.filter(ImageFilter.GaussianBlur(pixels / 2)) if pixels else mask
+
+
+def filled(mask: Image.Image) -> Image.Image:
+    """The mask without holes: whatever it surrounds is inside too."""
+    from scipy.ndimage import binary_fill_holes
+
+    return ImageChops.lighter(mask, _image(binary_fill_holes(_inside(mask)) & ~_inside(mask)))
+
+
+def cleaned(mask: Image.Image) -> Image.Image:
+    """The mask without specks: pieces smaller than a hundredth of its largest."""
+    from scipy.ndimage import label
+
+    pieces, count = label(_inside(mask))
+    if count == 0:
+        return mask
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    kept = sizes >= max(2, SPECK * sizes.max())
+    return ImageChops.multiply(mask, _image(kept[pieces])) if not kept[1:].all() else mask
+
+
+def inverted(mask: Image.Image) -> Image.Image:
+    return ImageChops.invert(mask)
+
+
+def united(mask: Image.Image, other: Image.Image) -> Image.Image:
+    """What is in either."""
+    return ImageChops.lighter(mask, checked(other, mask.size))
+
+
+def without(mask: Image.Image, other: Image.Image) -> Image.Image:
+    """What is in the first and not in the other."""
+    return ImageChops.darker(mask, inverted(checked(other, mask.size)))
+
+
+def box_of(mask: Image.Image) -> Box | None:
+    """Round what is inside; None where nothing is."""
+    return mask.point(lambda value: 255 if value >= WHITE else 0).getbbox()
+
+
+def overlap_of(mask: Image.Image, other: Image.Image) -> float:
+    """IoU of two masks of one size, 0 to 1; 1 where both are empty."""
+    one, two = _inside(mask), _inside(other)
+    both = (one | two).sum()
+    return float((one & two).sum() / both) if both else 1.0
+
+
+def share_of(mask: Image.Image) -> float:
+    """How much of the picture is inside, 0 to 1."""
+    return float(_inside(mask).mean())
+
+
+OPERATIONS: Mapping[str, Callable[[Image.Image, float], Image.Image]] = MappingProxyType({
+    "grow": lambda mask, pixels: grown(mask, pixels),
+    "shrink": lambda mask, pixels: grown(mask, -pixels),
+    "feather": lambda mask, pixels: feathered(mask, pixels),
+    "fill": lambda mask, pixels: filled(mask),
+    "clean": lambda mask, pixels: cleaned(mask),
+    "invert": lambda mask, pixels: inverted(mask),
+})
+
+
+def operated(mask: Image.Image, operation: str, pixels: float = 4) -> Image.Image:
+    """One of OPERATIONS by name. Raises ValueError, naming them, for another."""
+    if operation not in OPERATIONS:
+        raise ValueError(f"operation must be one of {', '.join(OPERATIONS)}, got {operation!r}")
+    return OPERATIONS[operation](mask, pixels)
+
+
+def _check_size(mask: Image.Image, size: tuple[int, int]) -> None:
+    if mask.size != size:
+        raise ValueError(f"The mask is {mask.width} x {mask.height} px and the picture {size[0]} x {size[1]}; a mask "
+                         "must have the picture's size.")
+
+
+def _inside(mask: Image.Image) -> np.ndarray:
+    return np.asarray(mask) >= WHITE
+
+
+def _image(inside: np.ndarray) -> Image.Image:
+    return Image.fromarray(inside.astype(np.uint8) * 255)
+
+
+def _check_pixels(pixels: float) -> None:
+    if not 0 <= pixels <= MOST_PIXELS:
+        raise ValueError(f"pixels must be 0 to {MOST_PIXELS}, got {pixels:g}")

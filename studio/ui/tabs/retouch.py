@@ -1,0 +1,243 @@
+"""Retouch: a picture on the easel, and the mask that is found by words, clicks and boxes or painted by hand."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio import processing_utils
+from PIL import Image
+
+from studio import masks
+from studio.desk import Studio
+from studio.events import NothingFound
+from studio.families import ModelFamily
+from studio.masks import Mask
+from studio.requests import MaskRequest
+from studio.ui import pieces
+from studio.ui.easel import easel
+from studio.ui.forms import Wiring, uploaded
+from studio.ui.progress import run_to_its_end
+
+LONGEST = 2048  # pixels of the easel's longer side: a larger picture is masked on a smaller canvas
+MOST_BYTES = 24_000_000  # of a mask from the page
+WORDS = ("clothing", "hair", "face", "hat", "shoes", "person", "background")  # for a family that knows the open world
+MOST_WORDS = 14
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RetouchTab:
+    """What the rest of the page may touch; the easel's value is the newest answer."""
+
+    tab: gr.Tab
+    easel: gr.HTML
+
+
+def retouch_tab(wiring: Wiring, family: gr.Dropdown) -> RetouchTab:
+    """Lays the tab out and wires it."""
+    with gr.Tab("Retouch", id="retouch", elem_classes=["tab-retouch"]) as tab:
+        canvas = easel()
+    # The easel waits for every answer, also for one that came as an error.
+    wiring.on_act(canvas, act_on_easel, family, canvas).then(
+        None, None, None, js="() => { document.dispatchEvent(new Event('easel-answered')); }", show_progress="hidden",
+        api_visibility="private")
+    wiring.listen(family.input, lambda desk, name: told("", family=known(desk.families[name])), family, canvas)
+    return RetouchTab(tab, canvas)
+
+
+async def act_on_easel(desk: Studio, act: dict, family: str) -> Any:
+    """Every act of the easel and its answer, as JSON; `ref` names the picture that is on it."""
+    answers: Mapping[str, Callable[[Studio, dict, ModelFamily], Answer | None | Awaitable[Answer]]] = {
+        "hello": hello, "newest": newest, "open_file": open_file, "find": find, "point": point, "edit": edit,
+        "import": bring, "export": save, "stop": stop,
+    }
+    make = answers.get(str(act.get("act")))
+    if make is None:
+        return gr.skip()
+    made = make(desk, act, desk.families[family])
+    answer = await made if isinstance(made, Awaitable) else made
+    return gr.skip() if answer is None else json.dumps({"number": time.time_ns(), **answer})
+
+
+def told(kind: str, **answer: Any) -> str:
+    """An answer that nobody on the easel asked for."""
+    return json.dumps({"number": time.time_ns(), "kind": kind, **answer})
+
+
+def put_up(desk: Studio, ref: str, family: ModelFamily) -> str:
+    """The picture of this reference onto the easel."""
+    return told("opened", picture=_picture(desk, ref), family=known(family))
+
+
+def hello(desk: Studio, act: dict, family: ModelFamily) -> Answer:
+    """A page that was opened: the picture that was on its easel, if it is still here."""
+    try:
+        return {"kind": "opened", "picture": _picture(desk, str(act.get("ref", ""))), "family": known(family)}
+    except ValueError:
+        return {"kind": "gone", "family": known(family)}
+
+
+def newest(desk: Studio, act: dict, family: ModelFamily) -> Answer:
+    pictures = desk.library.pictures()
+    if not pictures:
+        raise ValueError("There is no picture yet; draw one in Draw, or choose a file.")
+    return {"kind": "opened", "picture": _picture(desk, f"pictures/{pictures[0].id}")}
+
+
+def open_file(desk: Studio, act: dict, family: ModelFamily) -> Answer:
+    """A picture of the visitor's own, kept in the library so that a reload finds it."""
+    path = uploaded([act])[0]
+    kept = desk.library.keep_image(path, str(act.get("name") or path.name))
+    return {"kind": "opened", "picture": _picture(desk, f"images/{kept.name}")}
+
+
+async def find(desk: Studio, act: dict, family: ModelFamily) -> Answer:
+    """What the phrases name."""
+    path = _file(desk, act)
+    return {"kind": "found", **await _sought(desk, path, family, {
+        "phrases": str(act.get("phrases", "")), "box_threshold": act.get("box_threshold"),
+        "text_threshold": act.get("text_threshold"), "segmenter": act.get("segmenter"),
+    })}
+
+
+async def point(desk: Studio, act: dict, family: ModelFamily) -> Answer:
+    """What the points and the box mean; a named thing that is mended keeps its name."""
+    asked = {"points": act.get("points") or (), "box": act.get("box"), "segmenter": act.get("segmenter")}
+    answer = await _sought(desk, _file(desk, act), family, asked)
+    return {"kind": "pointed", "box": act.get("box"), **answer}
+
+
+async def _sought(desk: Studio, path: Path, family: ModelFamily, asked: Mapping[str, Any]) -> Answer:
+    segmenter = asked.get("segmenter")
+    request = MaskRequest(path, family=family.name,
+                          **{**asked, "segmenter": segmenter if segmenter in family.segmenters else None})
+    run = await run_to_its_end(desk, request)
+    size = canvas_size(_size(path))
+    return {"masks": [_found(mask, size) for mask in run.result()], "note": note_of(run)}
+
+
+def edit(desk: Studio, act: dict, family: ModelFamily) -> Answer:
+    """Grow, shrink, feather, fill, clean or invert the mask; pixels are the picture's."""
+    size = _size(_file(desk, act))
+    mask, pixels = _mask(act, size), act.get("pixels")
+    if isinstance(pixels, bool) or not isinstance(pixels, int | float):
+        raise ValueError("Say by how many pixels: a number from 1 to 512.")
+    scaled = pixels * mask.width / size[0]
+    changed = masks.operated(mask, str(act.get("operation")), scaled)
+    note = "" if masks.box_of(changed) else "Nothing is left of the mask; Undo brings it back."
+    return {"kind": "edited", "mask": _url(changed), "note": note}
+
+
+def bring(desk: Studio, act: dict, family: ModelFamily) -> Answer:
+    """A mask from a file takes the place of the one on the easel."""
+    size = _size(_file(desk, act))
+    path = uploaded([act])[0]
+    mask = masks.open_mask(path, size, str(act.get("name") or path.name))
+    return {"kind": "edited", "mask": _url(masks.fitted(mask, canvas_size(size))), "alone": True,
+            "note": f"{masks.share_of(mask):.0%} of the picture is inside."}
+
+
+def save(desk: Studio, act: dict, family: ModelFamily) -> Answer:
+    """The mask as a PNG of the picture's own size."""
+    path = _file(desk, act)
+    size = _size(path)
+    mask = masks.fitted(_mask(act, size), size)
+    return {"kind": "exported", "url": pieces.url(cached(mask)), "name": f"{path.stem[:40]}-mask.png",
+            "note": f"Saved as a PNG of {size[0]} x {size[1]} px, white inside ({masks.share_of(mask):.0%})."}
+
+
+def stop(desk: Studio, act: dict, family: ModelFamily) -> None:
+    """Stop what is being looked for."""
+    for run in desk.executor.runs():
+        if run.kind == "mask" and not run.ended and run.library.root == desk.library.root:
+            run.cancel()
+
+
+def known(family: ModelFamily) -> Answer:
+    """What the easel offers for a family: words, thresholds, segmenters, and what will be fetched."""
+    things = [word for words in family.things().values() for word in words]
+    return {
+        "words": (things or list(WORDS))[:MOST_WORDS], "segmenters": list(family.segmenters),
+        "segmenter": family.masking.get("segmenter", next(iter(family.segmenters))),
+        "box_threshold": family.masking["box_threshold"], "text_threshold": family.masking["text_threshold"],
+        "note": "" if Path(family.detector).is_dir() else
+        f"With the first search {family.detector} (0.7 GB) and the segmenter (0.4 to 3.5 GB) are fetched from the "
+        "Hugging Face hub, unless this machine has them.",
+    }
+
+
+def note_of(run: Any) -> str:
+    """What a run could not find, and what to try."""
+    return " ".join(event.message for event in run.snapshot() if isinstance(event, NothingFound))
+
+
+def cached(mask: Image.Image) -> Path:
+    """The mask as a PNG where the page and the API may fetch it for a while."""
+    folder = processing_utils.get_upload_folder()
+    return Path(processing_utils.save_pil_to_cache(mask, cache_dir=folder, name="mask", format="png"))
+
+
+def canvas_size(size: tuple[int, int]) -> tuple[int, int]:
+    """The easel's own size for a picture of this one, as assets/easel.js has it."""
+    factor = min(1.0, LONGEST / max(size))
+    width, height = (int(side * factor + 0.5) for side in size)
+    return width, height
+
+
+def _found(mask: Mask, size: tuple[int, int]) -> Answer:
+    shapes = [{"png": _url(masks.fitted(one.image, size).convert("1", dither=Image.Dither.NONE)), "score": one.score}
+              for one in mask.candidates]
+    return {"label": mask.label, "score": mask.score, "box": list(mask.box), "candidates": shapes}
+
+
+def _picture(desk: Studio, ref: str) -> Answer:
+    path = _resolved(desk, ref)
+    width, height = _size(path)
+    return {"ref": ref, "url": pieces.url(path), "width": width, "height": height}
+
+
+def _file(desk: Studio, act: dict) -> Path:
+    if not act.get("ref"):
+        raise ValueError("Open a picture first: take one from Draw or the Gallery, or choose a file.")
+    return _resolved(desk, str(act["ref"]))
+
+
+def _resolved(desk: Studio, ref: str) -> Path:
+    """The file of "pictures/<id>" or "images/<name>" of this library. Raises ValueError when it is not there."""
+    shelf, _, name = ref.partition("/")
+    if shelf == "pictures":
+        return desk.library.picture(name).path
+    if shelf == "images":
+        return desk.library.image(name)
+    raise ValueError("There is no such picture in this library; open it again.")
+
+
+def _size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+def _mask(act: dict, size: tuple[int, int]) -> Image.Image:
+    """The mask that the easel sent, of the easel's size. Raises ValueError for anything else."""
+    try:
+        head, _, data = str(act.get("mask", "")).partition(",")
+        if not head.startswith("data:image/png") or len(data) > MOST_BYTES:
+            raise ValueError("no PNG")
+        return masks.open_mask(base64.b64decode(data, validate=True), canvas_size(size))
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("The mask did not arrive whole; reload the page, the mask is kept.") from error
+
+
+def _url(mask: Image.Image) -> str:
+    data = io.BytesIO()
+    mask.save(data, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}"
