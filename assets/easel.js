@@ -134,7 +134,7 @@ const list = () => {
         });
         const mend = text('button', refined === shape.id ? 'Clicks mend this' : 'Mend by clicks', { type: 'button', className: 'small mend' });
         mend.setAttribute('aria-pressed', String(refined === shape.id));
-        mend.addEventListener('click', () => { refined = refined === shape.id ? null : shape.id; points = refined === null ? [] : shape.points; pick('point'); changed(); });
+        mend.addEventListener('click', () => { pick('point'); if (refined === shape.id) afresh(); else { refined = shape.id; points = [...shape.points]; say('Click what is missing, or "Not this" and what is too much.'); } changed(); });
         acts.append(mend);
         row.append(acts);
         rows.append(row);
@@ -232,7 +232,8 @@ const answers = {
         const factor = scale();
         Object.assign(view, { width: Math.round(picture.width * factor), height: Math.round(picture.height * factor) });
         mask = canvas(view.width, view.height);
-        shapes = []; points = []; past = []; future = []; refined = null;
+        shapes = []; past = []; future = [];
+        afresh();
         $('.easel-picture').src = picture.url;
         $('.easel-size').textContent = `${picture.width} x ${picture.height}`;
         element.classList.add('has-picture');
@@ -247,7 +248,7 @@ const answers = {
         if (answer.masks.length) {
             remember();
             if (place() === 'alone') { empty(); shapes = []; }
-            points = []; refined = null;
+            afresh();
             for (const found of answer.masks) { const made = await shaped(found); made.asked = found.box; settle(made); shapes.push(made); }
         }
         const count = answer.masks.length;
@@ -381,7 +382,7 @@ const lift = (event) => {
         box = null;
         rubber();
         if (asked[2] - asked[0] < 2 || asked[3] - asked[1] < 2) return say('Drag from one corner of the thing to the other.');
-        points = []; refined = null;
+        afresh();
         send('point', { points: [], box: asked, label: '', segmenter: $('[name=segmenter]').value }, 'Outlining...');
     } else if (tool === 'point') {
         const [x, y] = inPicture(at(event));
@@ -406,6 +407,7 @@ const pick = (name) => {
     element.dataset.tool = name;
     $$('[data-tool-name]').forEach((button) => button.setAttribute('aria-pressed', String(button.dataset.toolName === name)));
 };
+const afresh = () => { points = []; refined = null; };   // the next click begins a shape of its own
 const edit = (operation) => {
     if (!picture) return say('Open a picture first.', true);
     if (isEmpty() && operation !== 'invert') return say('The mask is empty: paint or find something first.', true);
@@ -422,19 +424,19 @@ const upload_ = async (file, act) => {
 };
 const acts = {
     undo: () => go(past, future), redo: () => go(future, past), find, stop: () => send('stop'),
-    clear: () => { if (!picture) return; remember(); empty(); shapes = shapes.map((shape) => ({ ...shape, kept: false })); points = []; refined = null; changed(); },
-    forget: () => { remember(); shapes = []; points = []; refined = null; changed(); },
+    clear: () => { if (!picture) return; remember(); empty(); shapes = shapes.map((shape) => ({ ...shape, kept: false })); afresh(); changed(); },
+    forget: () => { remember(); shapes = []; afresh(); changed(); },
     newest: () => send('newest', {}, 'Opening...'),
     export: () => { if (!picture || isEmpty()) return say('The mask is empty: paint or find something first.', true); send('export', { mask: mask.toDataURL() }, 'Saving...'); },
     open: () => $('[name=picture-file]').click(), import: () => { if (!picture) return say('Open a picture first.', true); $('[name=mask-file]').click(); },
     plus: () => { label = 1; signs(); }, minus: () => { label = 0; signs(); },
-    another: () => { points = []; refined = null; changed(); say('Click on the next thing.'); },
+    another: () => { afresh(); changed(); say('Click on the next thing.'); },
 };
 const signs = () => { $('[data-do=plus]').setAttribute('aria-pressed', String(label === 1)); $('[data-do=minus]').setAttribute('aria-pressed', String(label === 0)); };
 element.addEventListener('click', (event) => {
     const button = event.target.closest('button');
     if (!button) return;
-    if (button.dataset.toolName) pick(button.dataset.toolName);
+    if (button.dataset.toolName) { pick(button.dataset.toolName); afresh(); changed(); if (tool === 'point') say('Click on a thing to find its shape.'); if (tool === 'box') say('Drag a box round a thing to find its shape.'); }
     if (button.dataset.do) acts[button.dataset.do]();
     if (button.dataset.edit) edit(button.dataset.edit);
 });
@@ -460,7 +462,7 @@ document.addEventListener('keydown', (event) => {
     if ((event.ctrlKey || event.metaKey) && key === 'z') { event.preventDefault(); event.shiftKey ? acts.redo() : acts.undo(); return; }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const tools = { b: 'brush', e: 'eraser', p: 'point', r: 'box' };
-    if (tools[key]) pick(tools[key]);
+    if (tools[key]) { pick(tools[key]); afresh(); changed(); }
     if (key === '[' || key === ']') { const size = $('[name=size]'); size.value = Number(size.value) + (key === ']' ? 1 : -1); size.dispatchEvent(new Event('input', { bubbles: true })); }
 });
 element.addEventListener('dragover', (event) => event.preventDefault());

@@ -48,7 +48,11 @@ Tally = dict[str, tuple[int, int]]  # attribute -> (pictures that obey, pictures
 
 def main(argv: list[str] | None = None) -> None:
     options = _parser().parse_args(argv)
-    if options.identity:
+    if options.masks:
+        from pocketworld.mask_score import score_masks  # needs the studio too
+
+        score_masks(options.out, options.studio_family, options.prompts)
+    elif options.identity:
         from pocketworld.identity import score_identity  # needs the studio; the rest does not
 
         score_identity(options.out, family=options.studio_family, library=options.library)
@@ -77,7 +81,10 @@ def _parser() -> argparse.ArgumentParser:
         "--identity", action="store_true", help="train LoRAs of unseen subjects through the studio"
     )
     parser.add_argument(
-        "--studio-family", default="pocket", help="the studio's name of the family, for --identity"
+        "--masks", action="store_true", help="find things in held-out renders and in drawn pictures"
+    )
+    parser.add_argument(
+        "--studio-family", default="pocket", help="the studio's name of the family, for --identity and --masks"
     )
     parser.add_argument("--library", type=Path, default=None, help="where --identity keeps its library")
     return parser

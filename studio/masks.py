@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
 from studio.events import MaskFound
-from studio.library.photos import opened
+from studio.library.photos import check_size, opened
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels, the end exclusive
 WHITE = 128  # a soft pixel from here on counts as inside
@@ -65,16 +65,19 @@ def png_of(mask: Image.Image) -> bytes:
     return data.getvalue()
 
 
-def open_mask(source: Path | bytes, size: tuple[int, int], name: str = "The mask") -> Image.Image:
-    """A mask from a file, `checked`. Raises ValueError, in a sentence, for what is no picture, damaged or of another
-    size than this (width, height)."""
+def open_mask(source: Path | bytes, size: tuple[int, int] | None = None, name: str = "The mask") -> Image.Image:
+    """A mask from a file, `checked`; None: of whatever size it has.
+
+    Raises ValueError, in a sentence, for what is no picture, damaged, too large, or of another size than `size`.
+    """
     with opened(source, name) as mask:
-        _check_size(mask, size)  # by its header: nothing larger is ever decoded
+        check_size(mask, name)
+        _check_size(mask, size or mask.size)  # by its header: nothing larger is ever decoded
         try:
             mask.load()
         except Exception as error:  # a damaged file: decoders raise a dozen kinds
             raise ValueError(f"{name} is damaged and cannot be read to its end; save it again.") from error
-        return checked(mask, size)
+        return checked(mask, mask.size)
 
 
 def checked(mask: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -34,7 +34,7 @@ from pocketworld.things import COLOURS, THINGS, box_of, things
 from pocketworld.world import Spec
 
 MINUTES = 60.0
-EYES = 0.12  # of the minutes go to the backbone alone
+EYES = 0.2  # of the minutes go to the backbone alone
 BATCH = 16
 MOST_PHRASES = 5  # in a caption
 PRESENT = 0.6  # of a caption's phrases are drawn from a picture of the batch
@@ -235,7 +235,7 @@ def train(work: Path, minutes: float = MINUTES, *, name: str = "dino") -> None:
     open_eyes(work, EYES * minutes, encoder, _maps(encoder), name=f"{name}-eyes",
               outer_layers=("embed", "relative_position"))
     pictures, held_out = training_pictures(work), held_out_pictures(work)
-    optimiser = MuonAndAdamW(dino, muon_lr=0.01, adamw_lr=1e-3, outer_layers=(
+    optimiser = MuonAndAdamW(dino, muon_lr=0.006, adamw_lr=5e-4, outer_layers=(
         "embeddings", "level_embed", "sampling_offsets", "attention_weights", "relative_position"))
     loop = Loop(work / name, dino.train(), optimiser, minutes=(1 - EYES) * minutes, warmup=100, clip=0.5)
     for step in loop:

@@ -1,7 +1,8 @@
 """Eyes first: a vision backbone learns what lies where, before it has to serve boxes and masks.
 
 A detector from scratch stays long at "the usual box of a jacket", for matched boxes say little about pixels; here every
-cell of every feature map is told which things, colours and kinds of figure fill it, and how far.
+cell of every feature map is told which things, colours and kinds of figure fill it, and how far; and where the boxes of
+all parts are that the picture has.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from pocketworld.recipes.augment import worn
 from pocketworld.recipes.data import Pictures, held_out_pictures, to_tensor, training_pictures
 from pocketworld.recipes.loop import Loop, load_average
 from pocketworld.recipes.optim import MuonAndAdamW
-from pocketworld.things import COLOURS
+from pocketworld.things import CLOTHING, COLOURS, FIGURE, box_of
 from pocketworld.vocabulary import ACCESSORIES, BOTTOMS, NOUNS, OBJECTS, TOPS, UNSEEN_NOUNS
 from pocketworld.world import Spec
 
@@ -27,6 +28,8 @@ NOTHING = "nothing"
 WORDS = (NOTHING, "body", "face", "hair", "shoes", *TOPS, *BOTTOMS, *ACCESSORIES[1:], *OBJECTS)
 TINTS = (NOTHING, *COLOURS)
 KINDS = (NOTHING, *NOUNS, *UNSEEN_NOUNS)
+GROUPS = (CLOTHING, FIGURE, ("top",), ("bottom",), ("hair",), ("face",), ("shoes",), ("accessory",), ("object",))
+COUNTS = (len(WORDS), len(TINTS), len(KINDS), 4 * len(GROUPS))
 Look = Callable[[Tensor], list[Tensor]]  # pixels -> feature maps [batch, channels, height, width]
 
 
@@ -36,7 +39,7 @@ class Eyes(nn.Module):
     def __init__(self, backbone: nn.Module, look: Look, channels: list[int]):
         super().__init__()
         self.backbone, self.look = backbone, look
-        self.readers = nn.ModuleList(nn.Conv2d(count, len(WORDS) + len(TINTS) + len(KINDS), 1) for count in channels)
+        self.readers = nn.ModuleList(nn.Conv2d(count, sum(COUNTS), 1) for count in channels)
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
         return [read(features) for read, features in zip(self.readers, self.look(pixels), strict=True)]
@@ -66,21 +69,37 @@ def _table(spec: Spec) -> list[list[int]]:
     return rows
 
 
-def eyes_loss(answers: list[Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross-entropy of every cell against the shares of what fills it; and how often its largest share is named."""
+def boxes_of(parts: np.ndarray) -> Tensor:
+    """The box of each of GROUPS in every picture, corners as parts of the sides: [batch, groups, 4]; nan: not there."""
+    boxes = torch.full((len(parts), len(GROUPS), 4), torch.nan)
+    for picture, codes in enumerate(np.array(parts)):
+        for group, names in enumerate(GROUPS):
+            mask = np.isin(codes, [PARTS[name] for name in names])
+            if mask.any():
+                boxes[picture, group] = torch.tensor(box_of(mask)) / len(codes)
+    return boxes
+
+
+def eyes_loss(answers: list[Tensor], labels: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Cross-entropy of every cell against the shares of what fills it, and how far off it places the boxes.
+
+    Also tells how often the largest share is named, and the mean error of a box's side.
+    """
     coarse = labels[:, :, ::2, ::2]
-    losses, right = [], []
+    losses, right, off = [], [], []
     for answer in answers:
-        for number, (logits, count) in enumerate(zip(
-                answer.float().split([len(WORDS), len(TINTS), len(KINDS)], 1), (len(WORDS), len(TINTS), len(KINDS)),
-                strict=True)):
+        *classes, places = answer.float().split(COUNTS, 1)
+        apart = places.unflatten(1, (len(GROUPS), 4)) - boxes[..., None, None]
+        off.append(apart.abs().nanmean())
+        losses.append(4 * off[-1])
+        for number, (logits, count) in enumerate(zip(classes, COUNTS, strict=False)):
             shares = F.one_hot(coarse[:, number], count).permute(0, 3, 1, 2).float()
             shares = F.adaptive_avg_pool2d(shares, logits.shape[-2:])
             losses.append(F.cross_entropy(logits, shares))
             if number == 0:
                 there = shares[:, 0] < 0.5
                 right.append((logits.argmax(1) == shares.argmax(1))[there].float().mean())
-    return torch.stack(losses).mean(), torch.stack(right).mean()
+    return torch.stack(losses).mean(), torch.stack(right).mean(), torch.stack(off).mean()
 
 
 def open_eyes(work: Path, minutes: float, backbone: nn.Module, look: Look, *, name: str,
@@ -97,8 +116,9 @@ def open_eyes(work: Path, minutes: float, backbone: nn.Module, look: Look, *, na
         pixels = worn(to_tensor(pictures.pixels[chosen]), loop.rng)
         with torch.autocast("cpu", torch.bfloat16):
             answers = eyes(pixels)
-        loss, right = eyes_loss(answers, told([pictures.specs[i] for i in chosen], pictures.parts[chosen]))
-        loop.descend(loss, samples=BATCH, right=right.item())
+        parts = pictures.parts[chosen]
+        loss, right, off = eyes_loss(answers, told([pictures.specs[i] for i in chosen], parts), boxes_of(parts))
+        loop.descend(loss, samples=BATCH, right=right.item(), off=off.item())
         if step % 300 == 299:
             with loop.averaged():
                 loop.journal(validation=validate(eyes, held_out))
@@ -109,4 +129,5 @@ def open_eyes(work: Path, minutes: float, backbone: nn.Module, look: Look, *, na
 def validate(eyes: Eyes, pictures: Pictures, count: int = 64) -> float:
     """How often the word that fills a cell is named, on held-out pictures."""
     answers = eyes(to_tensor(pictures.pixels[:count]))
-    return eyes_loss(answers, told(pictures.specs[:count], pictures.parts[:count]))[1].item()
+    parts = pictures.parts[:count]
+    return eyes_loss(answers, told(pictures.specs[:count], parts), boxes_of(parts))[1].item()

@@ -37,7 +37,8 @@ class Detector:
         self.network = AutoModelForZeroShotObjectDetection.from_pretrained(
             source, dtype=torch.float32, use_safetensors=True, disable_custom_kernels=True,
         ).requires_grad_(False).eval()
-        self._eyes = self.network.model.backbone = Remembering(self.network.model.backbone)
+        backbone = self.network.model.backbone
+        self._eyes = backbone.conv_encoder = Remembering(backbone.conv_encoder)
         self._stop = self.processor.tokenizer.convert_tokens_to_ids(".")
 
     def find(self, image: Image.Image, key: str, phrases: Sequence[str], box_threshold: float, text_threshold: float

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from studio.library import Library
 
 MOST_THINGS = 40  # in one picture
-POINTED = "what was pointed at"
+POINTED = "selection"
 OPEN_WORLD = ("clothing", "hair", "face", "hat", "shoes", "person")
 
 

@@ -28,10 +28,10 @@ def open_image(source: Path | str | bytes | Image.Image, name: str | None = None
         raise ValueError(f"{name or 'The picture'} must be a file or a picture, got {type(source).__name__}.")
     name = shown(name or (Path(source).name if isinstance(source, str | Path) else "the picture"))
     if isinstance(source, Image.Image):
-        _check_size(source, name)
+        check_size(source, name)
         return _whole(source, name)
     with opened(source, name) as image:
-        _check_size(image, name)
+        check_size(image, name)
         return _whole(image, name)
 
 
@@ -140,7 +140,8 @@ def shown(name: str) -> str:
     return name if len(name) <= 80 else f"{name[:60]}...{name[-12:]}"
 
 
-def _check_size(image: Image.Image, name: str) -> None:
+def check_size(image: Image.Image, name: str) -> None:
+    """Raises ValueError for a picture with too many pixels, or too few."""
     if image.width * image.height > MAX_MEGAPIXELS * 1e6:
         raise ValueError(_too_large(name, image.width * image.height / 1e6))
     if min(image.size) < SMALLEST:

@@ -42,7 +42,7 @@ def _tools() -> str:
     signs = _button("This", "plus", "Clicks add what they hit", data_do="plus", class_="small sign") + \
         _button("Not this", "minus", "Clicks take away what they hit; so does the right button",
                 data_do="minus", class_="small sign") + \
-        _button("Next thing", None, "The next click begins another shape", data_do="another", class_="small sign")
+        _button("Next", None, "The next click begins another shape", data_do="another", class_="small sign")
     back = _button("Undo", "undo", "Undo (Ctrl+Z)", quiet=True, data_do="undo") + \
         _button("Redo", "redo", "Redo (Ctrl+Shift+Z)", quiet=True, data_do="redo") + \
         _button("Clear", None, "Empty the mask", data_do="clear")

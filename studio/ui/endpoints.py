@@ -5,13 +5,25 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from studio import wording
+from PIL import Image
+
+from studio import masks, wording
 from studio.desk import Studio, find_family
 from studio.library.photos import Box
-from studio.requests import DrawRequest, TrainRequest
+from studio.requests import DrawRequest, MaskRequest, TrainRequest
 from studio.ui.forms import Wiring, uploaded
-from studio.ui.progress import carried_out, status
-from studio.ui.records import drawn_picture, told_family, told_lora, told_photo, told_picture, told_subject
+from studio.ui.progress import carried_out, run_to_its_end, status, unfound
+from studio.ui.records import (
+    drawn_picture,
+    fetchable,
+    sent,
+    told_family,
+    told_lora,
+    told_mask,
+    told_photo,
+    told_picture,
+    told_subject,
+)
 from studio.ui.restoring import settings_in
 from studio.ui.subjects import create, from_name, proposals, verdict
 
@@ -23,7 +35,7 @@ def register(wiring: Wiring) -> None:
     for handler in (
         subjects, add_subject, edit_subject, remove_subject, add_photos, edit_photo, remove_photo,
         propose_identifier, check_identifier, runs, run_status, cancel, replay, loras, remove_lora, pictures, favourite,
-        delete_picture, restore_picture, check_prompt, family, read_recipe,
+        delete_picture, restore_picture, check_prompt, family, read_recipe, find_masks, edit_mask, combine_masks,
     ):
         wiring.endpoint(handler.__name__, handler)
     wiring.endpoint("train", train, TrainRequest)
@@ -121,6 +133,38 @@ async def replay(desk: Studio, picture: str) -> dict:
     request = await asyncio.to_thread(lambda: desk.recall(desk.library.picture(picture).path))
     drawn, = await carried_out(desk, request)
     return drawn_picture(drawn)
+
+
+async def find_masks(desk: Studio, picture: dict | str, phrases: str = "", box_threshold: float | None = None,
+                     text_threshold: float | None = None, points: list | None = None, box: list | None = None,
+                     segmenter: str | None = None, family: str | None = None) -> dict:
+    """Find what phrases name, or what points and a box mean, in an uploaded picture or one of the library by its id.
+
+    "masks" has label, score, box, "file" (a PNG, white inside) and candidates; "note" says what was not found.
+    """
+    path = uploaded([picture])[0] if isinstance(picture, dict) else desk.library.picture(picture).path
+    run = await run_to_its_end(desk, MaskRequest(path, phrases, box_threshold, text_threshold, tuple(points or ()),
+                                                 tuple(box) if box else None, segmenter, family))
+    found = await asyncio.to_thread(run.result)
+    return {"masks": [told_mask(mask) for mask in found], "note": unfound(run)}
+
+
+def edit_mask(desk: Studio, mask: dict, operation: str, pixels: float = 4) -> dict:
+    """Change an uploaded mask: grow, shrink, feather (by so many pixels), fill, clean or invert. "file" and "share"."""
+    path = uploaded([mask])[0]
+    return _told(masks.operated(masks.open_mask(path), operation, pixels))
+
+
+def combine_masks(desk: Studio, mask: dict, other: dict, how: str = "add") -> dict:
+    """One uploaded mask and another of the same size: "add" what is in either, or "take" the other away."""
+    if how not in ("add", "take"):
+        raise ValueError(f"how must be add or take, got {how!r:.40}")
+    first, second = (masks.open_mask(path) for path in uploaded([mask, other]))
+    return _told(masks.united(first, second) if how == "add" else masks.without(first, second))
+
+
+def _told(mask: Image.Image) -> dict:
+    return {"file": sent(fetchable(mask)), "share": masks.share_of(mask)}
 
 
 def read_recipe(desk: Studio, picture: dict) -> dict:

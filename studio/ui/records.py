@@ -8,8 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from gradio import processing_utils
+from PIL import Image
+
 from studio.families import ModelFamily
 from studio.library import Lora, Photo, Picture, Subject
+from studio.masks import Mask
 from studio.ui.pieces import url
 
 
@@ -50,11 +54,26 @@ def sent(path: Path) -> dict[str, Any]:
     return {"path": str(path.absolute()), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
 
 
+def told_mask(mask: Mask) -> dict[str, Any]:
+    """What was found, with the mask and its candidates as files that gradio_client fetches."""
+    return {
+        "label": mask.label, "score": mask.score, "box": list(mask.box), "file": sent(fetchable(mask.image)),
+        "candidates": [{"score": one.score, "file": sent(fetchable(one.image))} for one in mask.candidates],
+    }
+
+
+def fetchable(mask: Image.Image) -> Path:
+    """The mask as a PNG where the page and the API may fetch it for a while."""
+    folder = processing_utils.get_upload_folder()
+    return Path(processing_utils.save_pil_to_cache(mask, cache_dir=folder, name="mask", format="png"))
+
+
 def told_family(family: ModelFamily) -> dict[str, Any]:
     return {
         "name": family.name, "title": family.title, "description": family.description, "licence": family.licence,
         "commercial": family.commercial, "download_gb": family.download_gb, "resolution": family.resolution,
         "real_people": family.real_people, "schedulers": list(family.schedulers), "drawing": dict(family.drawing),
         "training": dict(family.training), "presets": {name: dict(preset) for name, preset in family.presets.items()},
-        "words": family.words(),
+        "words": family.words(), "masking": dict(family.masking), "segmenters": list(family.segmenters),
+        "things": family.things(),
     }

@@ -13,19 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio import processing_utils
 from PIL import Image
 
 from studio import masks
 from studio.desk import Studio
-from studio.events import NothingFound
 from studio.families import ModelFamily
 from studio.masks import Mask
 from studio.requests import MaskRequest
 from studio.ui import pieces
 from studio.ui.easel import easel
 from studio.ui.forms import Wiring, uploaded
-from studio.ui.progress import run_to_its_end
+from studio.ui.progress import run_to_its_end, unfound
+from studio.ui.records import fetchable
 
 LONGEST = 2048  # pixels of the easel's longer side: a larger picture is masked on a smaller canvas
 MOST_BYTES = 24_000_000  # of a mask from the page
@@ -122,7 +121,7 @@ async def _sought(desk: Studio, path: Path, family: ModelFamily, asked: Mapping[
                           **{**asked, "segmenter": segmenter if segmenter in family.segmenters else None})
     run = await run_to_its_end(desk, request)
     size = canvas_size(_size(path))
-    return {"masks": [_found(mask, size) for mask in run.result()], "note": note_of(run)}
+    return {"masks": [_found(mask, size) for mask in run.result()], "note": unfound(run)}
 
 
 def edit(desk: Studio, act: dict, family: ModelFamily) -> Answer:
@@ -151,7 +150,7 @@ def save(desk: Studio, act: dict, family: ModelFamily) -> Answer:
     path = _file(desk, act)
     size = _size(path)
     mask = masks.fitted(_mask(act, size), size)
-    return {"kind": "exported", "url": pieces.url(cached(mask)), "name": f"{path.stem[:40]}-mask.png",
+    return {"kind": "exported", "url": pieces.url(fetchable(mask)), "name": f"{path.stem[:40]}-mask.png",
             "note": f"Saved as a PNG of {size[0]} x {size[1]} px, white inside ({masks.share_of(mask):.0%})."}
 
 
@@ -173,17 +172,6 @@ def known(family: ModelFamily) -> Answer:
         f"With the first search {family.detector} (0.7 GB) and the segmenter (0.4 to 3.5 GB) are fetched from the "
         "Hugging Face hub, unless this machine has them.",
     }
-
-
-def note_of(run: Any) -> str:
-    """What a run could not find, and what to try."""
-    return " ".join(event.message for event in run.snapshot() if isinstance(event, NothingFound))
-
-
-def cached(mask: Image.Image) -> Path:
-    """The mask as a PNG where the page and the API may fetch it for a while."""
-    folder = processing_utils.get_upload_folder()
-    return Path(processing_utils.save_pil_to_cache(mask, cache_dir=folder, name="mask", format="png"))
 
 
 def canvas_size(size: tuple[int, int]) -> tuple[int, int]:
