@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from studio import masks
 from studio.desk import House, Studio, find_family, library_of, prepare
 from studio.events import (
     Cancelled,
@@ -42,7 +43,7 @@ __all__ = [
     "Cancelled", "Candidate", "CheckpointSaved", "DrawRequest", "Event", "Failed", "Finished", "Library",
     "LocalExecutor", "Lora", "LoraSaved", "Mask", "MaskFound", "MaskRequest", "ModelFamily", "NothingFound", "Now",
     "Photo", "Picture", "PictureDrawn", "PreviewDrawn", "Progress", "Quota", "Recipe", "Run", "RunCancelled",
-    "RunFailed", "SampleDrawn", "StageReported", "StepFinished", "Studio", "Subject", "TrainRequest", "open",
+    "RunFailed", "SampleDrawn", "StageReported", "StepFinished", "Studio", "Subject", "TrainRequest", "masks", "open",
     "replay",
 ]
 

@@ -58,7 +58,7 @@ def new_tokenizer() -> BertTokenizer:
 
 
 def new_dino(
-    tokenizer: BertTokenizer, width: int = 64, layers: int = 2, queries: int = 24
+    tokenizer: BertTokenizer, width: int = 96, layers: int = 2, queries: int = 24
 ) -> GroundingDinoForObjectDetection:
     """Swin over 4 px patches, BERT of two layers, deformable attention between and behind them."""
     torch.manual_seed(0)
@@ -218,11 +218,17 @@ def _overlap(one: Sequence[float], other: Sequence[float]) -> float:
     return shared / (sum(areas) - shared)
 
 
-def _maps(encoder: nn.Module) -> Look:
-    """The backbone's feature maps of a picture without padding."""
+def _maps(eyes: nn.ModuleList) -> Look:
+    """The feature maps of pictures without padding, as the detector's encoder gets them.
+
+    That is behind a projection with group normalisation, which wipes out what is the same in all cells, such as how
+    wide a thing is, unless the backbone learns to send it in another way.
+    """
+    encoder, projections = eyes
+
     def look(pixels: Tensor) -> list[Tensor]:
         mask = torch.ones(len(pixels), *pixels.shape[-2:], dtype=torch.long)
-        return [features for features, _ in encoder(pixels, mask)]
+        return [project(features) for project, (features, _) in zip(projections, encoder(pixels, mask), strict=True)]
 
     return look
 
@@ -231,11 +237,11 @@ def train(work: Path, minutes: float = MINUTES, *, name: str = "dino") -> None:
     """Train into work/<name>: checkpoint, journal, and the averaged weights with their processor."""
     tokenizer = new_tokenizer()
     dino, processor = new_dino(tokenizer), new_processor(tokenizer)
-    encoder = dino.model.backbone.conv_encoder
-    open_eyes(work, EYES * minutes, encoder, _maps(encoder), name=f"{name}-eyes",
+    eyes = nn.ModuleList([dino.model.backbone.conv_encoder, dino.model.input_proj_vision])
+    open_eyes(work, EYES * minutes, eyes, _maps(eyes), name=f"{name}-eyes",
               outer_layers=("embed", "relative_position"))
     pictures, held_out = training_pictures(work), held_out_pictures(work)
-    optimiser = MuonAndAdamW(dino, muon_lr=0.006, adamw_lr=5e-4, outer_layers=(
+    optimiser = MuonAndAdamW(dino, muon_lr=0.01, adamw_lr=1e-3, outer_layers=(
         "embeddings", "level_embed", "sampling_offsets", "attention_weights", "relative_position"))
     loop = Loop(work / name, dino.train(), optimiser, minutes=(1 - EYES) * minutes, warmup=100, clip=0.5)
     for step in loop:

@@ -169,7 +169,7 @@ def uploaded(files: list) -> list[Path]:
     paths = [file.get("path") if isinstance(file, dict) else None for file in files]
     for path in paths:
         if not isinstance(path, str) or not utils.is_in_or_equal(path, processing_utils.get_upload_folder()):
-            raise ValueError("files must be uploaded ones; with gradio_client, wrap each path in handle_file(...).")
+            raise ValueError("only uploaded files are taken; with gradio_client, wrap each path in handle_file(...).")
     return [Path(str(path)) for path in paths]
 
 

@@ -12,7 +12,7 @@ from tests.conftest import Served
 from tests.e2e.conftest import PHONE, Opener
 
 TRAINING = 300_000  # ms, on a busy machine
-TABS = ("Subject", "Train", "Draw", "Gallery")
+TABS = ("Subject", "Train", "Draw", "Retouch", "Gallery")
 
 
 def open_tab(page: Page, name: str) -> None:

@@ -3,11 +3,13 @@
 import json
 
 import pytest
+import safetensors.torch
 import torch
 from diffusers import StableDiffusionXLPipeline
+from transformers import AutoModelForMaskGeneration, AutoModelForZeroShotObjectDetection, AutoProcessor
 
-from pocketworld.assemble import assemble, load_parts, unpack
-from pocketworld.recipes import clip
+from pocketworld.assemble import assemble, assemble_masks, load_parts, unpack
+from pocketworld.recipes import clip, dino, sam
 from pocketworld.recipes.loop import Loop
 from pocketworld.recipes.tokenizers import build
 from pocketworld.recipes.unet import PlainAttention, new_unet, predict
@@ -24,12 +26,26 @@ def family(tmp_path_factory):
     new_vae().save_pretrained(work / "vae" / "weights")
     unet = new_unet()
     for folder, model in (("unet", unet), ("vae", torch.nn.Linear(1, 1)), ("clip", torch.nn.Linear(1, 1))):
-        loop = Loop(work / folder, model, torch.optim.SGD(model.parameters(), 0.1), steps=0.5)
-        loop.folder.mkdir(exist_ok=True)
-        loop.save()
-        loop.journal(loss=1.0)
+        begin(work / folder, model)
     assemble(work, to)
     return to
+
+
+@pytest.fixture(scope="module")
+def masks(tmp_path_factory):
+    work, to = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("masks")
+    begin(work / "dino", dino.new_dino(dino.new_tokenizer()))
+    begin(work / "sam", sam.new_sam())
+    assemble_masks(work, to)
+    return to
+
+
+def begin(folder, model):
+    """A work folder in which a training has just begun."""
+    loop = Loop(folder, model, torch.optim.SGD(model.parameters(), 0.1), steps=0.5)
+    loop.folder.mkdir(exist_ok=True)
+    loop.save()
+    loop.journal(loss=1.0)
 
 
 def test_family_loads_as_sdxl_and_draws_its_own_size(family):
@@ -48,8 +64,8 @@ def test_family_is_small_half_precision_and_says_how_it_was_trained(family):
     assert {"steps", "samples", "minutes", "loss", "device", "date"} <= record.keys()
 
 
-def test_family_unpacked_is_a_work_folder_that_gives_the_same_family(family, tmp_path):
-    unpack(family, tmp_path)
+def test_family_unpacked_is_a_work_folder_that_gives_the_same_family(family, masks, tmp_path):
+    unpack(family, masks, tmp_path)
     before = StableDiffusionXLPipeline.from_pretrained(family, dtype=torch.float32)
     after = load_parts(tmp_path)
     for name in ("unet", "vae", "text_encoder", "text_encoder_2", "image_encoder"):
@@ -57,7 +73,23 @@ def test_family_unpacked_is_a_work_folder_that_gives_the_same_family(family, tmp
         assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
     assert after.tokenizer("a girl").input_ids == before.tokenizer("a girl").input_ids
     with pytest.raises(SystemExit, match="holds a training already"):
-        unpack(family, tmp_path)
+        unpack(family, masks, tmp_path)
+    assemble_masks(tmp_path, tmp_path / "again")
+    for name in ("detector", "segmenter"):
+        again, first = (safetensors.torch.load_file(folder / name / "model.safetensors")
+                        for folder in (tmp_path / "again", masks))
+        assert first.keys() == again.keys() and all(torch.equal(again[key], first[key]) for key in first)
+
+
+def test_masks_are_found_by_folders_that_transformers_loads_by_themselves(masks):
+    assert AutoModelForZeroShotObjectDetection.from_pretrained(masks / "detector").config.num_queries > 0
+    assert AutoModelForMaskGeneration.from_pretrained(masks / "segmenter").config.vision_config.image_size == 128
+    words = AutoProcessor.from_pretrained(masks / "detector").tokenizer("red jacket.").input_ids
+    assert words[0] == 101 and words[-2:] == [1012, 102] and len(words) == 5
+    known = json.loads((masks / "detector" / "words.json").read_text(encoding="utf-8"))
+    assert {"clothing", "hair", "face"} <= set(known["parts"]) and "jacket" in known["garments"]
+    size = sum(file.stat().st_size for file in masks.rglob("*") if file.is_file())
+    assert size < 20e6
 
 
 def test_unet_has_the_blocks_that_style_and_layout_scales_name():

@@ -1,12 +1,13 @@
 """What the mask recipes learn from: the world's truth about phrases, and targets made of it. Nothing here learns."""
 
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from pocketworld.recipes import dino, sam
+from pocketworld.recipes import dino, eyes, sam
 from pocketworld.recipes.data import to_tensor
 from pocketworld.render import render
 from pocketworld.things import box_of, things
@@ -89,9 +90,66 @@ def test_the_segmenter_answers_boxes_with_one_mask_and_points_with_three(girl):
     segmenter, spec = sam.new_sam(width=32, layers=1, decoder=32), vars(GIRL)
     prompts = sam.Prompts([spec], girl.parts[None], np.random.default_rng(0))
     pixels = to_tensor(np.array(girl.image)[None])
-    for boxes in (True, False):
-        loss, iou = sam.sam_loss(segmenter, pixels, prompts, boxes=boxes)
+    for asking, _ in sam.ASKINGS:
+        loss, iou = sam.sam_loss(segmenter, pixels, prompts, asking)
         assert torch.isfinite(loss) and 0 <= iou <= 1
     asked = {"input_boxes": [[list(map(float, box_of(things(GIRL, girl.parts)["jacket"])))]]}
     inputs = sam.new_processor()(images=girl.image, return_tensors="pt", **asked)
     assert torch.allclose(inputs.pixel_values, pixels, atol=1e-5)
+
+
+def test_boxes_are_told_by_what_lies_nearest_and_heads_are_asked_least(girl):
+    found = things(GIRL, girl.parts)
+    masks = sam._apart(found)
+    shares = {phrase: sum((mask == found[phrase]).all() for mask in masks) for phrase in ("clothing", "hair", "head")}
+    assert shares == {"clothing": 2, "hair": 2, "head": 1}
+    beside = sam._beside(found["jacket"], np.random.default_rng(0))
+    assert not (beside & found["jacket"]).any()
+
+
+def test_every_cell_is_told_what_fills_it_and_where_its_boxes_are(girl):
+    labels = eyes.told([vars(GIRL)], girl.parts[None])
+    words = np.array(eyes.WORDS)[labels[0, 0].numpy()]
+    tints = np.array(eyes.TINTS)[labels[0, 1].numpy()]
+    found = things(GIRL, girl.parts)
+    assert set(words[found["jacket"]]) == {"jacket"} and set(tints[found["jacket"]]) == {GIRL.top_colour}
+    assert set(words[found["hair"]]) == {"hair"} and set(tints[found["hair"]]) == {GIRL.hair_colour}
+    boxes = eyes.boxes_of(girl.parts[None])
+    assert torch.allclose(boxes[0, eyes.GROUPS.index(("hair",))] * 128, torch.tensor(box_of(found["hair"])).float())
+    assert boxes[0, eyes.GROUPS.index(("object",))].isnan().all()
+
+
+def test_the_eyes_loss_is_least_for_the_truth(girl):
+    labels, boxes = eyes.told([vars(GIRL)], girl.parts[None]), eyes.boxes_of(girl.parts[None])
+    right = torch.zeros(1, sum(eyes.COUNTS), 64, 64)
+    for number, count in enumerate(eyes.COUNTS[:3]):
+        start = sum(eyes.COUNTS[:number])
+        right[:, start : start + count] = 20.0 * torch.nn.functional.one_hot(
+            labels[:, number, ::2, ::2], count).permute(0, 3, 1, 2)
+    right[:, -4 * len(eyes.GROUPS):] = boxes.nan_to_num(0).flatten(1)[..., None, None]
+    loss, named, off = eyes.eyes_loss([right], labels, boxes)
+    assert loss < 0.01 and named == 1 and off < 1e-6
+    assert eyes.eyes_loss([torch.zeros_like(right)], labels, boxes)[0] > 1
+
+
+def test_cells_hold_each_phrase_s_share_and_a_perfect_encoder_loses_nothing_on_boxes(girl):
+    found = things(GIRL, girl.parts)
+    phrases = ["jacket", "teapot"]
+    shares, labels = dino.cells(phrases, [found]), dino.targets(phrases, [found])
+    assert shares.shape == (1, 16 * 16 + 8 * 8 + 4 * 4, 2) and shares[..., 1].max() == 0
+    assert torch.isclose(shares[0, :256, 0].mean(), torch.tensor(found["jacket"].mean()).float(), atol=1e-4)
+    box = labels[0]["boxes"][0]
+    answer = SimpleNamespace(enc_outputs_class=torch.where(shares > dino.FILLED, 12.0, -12.0),
+                             enc_outputs_coord_logits=torch.logit(box).expand(1, len(shares[0]), 4))
+    assert dino.cell_loss(answer, [[0], [1]], shares, labels) < 0.01
+    elsewhere = SimpleNamespace(enc_outputs_class=answer.enc_outputs_class,
+                                enc_outputs_coord_logits=torch.zeros(1, len(shares[0]), 4))
+    assert dino.cell_loss(elsewhere, [[0], [1]], shares, labels) > 0.3
+
+
+def test_the_places_of_phrases_are_those_of_their_words_in_the_caption():
+    tokenizer = dino.new_tokenizer()
+    phrases = ["red jacket", "hair", "xyz"]
+    ids = tokenizer(dino.text_of(phrases)).input_ids
+    for phrase, places in zip(phrases, dino.places_of(phrases, tokenizer), strict=True):
+        assert tokenizer.decode([ids[place] for place in places]).replace(" ", "") == phrase.replace(" ", "")

@@ -1,0 +1,168 @@
+"""The easel in a real browser: clothing found by a word, by a click and by hand, mended, saved, and brought back."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.conftest import Served
+from tests.e2e.conftest import DESKTOP, PHONE, Opener
+
+INSIDE = """() => {
+    const canvas = document.querySelector('.easel-mask'), alone = document.querySelector('[name=alone]');
+    const was = alone.checked;
+    if (!was) alone.click();
+    const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+    let white = 0;
+    for (let at = 0; at < data.length; at += 4) white += data[at] > 127;
+    if (!was) alone.click();
+    return white / (canvas.width * canvas.height);
+}"""
+
+
+def on_the_easel(page: Page) -> None:
+    """The newest picture of the sample library, which has a girl in a jacket."""
+    page.get_by_role("tab", name="Retouch", exact=True).click()
+    page.get_by_role("button", name="Take the last picture").click()
+    expect(page.locator(".easel-note")).to_have_text(re.compile("Paint over what shall change"))
+
+
+def inside(page: Page) -> float:
+    """How much of the picture is in the mask."""
+    return page.evaluate(INSIDE)
+
+
+def settled(page: Page) -> None:
+    """The server has answered."""
+    expect(page.locator(".easel.busy")).to_have_count(0)
+
+
+def place(page: Page, x: float, y: float) -> tuple[float, float]:
+    """Where on the page a part of the picture is."""
+    box = page.locator(".easel-paper").bounding_box()
+    assert box is not None
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+def stroke(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.mouse.move(*place(page, *start))
+    page.mouse.down()
+    page.mouse.move(*place(page, *end), steps=6)
+    page.mouse.up()
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_clothing_is_found_by_a_word_mended_by_brush_and_saved(
+    served: Served, open_page: Opener, tmp_path: Path, size: tuple[int, int],
+) -> None:
+    page = open_page(served.url, size)
+    on_the_easel(page)
+    page.get_by_label("What to find").fill("clothing")
+    page.get_by_role("button", name="Find", exact=True).click()
+    expect(page.locator(".thing")).to_have_count(1)
+    expect(page.locator(".found button")).to_contain_text(re.compile(r"clothing 0\.\d\d"))
+    settled(page)
+    found = inside(page)
+    assert 0.03 < found < 0.5
+
+    page.locator(".found button").click()
+    assert inside(page) < 0.005, "a click on its name drops it"
+    page.locator(".found button").click()
+    assert abs(inside(page) - found) < 0.005
+
+    page.get_by_role("button", name="Brush", exact=True).click()
+    stroke(page, (0.1, 0.1), (0.3, 0.1))
+    painted = inside(page)
+    assert painted > found + 0.005
+    page.get_by_role("button", name="Undo", exact=True).click()
+    assert abs(inside(page) - found) < 0.005
+    page.get_by_role("button", name="Redo", exact=True).click()
+    assert abs(inside(page) - painted) < 0.005
+
+    page.get_by_role("button", name="Grow", exact=True).click()
+    settled(page)
+    assert inside(page) > painted
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the mask").click()
+    download.value.save_as(tmp_path / "mask.png")
+    mask = Image.open(tmp_path / "mask.png")
+    assert mask.size == (128, 128) and mask.mode == "L"
+    assert abs((np.asarray(mask) > 127).mean() - inside(page)) < 0.01
+
+    page.wait_for_timeout(800)
+    kept = inside(page)
+    page.reload()
+    page.get_by_role("tab", name="Retouch", exact=True).click()
+    expect(page.locator(".easel-note")).to_have_text(re.compile("Paint over what shall change"))
+    assert abs(inside(page) - kept) < 0.005, "a reload loses nothing"
+
+    page.get_by_role("button", name="Clear", exact=True).click()
+    assert inside(page) == 0
+    page.locator("[name=mask-file]").set_input_files(tmp_path / "mask.png")
+    expect(page.locator(".easel-note")).to_have_text(re.compile("of the picture is inside"))
+    settled(page)
+    assert abs(inside(page) - kept) < 0.01, "the saved mask comes back"
+
+
+def test_a_click_a_point_against_and_a_box_find_shapes(served: Served, open_page: Opener) -> None:
+    page = open_page(served.url)
+    on_the_easel(page)
+    page.get_by_role("button", name="Click", exact=True).click()
+    page.mouse.click(*place(page, 0.5, 0.62))
+    expect(page.locator(".thing")).to_have_count(1)
+    settled(page)
+    assert inside(page) > 0.01
+    assert page.locator(".candidate").count() > 1
+    first = inside(page)
+    page.locator(".candidate").nth(1).click()
+    page.wait_for_timeout(300)
+    assert inside(page) != first, "another candidate is another shape"
+    page.get_by_role("button", name="Not this", exact=True).click()
+    page.mouse.click(*place(page, 0.5, 0.2))
+    expect(page.locator(".dot")).to_have_count(2)
+    settled(page)
+    expect(page.locator(".thing")).to_have_count(1)
+
+    page.get_by_role("button", name="Box", exact=True).click()
+    stroke(page, (0.25, 0.1), (0.75, 0.5))
+    expect(page.locator(".thing")).to_have_count(2)
+    settled(page)
+    page.get_by_text("Take away", exact=True).click()
+    before = inside(page)
+    stroke(page, (0.25, 0.1), (0.75, 0.5))
+    expect(page.locator(".thing")).to_have_count(3)
+    settled(page)
+    assert inside(page) < before
+
+
+def test_what_is_not_there_is_said_and_nothing_is_lost(served: Served, open_page: Opener, tmp_path: Path) -> None:
+    page = open_page(served.url)
+    on_the_easel(page)
+    stroke(page, (0.4, 0.4), (0.6, 0.4))
+    painted = inside(page)
+    page.get_by_label("What to find").fill("a spaceship")
+    page.get_by_label("What to find").press("Enter")
+    expect(page.locator(".easel-note")).to_contain_text("Pocket does not know")
+    Image.new("L", (64, 64), 255).save(tmp_path / "small.png")
+    page.locator("[name=mask-file]").set_input_files(tmp_path / "small.png")
+    expect(page.locator(".toast-body")).to_contain_text("The mask is 64 x 64 px and the picture 128 x 128")
+    settled(page)
+    assert inside(page) == painted
+
+
+def test_a_picture_goes_from_the_gallery_to_the_easel_and_so_does_a_file(
+    served: Served, open_page: Opener, photos: list[Path],
+) -> None:
+    page = open_page(served.url)
+    page.get_by_role("tab", name="Gallery", exact=True).click()
+    page.locator(".wall .cell > button").first.click()
+    page.locator(".detail").get_by_role("button", name="Retouch", exact=True).click()
+    expect(page.locator(".easel-size")).to_have_text("128 x 128")
+    page.locator("[name=picture-file]").set_input_files(photos[0])
+    expect(page.locator(".easel-size")).to_have_text("256 x 256")
+    assert list((served.library / "images").glob("*.png"))
