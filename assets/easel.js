@@ -298,15 +298,16 @@ const answers = {
         $('.easel-family').textContent = answer.note;
     },
 };
-watch('value', async () => {
-    let answer;
-    try { answer = JSON.parse(props.value || '{}'); } catch (broken) { return; }
+const newest = () => { try { return JSON.parse(props.value || '{}'); } catch (broken) { return {}; } };
+const hear = async () => {
+    const answer = newest();
     if (!answer.number || answer.number === answered) return;
     answered = answer.number;
     if (answer.family) await answers.known(answer.family);
     if (answers[answer.kind]) await answers[answer.kind](answer);
     done();
-});
+};
+watch('value', hear);
 
 // Painting
 const at = (event) => {
@@ -472,4 +473,5 @@ pick('brush');
 signs();
 resize(1);
 changed();
-trigger('act', { act: 'hello', ref: stored().ref || '' });
+if (newest().kind === 'opened') hear();   // a picture was sent here before this tab was ever open
+else trigger('act', { act: 'hello', ref: stored().ref || '' });

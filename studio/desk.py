@@ -19,6 +19,8 @@ from studio.events import Failed, from_json, to_json
 from studio.execution import TASKS, LocalExecutor, Now, Request, Run, request_from_json
 from studio.families import ASSETS, ModelFamily
 from studio.library import Added, Library, Picture, RunRecord, Subject
+from studio.library.photos import size_of
+from studio.masks import check_inside
 from studio.recipes import Recipe, read_png
 from studio.requests import DrawRequest, MaskRequest, TrainRequest, resolved
 from studio.runs import QUEUED, RUNNING, one_story
@@ -272,8 +274,10 @@ class Studio:
                 _one_of("LoRA", request.lora, {lora.slug for lora in self.library.loras()})
             if request.scheduler is not None:
                 _one_of("scheduler", request.scheduler, family.schedulers)
-        if isinstance(request, MaskRequest) and request.segmenter is not None:
-            _one_of("segmenter", request.segmenter, family.segmenters)
+        if isinstance(request, MaskRequest):
+            if request.segmenter is not None:
+                _one_of("segmenter", request.segmenter, family.segmenters)
+            check_inside(request.points, request.box, size_of(str(request.picture)))
         if self.quota:
             self._check_quota(request, family)
 

@@ -6,7 +6,7 @@ Every operation takes and gives pictures of mode "L". scipy is imported when fir
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -183,6 +183,20 @@ def operated(mask: Image.Image, operation: str, pixels: float = 4) -> Image.Imag
     if operation not in OPERATIONS:
         raise ValueError(f"operation must be one of {', '.join(OPERATIONS)}, got {operation!r}")
     return OPERATIONS[operation](mask, pixels)
+
+
+def check_inside(points: Sequence[tuple[float, float, int]], box: Sequence[float] | None,
+                 size: tuple[int, int]) -> None:
+    """Raises ValueError for points (x, y, label) and a box outside of a picture of this size (width, height)."""
+    width, height = size
+    for x, y, _ in points:
+        if not (0 <= x < width and 0 <= y < height):
+            raise ValueError(f"The point {x:g}, {y:g} lies outside of the picture of {width} x {height} px.")
+    if box is not None:
+        left, top, right, bottom = box
+        if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+            raise ValueError(f"The box {left:g}, {top:g}, {right:g}, {bottom:g} leaves the picture of {width} x "
+                             f"{height} px.")
 
 
 def _check_size(mask: Image.Image, size: tuple[int, int]) -> None:

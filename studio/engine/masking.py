@@ -13,7 +13,7 @@ from studio.engine.segmenting import Segmenter
 from studio.events import Event, MaskFound, NothingFound, StageReported
 from studio.families import ModelFamily
 from studio.library.photos import open_image
-from studio.masks import Candidate, box_of, png_of
+from studio.masks import Candidate, box_of, check_inside, png_of
 from studio.requests import MaskRequest
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def find_masks(request: MaskRequest, *, pipelines: PipelineCache, family: ModelF
     picture that cannot be read and for points and boxes outside of it.
     """
     image = open_image(str(request.picture))
-    check_inside(request, image.size)
+    check_inside(request.points, request.box, image.size)
     key = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()  # names the picture by its content
     found: list[Found] = []
     if request.terms:
@@ -62,19 +62,6 @@ def find_masks(request: MaskRequest, *, pipelines: PipelineCache, family: ModelF
             yield _event(POINTED, shapes[0].score, box_of(shapes[0].image), shapes)
         else:
             yield NothingFound((), "No shape was found there; put the point, or the box, right on the thing.")
-
-
-def check_inside(request: MaskRequest, size: tuple[int, int]) -> None:
-    """Raises ValueError for points and boxes outside of a picture of this size (width, height)."""
-    width, height = size
-    for x, y, _ in request.points:
-        if not (0 <= x < width and 0 <= y < height):
-            raise ValueError(f"The point {x:g}, {y:g} lies outside of the picture of {width} x {height} px.")
-    if request.box is not None:
-        left, top, right, bottom = request.box
-        if not (0 <= left < right <= width and 0 <= top < bottom <= height):
-            raise ValueError(f"The box {left:g}, {top:g}, {right:g}, {bottom:g} leaves the picture of {width} x "
-                             f"{height} px.")
 
 
 def _event(label: str, score: float, box: Sequence[int], shapes: Sequence[Candidate]) -> MaskFound:

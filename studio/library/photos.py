@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from studio.library.records import Box
 
@@ -33,6 +33,15 @@ def open_image(source: Path | str | bytes | Image.Image, name: str | None = None
     with opened(source, name) as image:
         check_size(image, name)
         return _whole(image, name)
+
+
+def size_of(source: Path | str) -> tuple[int, int]:
+    """Width and height as `open_image` will give them, by the file's header alone; raises what it raises of that."""
+    name = shown(Path(source).name)
+    with opened(source, name) as image:
+        check_size(image, name)
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        return image.size[::-1] if turned else image.size
 
 
 def problems(image: Image.Image, resolution: int) -> tuple[str, ...]:

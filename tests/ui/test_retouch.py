@@ -194,3 +194,18 @@ def test_an_upload_becomes_the_picture_on_the_easel(desk, tmp_path):
     Image.new("RGBA", (40, 30), (255, 0, 0, 90)).save(folder / "mine.png")
     answer = asked(desk, act="open_file", path=str(folder / "mine.png"), name="mine.png")
     assert (answer["picture"]["width"], answer["picture"]["height"]) == (40, 30)
+
+
+def test_what_cannot_be_searched_is_refused_before_anything_runs(desk, tmp_path):
+    turned = Image.new("RGB", (60, 40), "red")
+    exif = turned.getexif()
+    exif[0x0112] = 6  # a phone held upright
+    turned.save(tmp_path / "turned.jpg", exif=exif)
+    desk.start(MaskRequest(tmp_path / "turned.jpg", points=[[35, 55, 1]])).cancel()
+    with pytest.raises(ValueError, match="lies outside of the picture of 40 x 60 px"):
+        desk.start(MaskRequest(tmp_path / "turned.jpg", points=[[55, 35, 1]]))
+    with pytest.raises(ValueError, match="is not there"):
+        desk.start(MaskRequest(tmp_path / "nothing.png", "hair"))
+    (tmp_path / "junk.png").write_bytes(b"junk")
+    with pytest.raises(ValueError, match="is not a picture"):
+        desk.start(MaskRequest(tmp_path / "junk.png", "hair"))

@@ -18,6 +18,7 @@ from PIL import Image
 from studio import masks
 from studio.desk import Studio
 from studio.families import ModelFamily
+from studio.library.photos import size_of
 from studio.masks import Mask
 from studio.requests import MaskRequest
 from studio.ui import pieces
@@ -120,13 +121,13 @@ async def _sought(desk: Studio, path: Path, family: ModelFamily, asked: Mapping[
     request = MaskRequest(path, family=family.name,
                           **{**asked, "segmenter": segmenter if segmenter in family.segmenters else None})
     run = await run_to_its_end(desk, request)
-    size = canvas_size(_size(path))
+    size = canvas_size(size_of(path))
     return {"masks": [_found(mask, size) for mask in run.result()], "note": unfound(run)}
 
 
 def edit(desk: Studio, act: dict, family: ModelFamily) -> Answer:
     """Grow, shrink, feather, fill, clean or invert the mask; pixels are the picture's."""
-    size = _size(_file(desk, act))
+    size = size_of(_file(desk, act))
     mask, pixels = _mask(act, size), act.get("pixels")
     if isinstance(pixels, bool) or not isinstance(pixels, int | float):
         raise ValueError("Say by how many pixels: a number from 1 to 512.")
@@ -138,7 +139,7 @@ def edit(desk: Studio, act: dict, family: ModelFamily) -> Answer:
 
 def bring(desk: Studio, act: dict, family: ModelFamily) -> Answer:
     """A mask from a file takes the place of the one on the easel."""
-    size = _size(_file(desk, act))
+    size = size_of(_file(desk, act))
     path = uploaded([act])[0]
     mask = masks.open_mask(path, size, str(act.get("name") or path.name))
     return {"kind": "edited", "mask": _url(masks.fitted(mask, canvas_size(size))), "alone": True,
@@ -148,7 +149,7 @@ def bring(desk: Studio, act: dict, family: ModelFamily) -> Answer:
 def save(desk: Studio, act: dict, family: ModelFamily) -> Answer:
     """The mask as a PNG of the picture's own size."""
     path = _file(desk, act)
-    size = _size(path)
+    size = size_of(path)
     mask = masks.fitted(_mask(act, size), size)
     return {"kind": "exported", "url": pieces.url(fetchable(mask)), "name": f"{path.stem[:40]}-mask.png",
             "note": f"Saved as a PNG of {size[0]} x {size[1]} px, white inside ({masks.share_of(mask):.0%})."}
@@ -189,7 +190,7 @@ def _found(mask: Mask, size: tuple[int, int]) -> Answer:
 
 def _picture(desk: Studio, ref: str) -> Answer:
     path = _resolved(desk, ref)
-    width, height = _size(path)
+    width, height = size_of(path)
     return {"ref": ref, "url": pieces.url(path), "width": width, "height": height}
 
 
@@ -207,11 +208,6 @@ def _resolved(desk: Studio, ref: str) -> Path:
     if shelf == "images":
         return desk.library.image(name)
     raise ValueError("There is no such picture in this library; open it again.")
-
-
-def _size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as image:
-        return image.size
 
 
 def _mask(act: dict, size: tuple[int, int]) -> Image.Image:
