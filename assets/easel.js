@@ -9,12 +9,15 @@ const stage = $('.easel-stage'), paper = $('.easel-paper'), view = $('.easel-mas
 const ink = view.getContext('2d', { willReadFrequently: true });
 let picture = null;            // {ref, url, width, height}
 let mask = null;               // canvas: opacity is the mask
-let shapes = [], points = [], refined = null;  // what was found; clicks; the shape they belong to
-let tool = 'brush', label = 1, zoom = 1, busy = false, answered = '';
+let shapes = [], points = [];  // what was found; clicks
+let mending = null;            // the shape that clicks belong to: {id, base: the mask without it, way: how it goes in}
+let tool = 'brush', label = 1, zoom = 1, family = '';
+let asked = null;              // the question that is under way: {number, mending, points}; nothing changes meanwhile
 let past = [], future = [], stroke = null, box = null;
 
 const canvas = (width, height) => Object.assign(document.createElement('canvas'), { width, height });
 const scale = () => Math.min(1, LONGEST / Math.max(picture.width, picture.height));
+const busy = () => asked !== null;
 const say = (text, bad = false) => { const note = $('.easel-note'); note.textContent = text || ''; note.classList.toggle('bad', bad); };
 const number = (name) => Number($(`[name=${name}]`).value);
 const place = () => $('[name=place]:checked').value;   // add, take, alone
@@ -42,15 +45,19 @@ const blend = (onto, other, how) => {
 };
 const add = (shape) => blend(mask, shape, 'source-over');
 const take = (shape) => blend(mask, shape, 'destination-out');
+const copy = (from) => { const made = canvas(from.width, from.height); made.getContext('2d', { willReadFrequently: true }).drawImage(from, 0, 0); return made; };
+const opacity = (from) => from.getContext('2d', { willReadFrequently: true }).getImageData(0, 0, from.width, from.height).data;
 const empty = () => mask.getContext('2d', { willReadFrequently: true }).clearRect(0, 0, mask.width, mask.height);
-const isEmpty = () => !mask || !mask.getContext('2d', { willReadFrequently: true }).getImageData(0, 0, mask.width, mask.height).data.some((value, at) => at % 4 === 3 && value > 127);
+const isEmpty = () => !mask || !opacity(mask).some((value, at) => at % 4 === 3 && value > 127);
+const covered = (shape) => {   // how much of a shape lies in the mask
+    const whole = opacity(mask), part = opacity(shape);
+    let inside = 0, all = 0;
+    for (let at = 3; at < part.length; at += 4) if (part[at] > 127) { all += 1; inside += whole[at] > 127; }
+    return all ? inside / all : 0;
+};
 
 // Undo: the whole mask and what is kept, newest last
-const copied = () => {
-    const kept = canvas(mask.width, mask.height);
-    kept.getContext('2d', { willReadFrequently: true }).drawImage(mask, 0, 0);
-    return { mask: kept, shapes: shapes.map((shape) => ({ ...shape })), points: [...points], refined };
-};
+const copied = () => ({ mask: copy(mask), shapes: shapes.map((shape) => ({ ...shape })), points: [...points], mending });
 const remember = () => {
     past.push(copied());
     future = [];
@@ -58,23 +65,21 @@ const remember = () => {
     while (past.length > most) past.shift();
 };
 const go = (from, to) => {
-    if (!from.length || busy) return;
+    if (!from.length || busy() || stroke) return;
     to.push(copied());
-    ({ mask, shapes, points, refined } = from.pop());
+    ({ mask, shapes, points, mending } = from.pop());
     changed();
 };
 
 // What is seen
-const tinted = (shape, colour, alpha) => {
-    const made = canvas(shape.width, shape.height), pen = made.getContext('2d', { willReadFrequently: true });
-    pen.drawImage(shape, 0, 0);
+const tinted = (shape, colour) => {
+    const made = copy(shape), pen = made.getContext('2d', { willReadFrequently: true });
     pen.globalCompositeOperation = 'source-in';
     pen.fillStyle = `rgb(${colour})`;
     pen.fillRect(0, 0, made.width, made.height);
-    ink.globalAlpha = alpha;
-    ink.drawImage(made, 0, 0);
-    ink.globalAlpha = 1;
+    return made;
 };
+const lay = (made, alpha) => { ink.globalAlpha = alpha; ink.drawImage(made, 0, 0); ink.globalAlpha = 1; };
 const draw = () => {
     ink.clearRect(0, 0, view.width, view.height);
     if (!mask) return;
@@ -84,12 +89,15 @@ const draw = () => {
         ink.drawImage(mask, 0, 0);
         return;
     }
-    shapes.filter((shape) => !shape.kept).forEach((shape) => tinted(shape.image, shape.tint, 0.22));
-    tinted(mask, VELVET, 0.55);
+    lay(tinted(mask, VELVET), 0.55);
     ink.globalCompositeOperation = 'source-atop';
-    shapes.filter((shape) => shape.kept).forEach((shape) => tinted(shape.image, shape.tint, 0.5));
+    shapes.filter((shape) => shape.kept).forEach((shape) => lay(shape.tinted, 0.5));
+    ink.globalCompositeOperation = 'destination-over';
+    shapes.filter((shape) => !shape.kept).forEach((shape) => lay(shape.tinted, 0.22));
     ink.globalCompositeOperation = 'source-over';
 };
+let drawing = 0;
+const soon = () => { if (!drawing) drawing = requestAnimationFrame(() => { drawing = 0; draw(); }); };
 const percent = (value, of) => `${(100 * value / of).toFixed(3)}%`;
 const text = (tag, words, more = {}) => Object.assign(document.createElement(tag), { textContent: words, ...more });
 const marks = () => {
@@ -109,7 +117,7 @@ const marks = () => {
         const dot = text('button', sign ? '+' : '\u2212', { type: 'button', className: `dot${sign ? '' : ' minus'}`, title: 'Take this point away' });
         dot.style.left = percent(x, picture.width);
         dot.style.top = percent(y, picture.height);
-        dot.addEventListener('click', () => { remember(); points.splice(at, 1); ask(); });
+        dot.addEventListener('click', () => { if (busy()) return; remember(); points = points.filter((_, other) => other !== at); ask(); });
         over.append(dot);
     });
 };
@@ -132,9 +140,15 @@ const list = () => {
             choice.addEventListener('click', () => choose(at, which));
             acts.append(choice);
         });
-        const mend = text('button', refined === shape.id ? 'Clicks mend this' : 'Mend by clicks', { type: 'button', className: 'small mend' });
-        mend.setAttribute('aria-pressed', String(refined === shape.id));
-        mend.addEventListener('click', () => { pick('point'); if (refined === shape.id) afresh(); else { refined = shape.id; points = [...shape.points]; say('Click what is missing, or "Not this" and what is too much.'); } changed(); });
+        const mends = mending !== null && mending.id === shape.id;
+        const mend = text('button', mends ? 'Clicks mend this' : 'Mend by clicks', { type: 'button', className: 'small mend' });
+        mend.setAttribute('aria-pressed', String(mends));
+        mend.addEventListener('click', () => {
+            if (busy()) return;
+            pick('point');
+            if (mends) afresh(); else { begin(shape); say('Click what is missing, or "Not this" and what is too much.'); }
+            changed();
+        });
         acts.append(mend);
         row.append(acts);
         rows.append(row);
@@ -151,65 +165,89 @@ const changed = () => {
 };
 let keeping = 0;
 const keep = () => {   // a reload loses nothing: the mask waits in this browser
+    if (!picture) return;   // what waits there has not been brought back yet
     clearTimeout(keeping);
     keeping = setTimeout(() => {
         try {
-            localStorage.setItem(KEPT, JSON.stringify(picture ? { ref: picture.ref, mask: isEmpty() ? '' : mask.toDataURL() } : {}));
+            localStorage.setItem(KEPT, JSON.stringify({ ref: picture.ref, mask: isEmpty() ? '' : mask.toDataURL() }));
         } catch (full) { localStorage.removeItem(KEPT); }
     }, 400);
 };
 
-// Keeping, dropping, choosing
-const overlapping = (shape) => shapes.filter((other) => other !== shape && other.kept).forEach((other) => {
-    const both = canvas(mask.width, mask.height);
-    blend(both, other.image, 'source-over');
-    blend(both, shape.image, 'destination-in');
-    add(both);
-});
-const drop = (shape) => { take(shape.image); shape.kept = false; overlapping(shape); };
+// Keeping, dropping, choosing, mending
+const drop = (shape, others = shapes) => {   // and what other kept shapes have in common with it stays
+    take(shape.image);
+    others.filter((other) => other.id !== shape.id && other.kept).forEach((other) => {
+        const both = copy(other.image);
+        blend(both, shape.image, 'destination-in');
+        add(both);
+    });
+};
 const toggle = (at) => {
-    if (busy) return;
+    if (busy()) return;
     remember();
-    const shape = shapes[at] = { ...shapes[at] };
-    if (shape.kept) drop(shape);
-    else { add(shape.image); shape.kept = true; }
+    const shape = shapes[at] = { ...shapes[at], kept: !shapes[at].kept };
+    if (shape.kept) add(shape.image); else drop(shape);
+    if (mending && mending.id === shape.id) afresh();
     changed();
 };
 const choose = async (at, which) => {
-    if (busy) return;
+    if (busy()) return;
+    const { id } = shapes[at], question = hold('One moment...');
+    const image = await opened(shapes[at].candidates[which].png);
+    release(question);
+    const now = shapes.findIndex((shape) => shape.id === id);
+    if (now < 0) return;
     remember();
-    const shape = shapes[at] = { ...shapes[at] }, kept = shape.kept;
-    if (kept) drop(shape);
-    Object.assign(shape, { image: await opened(shape.candidates[which].png), chosen: which });
-    if (kept) { add(shape.image); shape.kept = true; }
+    const old = shapes[now], shape = shapes[now] = { ...old, image, tinted: tinted(image, old.tint), chosen: which };
+    if (old.kept) { drop(old); add(shape.image); }
+    if (mending && mending.id === id) afresh();
     changed();
 };
 let ids = 0;
-const shaped = async (found, tint) => ({
-    ...found, id: ++ids, image: await opened(found.candidates[0].png), chosen: 0, kept: false, points: [],
-    tint: tint || TINTS[ids % TINTS.length],
-});
-const settle = (made) => {   // how a new shape goes into the mask, as "Add", "Take away" or "Alone" say
-    if (place() === 'take') { take(made.image); made.kept = false; }
-    else { add(made.image); made.kept = true; }
+const shaped = async (found, tint) => {
+    const image = await opened(found.candidates[0].png), colour = tint || TINTS[++ids % TINTS.length];
+    return { ...found, id: ++ids, image, tint: colour, tinted: tinted(image, colour), chosen: 0, kept: false, points: [] };
 };
+const put = (shape, way) => {   // a shape into the mask: 'add', 'take' or, for one that was dropped, 'leave'
+    if (way === 'add') add(shape.image);
+    if (way === 'take') take(shape.image);
+    shape.kept = way === 'add';
+};
+const begin = (shape) => {   // clicks belong to this shape from now on; its base is the mask as it would be without it
+    const now = mask;
+    mask = copy(now);
+    if (shape.kept) drop(shape);
+    mending = { id: shape.id, base: mask, way: shape.kept ? 'add' : 'leave' };
+    mask = now;
+    points = [...shape.points];
+};
+const afresh = () => { points = []; mending = null; };   // the next click begins a shape of its own
+const rekept = () => { shapes = shapes.map((shape) => ({ ...shape, kept: covered(shape.image) > 0.5 })); };
 
-// Asking and answering
-const send = (act, more = {}, words = '') => {
-    if (busy && act !== 'stop') return;
-    if (act !== 'stop' && words) wait(words);
-    trigger('act', { act, ref: picture ? picture.ref : '', ...more });
-};
-let clock = 0;
-const wait = (words) => {
-    busy = true;
+// Asking and answering. One question at a time, and nothing else changes until its answer is there.
+let count = 0, clock = 0;
+const hold = (words) => {
     const began = Date.now(), tell = () => { $('.easel-wait p').textContent = `${words}${Date.now() - began > 2000 ? ` ${Math.round((Date.now() - began) / 1000)} s` : ''}`; };
+    asked = { number: ++count, mending, points };
+    clearInterval(clock);
     tell();
     clock = setInterval(tell, 500);
     element.classList.add('busy');
+    return asked;
 };
-const done = () => { busy = false; clearInterval(clock); element.classList.remove('busy'); };
-document.addEventListener('easel-answered', () => setTimeout(done, 0));
+const release = (question) => {
+    if (asked !== question) return;
+    asked = null;
+    clearInterval(clock);
+    element.classList.remove('busy');
+};
+const send = (act, more = {}, words = 'One moment...') => {
+    if (busy()) return;
+    const question = hold(words);
+    trigger('act', { act, ref: picture ? picture.ref : '', ...more, question: question.number });
+};
+document.addEventListener('easel-failed', () => { if (asked) release(asked); });
 const find = () => {
     const phrases = $('[name=phrases]').value.trim();
     if (!picture) return say('Open a picture first.', true);
@@ -217,62 +255,69 @@ const find = () => {
     send('find', { phrases, box_threshold: number('box_threshold'), text_threshold: number('text_threshold'), segmenter: $('[name=segmenter]').value }, `Looking for ${phrases}...`);
 };
 const ask = () => {
-    const shape = shapes.find((one) => one.id === refined);
+    const shape = mending && shapes.find((one) => one.id === mending.id);
     if (!points.length && !(shape && shape.asked)) {
-        if (shape) { drop(shape); shapes = shapes.filter((one) => one !== shape); refined = null; }
+        if (shape) { mask = copy(mending.base); shapes = shapes.filter((one) => one !== shape); }
+        afresh();
         return changed();
     }
     changed();
     if (!(shape && shape.asked) && !points.some((point) => point[2])) return say('This point takes away; click on the thing itself first, with "This".');
-    send('point', { points, box: shape ? shape.asked : null, label: shape ? shape.label : '', segmenter: $('[name=segmenter]').value }, 'Outlining...');
+    send('point', { points, box: shape ? shape.asked : null, segmenter: $('[name=segmenter]').value }, 'Outlining...');
 };
-const answers = {
+const answers = {   // each decodes what it needs first, then changes all at once
     async opened(answer) {
+        const kept = stored(), before = kept.ref === answer.picture.ref && kept.mask ? await loaded(kept.mask) : null;
         picture = answer.picture;
         const factor = scale();
-        Object.assign(view, { width: Math.round(picture.width * factor), height: Math.round(picture.height * factor) });
+        Object.assign(view, { width: Math.max(1, Math.round(picture.width * factor)), height: Math.max(1, Math.round(picture.height * factor)) });
         mask = canvas(view.width, view.height);
+        if (before) mask.getContext('2d', { willReadFrequently: true }).drawImage(before, 0, 0);
         shapes = []; past = []; future = [];
         afresh();
         $('.easel-picture').src = picture.url;
         $('.easel-size').textContent = `${picture.width} x ${picture.height}`;
         element.classList.add('has-picture');
         resize(1);
-        const kept = stored();
-        if (kept.ref === picture.ref && kept.mask) { mask = canvas(view.width, view.height); mask.getContext('2d', { willReadFrequently: true }).drawImage(await loaded(kept.mask), 0, 0); }
         say('Paint over what shall change, or find it by a word.');
         changed();
     },
     async gone() { localStorage.removeItem(KEPT); },
     async found(answer) {
-        if (answer.masks.length) {
+        const made = await Promise.all(answer.masks.map((found) => shaped(found)));
+        if (made.length) {
             remember();
             if (place() === 'alone') { empty(); shapes = []; }
             afresh();
-            for (const found of answer.masks) { const made = await shaped(found); made.asked = found.box; settle(made); shapes.push(made); }
+            made.forEach((shape) => { shape.asked = shape.box; put(shape, place() === 'take' ? 'take' : 'add'); });
+            shapes = [...shapes, ...made];
         }
-        const count = answer.masks.length;
-        say(answer.note || `Found ${count === 1 ? 'one thing' : `${count} things`}. Click a name to drop or keep it.`, !!answer.note && !count);
+        const things = made.length === 1 ? 'one thing' : `${made.length} things`;
+        say(answer.note || `Found ${things}. Click a name to drop or keep it.`, !!answer.note && !made.length);
         changed();
     },
-    async pointed(answer) {
+    async pointed(answer, question) {
         if (!answer.masks.length) return say(answer.note, true);
-        const at = shapes.findIndex((one) => one.id === refined), old = shapes[at];
+        const old = question.mending && shapes.find((shape) => shape.id === question.mending.id);
         const made = await shaped(answer.masks[0], old && old.tint);
-        if (old) { if (old.kept) drop(old); Object.assign(made, { label: old.label, score: old.score, asked: old.asked, id: old.id }); }
-        else if (place() === 'alone') { empty(); shapes = []; }
-        made.asked = made.asked || answer.box;
-        made.points = [...points];
-        settle(made);
-        if (old) shapes = shapes.map((one) => (one.id === old.id ? made : one)); else shapes.push(made);
-        refined = made.id;
-        say('Click what is missing, or "Not this" and what is too much. The mask follows.');
+        if (old) Object.assign(made, { id: old.id, label: old.label, score: old.score });
+        const base = question.mending ? question.mending.base : copy(mask);
+        const way = question.mending ? question.mending.way : place() === 'take' ? 'take' : 'add';
+        mask = copy(base);
+        if (!old && place() === 'alone') { empty(); shapes = []; }
+        Object.assign(made, { asked: answer.box || null, points: [...question.points] });
+        put(made, way);
+        shapes = old ? shapes.map((shape) => (shape.id === old.id ? made : shape)) : [...shapes, made];
+        if (tool === 'point') { mending = { id: made.id, base: old ? base : copy(base), way }; points = [...question.points]; } else afresh();
+        say(tool === 'point' ? 'Click what is missing, or "Not this" and what is too much. The mask follows.' : answer.note || 'Drag the next box, or click its name to drop it.');
         changed();
     },
     async edited(answer) {
+        const made = await opened(answer.mask);
         remember();
-        mask = await opened(answer.mask);
-        if (answer.alone) shapes = shapes.map((shape) => ({ ...shape, kept: false }));
+        mask = made;
+        afresh();
+        rekept();
         say(answer.note || '');
         changed();
     },
@@ -284,6 +329,8 @@ const answers = {
         say(answer.note);
     },
     async known(answer) {
+        if (answer.name === family) return;   // the visitor's own thresholds stay
+        family = answer.name;
         const chips = $('.easel-words');
         chips.replaceChildren(...answer.words.map((word) => {
             const chip = text('button', word, { type: 'button', className: 'chip word' });
@@ -299,15 +346,15 @@ const answers = {
     },
 };
 const newest = () => { try { return JSON.parse(props.value || '{}'); } catch (broken) { return {}; } };
-const hear = async () => {
-    const answer = newest();
-    if (!answer.number || answer.number === answered) return;
-    answered = answer.number;
+const hear = async (answer) => {
     if (answer.family) await answers.known(answer.family);
-    if (answers[answer.kind]) await answers[answer.kind](answer);
-    done();
+    if (!answer.kind) return;
+    const question = asked;
+    if (answer.question && !(question && question.number === answer.question)) return;   // the answer to another picture
+    try { await answers[answer.kind](answer, question); } finally { if (question) release(question); }
 };
-watch('value', hear);
+let heard = Promise.resolve();
+watch('value', () => { const answer = newest(); heard = heard.then(() => hear(answer)).catch((fault) => say(fault.message, true)); });
 
 // Painting
 const at = (event) => {
@@ -325,7 +372,7 @@ const line = (from, to) => {
     pen.lineTo(to[0] * view.width + 0.01, to[1] * view.height);
     pen.stroke();
     pen.globalCompositeOperation = 'source-over';
-    draw();
+    soon();
 };
 const ring = (event) => {
     const circle = $('.easel-ring'), frame = view.getBoundingClientRect(), [x, y] = at(event);
@@ -346,15 +393,15 @@ const rubber = () => {
 const fingers = new Map();
 let pinch = null;
 const spread = () => { const [a, b] = [...fingers.values()]; return { span: Math.hypot(a.x - b.x, a.y - b.y), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }; };
-const abandon = () => { if (stroke) { stroke = null; ({ mask } = past.pop()); draw(); } box = null; rubber(); };
+const abandon = () => { if (stroke) { mask = stroke.before.mask; past.pop(); stroke = null; soon(); } box = null; rubber(); };
 paper.addEventListener('pointerdown', (event) => {
-    if (!picture || busy || event.target.closest('button')) return;
+    if (!picture || busy() || event.target.closest('button') || fingers.size > 1) return;
+    if (event.button !== 0 && !(event.button === 2 && tool === 'point')) return;
     fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     if (fingers.size === 2) { abandon(); pinch = { ...spread(), zoom }; return; }
-    if (event.button !== 0 && event.button !== 2) return;
     event.preventDefault();
     paper.setPointerCapture(event.pointerId);
-    if (tool === 'brush' || tool === 'eraser') { remember(); stroke = at(event); line(stroke, stroke); }
+    if (tool === 'brush' || tool === 'eraser') { remember(); afresh(); stroke = { before: past[past.length - 1], at: at(event) }; line(stroke.at, stroke.at); }
     if (tool === 'box') { box = { from: at(event), to: at(event) }; rubber(); }
 });
 paper.addEventListener('pointermove', (event) => {
@@ -369,22 +416,23 @@ paper.addEventListener('pointermove', (event) => {
         pinch = { ...pinch, x: now.x, y: now.y };
         return;
     }
-    if (stroke) { const to = at(event); line(stroke, to); stroke = to; }
+    if (stroke) { const to = at(event); line(stroke.at, to); stroke.at = to; }
     if (box) { box.to = at(event); rubber(); }
 });
 const lift = (event) => {
     const alone = fingers.size === 1 && !pinch, down = fingers.has(event.pointerId);
     fingers.delete(event.pointerId);
     if (!fingers.size) pinch = null;
-    if (!alone || !down || busy) return;
+    if (!alone || !down || busy()) return;
     if (stroke) { stroke = null; changed(); }
     if (box) {
-        const asked = frameOf(box.from, box.to);
+        const frame = frameOf(box.from, box.to);
         box = null;
         rubber();
-        if (asked[2] - asked[0] < 2 || asked[3] - asked[1] < 2) return say('Drag from one corner of the thing to the other.');
+        if (frame[2] - frame[0] < 2 || frame[3] - frame[1] < 2) return say('Drag from one corner of the thing to the other.');
+        remember();
         afresh();
-        send('point', { points: [], box: asked, label: '', segmenter: $('[name=segmenter]').value }, 'Outlining...');
+        send('point', { points: [], box: frame, segmenter: $('[name=segmenter]').value }, 'Outlining...');
     } else if (tool === 'point') {
         const [x, y] = inPicture(at(event));
         remember();
@@ -408,23 +456,23 @@ const pick = (name) => {
     element.dataset.tool = name;
     $$('[data-tool-name]').forEach((button) => button.setAttribute('aria-pressed', String(button.dataset.toolName === name)));
 };
-const afresh = () => { points = []; refined = null; };   // the next click begins a shape of its own
 const edit = (operation) => {
     if (!picture) return say('Open a picture first.', true);
     if (isEmpty() && operation !== 'invert') return say('The mask is empty: paint or find something first.', true);
     send('edit', { mask: mask.toDataURL(), operation, pixels: number('pixels') }, 'One moment...');
 };
-const upload_ = async (file, act) => {
-    if (!file || busy) return;
-    wait(act === 'open_file' ? 'Opening...' : 'Reading the mask...');
+const bring = async (file, act) => {
+    if (!file || busy()) return;
+    const question = hold(act === 'open_file' ? 'Opening...' : 'Reading the mask...');
     try {
         const { path } = await upload(file);
-        busy = false;
-        send(act, { path, name: file.name }, 'Opening...');
-    } catch (failed) { done(); say('The file could not be sent; try again.', true); }
+        release(question);
+        send(act, { path, name: file.name }, act === 'open_file' ? 'Opening...' : 'Reading the mask...');
+    } catch (failed) { release(question); say('The file could not be sent; try again.', true); }
 };
 const acts = {
-    undo: () => go(past, future), redo: () => go(future, past), find, stop: () => send('stop'),
+    undo: () => go(past, future), redo: () => go(future, past), find,
+    stop: () => trigger('act', { act: 'stop', ref: picture ? picture.ref : '' }),
     clear: () => { if (!picture) return; remember(); empty(); shapes = shapes.map((shape) => ({ ...shape, kept: false })); afresh(); changed(); },
     forget: () => { remember(); shapes = []; afresh(); changed(); },
     newest: () => send('newest', {}, 'Opening...'),
@@ -436,7 +484,7 @@ const acts = {
 const signs = () => { $('[data-do=plus]').setAttribute('aria-pressed', String(label === 1)); $('[data-do=minus]').setAttribute('aria-pressed', String(label === 0)); };
 element.addEventListener('click', (event) => {
     const button = event.target.closest('button');
-    if (!button) return;
+    if (!button || (busy() && button.dataset.do !== 'stop')) return;
     if (button.dataset.toolName) { pick(button.dataset.toolName); afresh(); changed(); if (tool === 'point') say('Click on a thing to find its shape.'); if (tool === 'box') say('Drag a box round a thing to find its shape.'); }
     if (button.dataset.do) acts[button.dataset.do]();
     if (button.dataset.edit) edit(button.dataset.edit);
@@ -450,8 +498,8 @@ element.addEventListener('input', (event) => {
 });
 element.addEventListener('change', (event) => {
     const field = event.target, file = field.files && field.files[0];
-    if (field.name === 'picture-file') upload_(file, 'open_file');
-    if (field.name === 'mask-file') upload_(file, 'import');
+    if (field.name === 'picture-file') bring(file, 'open_file');
+    if (field.name === 'mask-file') bring(file, 'import');
     if (file) field.value = '';
 });
 element.addEventListener('keydown', (event) => {
@@ -463,15 +511,16 @@ document.addEventListener('keydown', (event) => {
     if ((event.ctrlKey || event.metaKey) && key === 'z') { event.preventDefault(); event.shiftKey ? acts.redo() : acts.undo(); return; }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const tools = { b: 'brush', e: 'eraser', p: 'point', r: 'box' };
-    if (tools[key]) { pick(tools[key]); afresh(); changed(); }
+    if (tools[key] && !busy()) { pick(tools[key]); afresh(); changed(); }
     if (key === '[' || key === ']') { const size = $('[name=size]'); size.value = Number(size.value) + (key === ']' ? 1 : -1); size.dispatchEvent(new Event('input', { bubbles: true })); }
 });
 element.addEventListener('dragover', (event) => event.preventDefault());
-element.addEventListener('drop', (event) => { event.preventDefault(); upload_(event.dataTransfer.files[0], 'open_file'); });
+element.addEventListener('drop', (event) => { event.preventDefault(); bring(event.dataTransfer.files[0], 'open_file'); });
 const stored = () => { try { return JSON.parse(localStorage.getItem(KEPT) || '{}') || {}; } catch (broken) { return {}; } };
 pick('brush');
 signs();
 resize(1);
 changed();
-if (newest().kind === 'opened') hear();   // a picture was sent here before this tab was ever open
+const first = newest();
+if (first.kind === 'opened') heard = hear(first);   // a picture was sent here before this tab was ever open
 else trigger('act', { act: 'hello', ref: stored().ref || '' });

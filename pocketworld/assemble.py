@@ -22,7 +22,7 @@ from pocketworld import vocabulary
 from pocketworld.captions import PLACES, POSE_WORDS
 from pocketworld.judge import BUNDLED, Judge
 from pocketworld.recipes.diffusion import SCHEDULE
-from pocketworld.recipes.dino import new_dino, new_tokenizer
+from pocketworld.recipes.dino import new_dino, new_tokenizer, settled
 from pocketworld.recipes.dino import new_processor as new_detector_processor
 from pocketworld.recipes.loop import go_on_from, load_average, training_record, write_journal
 from pocketworld.recipes.sam import new_processor as new_segmenter_processor
@@ -121,9 +121,11 @@ def unpack(family: Path, masks: Path, work: Path) -> None:
     for folder in ("vae", "clip"):
         write_journal(records[folder], work / folder)
     go_on_from(pipeline.unet, records["unet"], work / "unet")
-    for name, folder, kind in (("detector", "dino", GroundingDinoForObjectDetection), ("segmenter", "sam", SamModel)):
+    detector = GroundingDinoForObjectDetection.from_pretrained(masks / "detector", dtype=torch.float32)
+    segmenter = SamModel.from_pretrained(masks / "segmenter", dtype=torch.float32)
+    for name, folder, network in (("detector", "dino", settled(detector)), ("segmenter", "sam", segmenter)):
         record = json.loads((masks / name / "training.json").read_text(encoding="utf-8"))
-        go_on_from(kind.from_pretrained(masks / name, dtype=torch.float32), record, work / folder)
+        go_on_from(network, record, work / folder)
     go_on_from(Judge.load().net, json.loads((BUNDLED / "judge.json").read_text(encoding="utf-8")), work / "judge")
 
 

@@ -21,6 +21,7 @@ from pocketworld.score import held_out_specs
 from pocketworld.things import COLOURS, things
 from pocketworld.vocabulary import ACCESSORIES, BOTTOMS, OBJECTS, TOPS
 from pocketworld.world import Spec
+from studio import masks
 
 PHRASES = ("clothing", "hair", "face", "figure", "top", "bottom", "shoes")
 GOALS = {"clothing": 0.85, "hair": 0.75, "face": 0.75, "figure": 0.9}
@@ -42,7 +43,7 @@ def score_masks(out: Path, family: str, count: int) -> dict:
             truth = things(spec, picture.parts)
             asked = [phrase for phrase in PHRASES if phrase in truth]
             for phrase in asked:
-                rendered[phrase].append(overlap(union_of(desk, picture.image, phrase), truth[phrase]))
+                rendered[phrase].append(masks.overlap_of(union_of(desk, picture.image, phrase), as_mask(truth[phrase])))
             for kind, phrase in absent_phrases(spec, truth, random.Random(number)):
                 absent[kind][0] += not len(sought(desk, picture.image, phrase))
                 absent[kind][1] += 1
@@ -50,7 +51,7 @@ def score_masks(out: Path, family: str, count: int) -> dict:
         for path, mask in by_hand():
             image = Image.open(path).convert("RGB")
             found = union_of(desk, image, "clothing")
-            drawn.append(overlap(found, mask))
+            drawn.append(masks.overlap_of(found, mask))
             shown.append(_tile(image, found, mask, drawn[-1]))
     figures = {
         "pictures": count, "rendered": {phrase: _summary(values) for phrase, values in rendered.items()},
@@ -68,15 +69,12 @@ def sought(desk: studio.Studio, image: Image.Image, phrase: str) -> list[studio.
     return desk.start(studio.MaskRequest(image, phrase)).result()
 
 
-def union_of(desk: studio.Studio, image: Image.Image, phrase: str) -> np.ndarray:
-    """Everything that is found of a phrase, as bool [height, width]."""
-    found = [np.asarray(mask.image) >= 128 for mask in sought(desk, image, phrase)]
-    return np.any(found, axis=0) if found else np.zeros(image.size[::-1], bool)
-
-
-def overlap(found: np.ndarray, truth: np.ndarray) -> float:
-    """IoU, 0 to 1."""
-    return float((found & truth).sum() / max(1, (found | truth).sum()))
+def union_of(desk: studio.Studio, image: Image.Image, phrase: str) -> Image.Image:
+    """Everything that is found of a phrase as one mask."""
+    found = Image.new("L", image.size)
+    for mask in sought(desk, image, phrase):
+        found = masks.united(found, mask.image)
+    return found
 
 
 def absent_phrases(spec: Spec, truth: dict[str, np.ndarray], rng: random.Random) -> Iterator[tuple[str, str]]:
@@ -88,10 +86,14 @@ def absent_phrases(spec: Spec, truth: dict[str, np.ndarray], rng: random.Random)
         yield ABSENT[2], f"{rng.choice([one for one in COLOURS if one != spec.top_colour])} {spec.top}"
 
 
-def by_hand() -> Iterator[tuple[Path, np.ndarray]]:
+def by_hand() -> Iterator[tuple[Path, Image.Image]]:
     """Pictures that the family drew, and their clothing as it was painted by hand."""
     for mask in sorted(DRAWN.glob("*-clothing.png")):
-        yield mask.with_name(mask.name.replace("-clothing", "")), np.asarray(Image.open(mask).convert("L")) >= 128
+        yield mask.with_name(mask.name.replace("-clothing", "")), Image.open(mask).convert("L")
+
+
+def as_mask(inside: np.ndarray) -> Image.Image:
+    return Image.fromarray(inside.astype(np.uint8) * 255)
 
 
 def _summary(values: list[float]) -> dict[str, float]:
@@ -123,9 +125,9 @@ def _row(name: str, told: dict[str, float], goal: float | None) -> list[Any]:
     return [name, f"{told['mean']:.3f}", f"{goal:.2f}" if goal else "", f"{told['worst_tenth']:.2f}", told["of"]]
 
 
-def _tile(image: Image.Image, found: np.ndarray, truth: np.ndarray, score: float) -> Image.Image:
+def _tile(image: Image.Image, found: Image.Image, truth: Image.Image, score: float) -> Image.Image:
     large = image.resize((TILE, TILE), Image.Resampling.LANCZOS)
-    there, wanted = (np.asarray(Image.fromarray(mask).resize((TILE, TILE))) for mask in (found, truth))
+    there, wanted = (np.asarray(mask.resize((TILE, TILE))) >= masks.WHITE for mask in (found, truth))
     edge = wanted ^ np.logical_and.reduce([np.roll(wanted, by, axis) for by in (1, -1) for axis in (0, 1)] + [wanted])
     pixels = np.asarray(large).astype(float)
     pixels[there] = 0.5 * pixels[there] + 0.5 * np.array((214, 48, 72))

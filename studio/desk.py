@@ -104,9 +104,9 @@ class Studio:
         if self.gone:
             raise ValueError("This visit has ended and its library is gone; reload the page to begin anew.")
         family = find_family(self.families, request.family or self.family.name)
+        self._check(request, family)
         if isinstance(request, MaskRequest) and isinstance(request.picture, Image.Image):
             request = replace(request, picture=str(self.library.keep_image(request.picture)))
-        self._check(request, family)
         run = self.executor.start(request, self.library, family)
         if isinstance(request, TrainRequest):
             self._serve(self.library.run_folder(run.id) / "samples")
@@ -277,7 +277,8 @@ class Studio:
         if isinstance(request, MaskRequest):
             if request.segmenter is not None:
                 _one_of("segmenter", request.segmenter, family.segmenters)
-            check_inside(request.points, request.box, size_of(str(request.picture)))
+            given = isinstance(request.picture, Image.Image)
+            check_inside(request.points, request.box, request.picture.size if given else size_of(request.picture))
         if self.quota:
             self._check_quota(request, family)
 

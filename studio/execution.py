@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["LocalExecutor", "Now", "Progress", "Run", "RunCancelled", "RunFailed", "Task"]
 
 log = logging.getLogger(__name__)
-REMEMBERED = 200  # ended runs that stay in memory
+REMEMBERED = 200  # ended runs of a kind that stay in memory
+REMEMBERED_MASKS = 12  # these hold their pictures themselves, and each click on a page makes one
 
 
 Request = TrainRequest | DrawRequest | MaskRequest
@@ -209,7 +210,8 @@ class LocalExecutor:
     def _queue(self, run: Run) -> Run:
         self._runs[run.id] = run
         self._lanes[run.kind].append(run)
-        for old in [id for id, known in self._runs.items() if known.ended][:-REMEMBERED]:
+        most = REMEMBERED_MASKS if run.kind == "mask" else REMEMBERED
+        for old in [id for id, known in self._runs.items() if known.ended and known.kind == run.kind][:-most]:
             del self._runs[old]
         if run.kind not in self._threads:
             thread = threading.Thread(target=self._work, args=(run.kind,), name=f"lane {run.kind}", daemon=True)

@@ -71,7 +71,11 @@ class ModelFamily:
         object.__setattr__(self, "training", MappingProxyType(training))
         if not self.segmenters:
             raise ValueError(f"family {self.name!r} must name a segmenter")
-        object.__setattr__(self, "masking", MappingProxyType({**MASKING, **self.masking}))
+        masking = {**MASKING, "segmenter": next(iter(self.segmenters)), **self.masking}
+        object.__setattr__(self, "masking", MappingProxyType(masking))
+        if masking["segmenter"] not in self.segmenters:
+            raise ValueError(f"family {self.name!r}: segmenter must be one of {', '.join(self.segmenters)}, got "
+                             f"{masking['segmenter']!r}")
         if "draw" not in self.pipelines:
             raise ValueError(f"family {self.name!r} must name a pipeline class for the task 'draw'")
         if self.resolution % 8:
@@ -225,6 +229,8 @@ def load_family(path: Path) -> ModelFamily:
     if layout:
         base = {name: getattr({"sdxl": SDXL, "sd15": SD15}[layout], name) for name in known}
         base |= {"name": path.stem, "title": path.stem, "vae": None, "variant": None, "download_gb": 0.0}
+    if "segmenters" in given and base:  # the usual one of others' is none of these
+        base["masking"] = {name: value for name, value in base["masking"].items() if name != "segmenter"}
     # What is given changes what is there.
     for name in ("pipelines", "dtype", "drawing", "training", "presets", "masking"):
         if name in given:

@@ -15,9 +15,10 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
 from studio.events import MaskFound
-from studio.library.photos import check_size, opened
+from studio.library.photos import check_size, eight_bits, opened
+from studio.library.records import Box
 
-Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels, the end exclusive
+EVERYDAY = ("clothing", "hair", "face", "hat", "shoes", "person")  # words to offer where a family knows the open world
 WHITE = 128  # a soft pixel from here on counts as inside
 SPECK = 0.01  # of the largest piece: a smaller one is a speck
 MOST_PIXELS = 512  # that a mask may grow, shrink or be feathered by
@@ -53,9 +54,8 @@ def mask_of(found: MaskFound) -> Mask:
 
 
 def read_mask(png: bytes) -> Image.Image:
-    """A mask from the bytes of `png_of`."""
-    with Image.open(io.BytesIO(png), formats=("PNG",)) as image:
-        return image.convert("L")
+    """A mask from the bytes of `png_of`; its pixels are read when they are first asked for."""
+    return Image.open(io.BytesIO(png), formats=("PNG",))
 
 
 def png_of(mask: Image.Image) -> bytes:
@@ -70,9 +70,11 @@ def open_mask(source: Path | bytes, size: tuple[int, int] | None = None, name: s
 
     Raises ValueError, in a sentence, for what is no picture, damaged, too large, or of another size than `size`.
     """
-    with opened(source, name) as mask:
-        check_size(mask, name)
-        _check_size(mask, size or mask.size)  # by its header: nothing larger is ever decoded
+    with opened(source, name) as mask:  # by its header first: nothing larger is ever decoded
+        if size is None:
+            check_size(mask, name)
+        elif mask.size != size:
+            raise ValueError(_unlike(mask.size, size))
         try:
             mask.load()
         except Exception as error:  # a damaged file: decoders raise a dozen kinds
@@ -85,7 +87,9 @@ def checked(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
 
     Raises ValueError when it is not of this size (width, height), naming both.
     """
-    _check_size(mask, size)
+    if mask.size != size:
+        raise ValueError(_unlike(mask.size, size))
+    mask = eight_bits(mask)
     if mask.mode in ("RGBA", "LA", "PA") or "transparency" in mask.info:
         opacity = mask.convert("RGBA").getchannel("A")
         if opacity.getextrema()[0] < 255:
@@ -104,11 +108,16 @@ def grown(mask: Image.Image, pixels: float) -> Image.Image:
 
     _check_pixels(abs(pixels))
     inside = _inside(mask)
-    if pixels == 0 or not inside.any() or inside.all():
+    box = box_of(mask)
+    if pixels == 0 or box is None or inside.all():
         return _image(inside)
-    if pixels > 0:
-        return _image(distance_transform_edt(~inside) <= pixels)
-    return _image(distance_transform_edt(inside) > -pixels)
+    reach = int(abs(pixels)) + 2  # measured round the mask alone: over a large picture distances take gigabytes
+    rows = slice(max(0, box[1] - reach), box[3] + reach)
+    columns = slice(max(0, box[0] - reach), box[2] + reach)
+    near = inside[rows, columns]
+    inside[rows, columns] = distance_transform_edt(~near) <= pixels if pixels > 0 else \
+        distance_transform_edt(near) > -pixels
+    return _image(inside)
 
 
 def feathered(mask: Image.Image, pixels: float) -> Image.Image:
@@ -118,23 +127,28 @@ def feathered(mask: Image.Image, pixels: float) -> Image.Image:
 
 
 def filled(mask: Image.Image) -> Image.Image:
-    """The mask without holes: whatever it surrounds is inside too."""
-    from scipy.ndimage import binary_fill_holes
+    """The mask without holes, their soft rims included: whatever it surrounds is inside too."""
+    from scipy.ndimage import binary_fill_holes, distance_transform_edt
 
-    return ImageChops.lighter(mask, _image(binary_fill_holes(_inside(mask)) & ~_inside(mask)))
+    inside = _inside(mask)
+    whole = binary_fill_holes(inside)
+    holes = whole & ~inside
+    if not holes.any():
+        return mask
+    rims = whole & (distance_transform_edt(~holes) < distance_transform_edt(whole))
+    return ImageChops.lighter(mask, _image(rims))
 
 
 def cleaned(mask: Image.Image) -> Image.Image:
-    """The mask without specks: pieces smaller than a hundredth of its largest."""
+    """The mask without specks: pieces, soft edge and all, smaller than a hundredth of its largest."""
     from scipy.ndimage import label
 
-    pieces, count = label(_inside(mask))
+    pieces, count = label(np.asarray(mask) > 0)
     if count == 0:
         return mask
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
+    sizes = np.bincount(pieces[_inside(mask)], minlength=count + 1)
     kept = sizes >= max(2, SPECK * sizes.max())
-    return ImageChops.multiply(mask, _image(kept[pieces])) if not kept[1:].all() else mask
+    return ImageChops.darker(mask, _image(kept[pieces])) if not kept[1:].all() else mask
 
 
 def inverted(mask: Image.Image) -> Image.Image:
@@ -199,10 +213,9 @@ def check_inside(points: Sequence[tuple[float, float, int]], box: Sequence[float
                              f"{height} px.")
 
 
-def _check_size(mask: Image.Image, size: tuple[int, int]) -> None:
-    if mask.size != size:
-        raise ValueError(f"The mask is {mask.width} x {mask.height} px and the picture {size[0]} x {size[1]}; a mask "
-                         "must have the picture's size.")
+def _unlike(size: tuple[int, int], wanted: tuple[int, int]) -> str:
+    return f"The mask is {size[0]} x {size[1]} px and should be {wanted[0]} x {wanted[1]}; a mask must have the " \
+        "picture's size."
 
 
 def _inside(mask: Image.Image) -> np.ndarray:

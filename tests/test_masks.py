@@ -46,6 +46,25 @@ def test_filling_closes_holes_and_keeps_a_soft_edge():
     assert np.asarray(filled)[0:16].tobytes() == np.asarray(soft)[0:16].tobytes()
 
 
+def test_filling_leaves_no_rim_where_the_hole_was_soft():
+    soft = masks.feathered(disc(hole=True), 6)
+    assert np.asarray(masks.filled(soft))[26:38, 26:38].min() == 255
+
+
+def test_cleaning_keeps_the_soft_edge_of_what_stays():
+    soft = masks.feathered(disc(), 6)
+    speckled = masks.united(soft, masks.feathered(disc(box=(2, 2, 4, 4)), 2))
+    cleaned = np.asarray(masks.cleaned(speckled))
+    assert cleaned[:8, :8].max() == 0 and (cleaned[8:, 8:] == np.asarray(soft)[8:, 8:]).all()
+
+
+def test_growing_near_the_edge_of_a_large_picture_is_as_anywhere():
+    large = Image.new("L", (3000, 40))
+    large.paste(disc((32, 32), (0, 0, 31, 31)), (2960, 4))
+    grown, shrunk = masks.grown(large, 4), masks.grown(large, -4)
+    assert masks.box_of(grown) == (2956, 0, 2996, 40) and masks.box_of(shrunk) == (2964, 8, 2988, 32)
+
+
 def test_cleaning_drops_specks_and_nothing_else():
     speckled = disc()
     speckled.putpixel((2, 2), 255)
@@ -83,14 +102,15 @@ def saved(image, kind="PNG"):
 def test_a_mask_is_read_from_grey_from_colour_and_from_the_opacity_of_a_cut_out():
     cut_out = Image.new("RGBA", (64, 64), (200, 30, 30, 255))
     cut_out.putalpha(disc())
-    for source in (disc(), disc().convert("RGB"), disc().convert("1"), disc().convert("P"), cut_out):
+    deep = Image.fromarray(np.asarray(disc()).astype(np.uint16) * 257)
+    for source in (deep, disc(), disc().convert("RGB"), disc().convert("1"), disc().convert("P"), cut_out):
         assert (inside(masks.open_mask(saved(source), (64, 64))) == inside(disc())).all()
 
 
 @pytest.mark.parametrize("data, said", [
-    (saved(disc((32, 64))), r"The mask is 32 x 64 px and the picture 64 x 64; a mask must have the picture's size"),
+    (saved(disc((32, 64))), r"The mask is 32 x 64 px and should be 64 x 64; a mask must have the picture's size"),
     (b"", "is empty"), (b"not a picture", "is not a picture the studio reads"),
-    (saved(disc())[:90], "damaged"), (saved(Image.new("L", (7000, 7000))), "49 megapixels"),
+    (saved(disc())[:90], "damaged"), (saved(Image.new("L", (7000, 7000))), "should be 64 x 64"),
 ])
 def test_what_is_no_mask_of_the_picture_is_refused_in_a_sentence(data, said):
     with pytest.raises(ValueError, match=said):

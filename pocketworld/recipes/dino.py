@@ -6,7 +6,6 @@ detector to find nothing; and transformers 5's loss mixes up the label maps of c
 
 import random
 import string
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +31,11 @@ from pocketworld.recipes.optim import MuonAndAdamW
 from pocketworld.recipes.tokenizers import PROMPT_WORDS
 from pocketworld.things import COLOURS, THINGS, box_of, things
 from pocketworld.world import Spec
+from studio.engine.detecting import overlap
 
 MINUTES = 60.0
 EYES = 0.2  # of the minutes go to the backbone alone
-BATCH = 16
+BATCH = 24
 MOST_PHRASES = 5  # in a caption
 PRESENT = 0.6  # of a caption's phrases are drawn from a picture of the batch
 SIDE = 128  # pixels
@@ -83,6 +83,14 @@ def new_dino(
         if ("bbox_embed" in name or "reference_points_head" in name) and parameter.ndim == 2:
             # 0.02 by default: at this width boxes would hardly move, and queries not know where they look
             nn.init.xavier_uniform_(parameter, gain=0.05 if len(parameter) == 4 else 1.4)
+    # A score is the plain product of two normalised vectors: 100 and more at first, and every step throws it about.
+    nn.init.constant_(dino.model.encoder.layers[-1].text_enhancer_layer.layer_norm_after.weight, 0.15)
+    return settled(dino)
+
+
+def settled(dino: GroundingDinoForObjectDetection) -> GroundingDinoForObjectDetection:
+    """With its backbone frozen: the eyes have learnt what they can, and half of every step would go into them."""
+    dino.model.backbone.requires_grad_(False)
     return dino
 
 
@@ -203,19 +211,10 @@ def validate(dino: GroundingDinoForObjectDetection, processor: GroundingDinoProc
         for masks, boxes in zip(truth, told, strict=True):
             if phrase in masks:
                 best = boxes["boxes"][boxes["scores"].argmax()].tolist() if len(boxes["boxes"]) else None
-                found.append(best is not None and _overlap(best, box_of(masks[phrase])) > 0.5)
+                found.append(best is not None and overlap(best, box_of(masks[phrase])) > 0.5)
             else:
                 missed.append(not len(boxes["boxes"]))
     return {"found": float(np.mean(found)), "absent": float(np.mean(missed))}
-
-
-def _overlap(one: Sequence[float], other: Sequence[float]) -> float:
-    """IoU of two boxes (x0, y0, x1, y1)."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    shared = max(0.0, width) * max(0.0, height)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
-    return shared / (sum(areas) - shared)
 
 
 def _maps(eyes: nn.ModuleList) -> Look:
@@ -238,10 +237,13 @@ def train(work: Path, minutes: float = MINUTES, *, name: str = "dino") -> None:
     tokenizer = new_tokenizer()
     dino, processor = new_dino(tokenizer), new_processor(tokenizer)
     eyes = nn.ModuleList([dino.model.backbone.conv_encoder, dino.model.input_proj_vision])
-    open_eyes(work, EYES * minutes, eyes, _maps(eyes), name=f"{name}-eyes",
-              outer_layers=("embed", "relative_position"))
+    begun = (work / name / "checkpoint.pt").exists()  # its eyes are open, here or where it was unpacked from
+    if not (begun or open_eyes(work, EYES * minutes, eyes, _maps(eyes), name=f"{name}-eyes",
+                               outer_layers=("embed", "relative_position"))):
+        return
+    settled(dino)
     pictures, held_out = training_pictures(work), held_out_pictures(work)
-    optimiser = MuonAndAdamW(dino, muon_lr=0.01, adamw_lr=1e-3, outer_layers=(
+    optimiser = MuonAndAdamW(dino, muon_lr=0.002, adamw_lr=2e-4, outer_layers=(
         "embeddings", "level_embed", "sampling_offsets", "attention_weights", "relative_position"))
     loop = Loop(work / name, dino.train(), optimiser, minutes=(1 - EYES) * minutes, warmup=100, clip=0.5)
     for step in loop:

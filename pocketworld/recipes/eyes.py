@@ -103,11 +103,11 @@ def eyes_loss(answers: list[Tensor], labels: Tensor, boxes: Tensor) -> tuple[Ten
 
 
 def open_eyes(work: Path, minutes: float, backbone: nn.Module, look: Look, *, name: str,
-              outer_layers: tuple[str, ...]) -> None:
-    """Teach the backbone in work/<name> for so long; it ends with the averaged weights. Done once, it stays done."""
+              outer_layers: tuple[str, ...]) -> bool:
+    """Teach the backbone in work/<name> for so long; it ends with the averaged weights. False: it was stopped."""
     with torch.no_grad():
         channels = [features.shape[1] for features in look(torch.zeros(1, 3, SIDE, SIDE))]
-    eyes = Eyes(backbone, look, channels)
+    eyes = Eyes(backbone.requires_grad_(True), look, channels)
     pictures, held_out = training_pictures(work), held_out_pictures(work)
     optimiser = MuonAndAdamW(eyes, muon_lr=0.02, adamw_lr=1e-3, outer_layers=("readers", *outer_layers))
     loop = Loop(work / name, eyes.train(), optimiser, minutes=minutes, warmup=50)
@@ -123,6 +123,7 @@ def open_eyes(work: Path, minutes: float, backbone: nn.Module, look: Look, *, na
             with loop.averaged():
                 loop.journal(validation=validate(eyes, held_out))
     load_average(work / name, eyes)
+    return loop.finished
 
 
 @torch.no_grad()

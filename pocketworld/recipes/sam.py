@@ -165,8 +165,11 @@ def validate(sam: SamModel, pictures: Pictures, count: int = 64) -> float:
 def train(work: Path, minutes: float = MINUTES, *, name: str = "sam", sam: SamModel | None = None) -> None:
     """Train into work/<name>: checkpoint, journal, and the averaged weights as a transformers folder."""
     sam = sam or new_sam()
-    open_eyes(work, EYES * minutes, sam.vision_encoder, lambda pixels: [sam.vision_encoder(pixels).last_hidden_state],
-              name=f"{name}-eyes", outer_layers=OUTER_LAYERS)
+    begun = (work / name / "checkpoint.pt").exists()  # its eyes are open, here or where it was unpacked from
+    if not (begun or open_eyes(work, EYES * minutes, sam.vision_encoder,
+                               lambda pixels: [sam.vision_encoder(pixels).last_hidden_state],
+                               name=f"{name}-eyes", outer_layers=OUTER_LAYERS)):
+        return
     pictures, held_out = training_pictures(work), held_out_pictures(work)
     optimiser = MuonAndAdamW(sam, muon_lr=0.015, adamw_lr=1e-3, outer_layers=OUTER_LAYERS)
     loop = Loop(work / name, sam.train(), optimiser, minutes=(1 - EYES) * minutes, warmup=50)

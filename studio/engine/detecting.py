@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,7 @@ class Detector:
             boxes, peaks, means = self._look(image, key, some)
             for number, phrase in enumerate(some):
                 best[phrase] = float(peaks[:, number].max())
-                mine = (peaks.argmax(1) == number) & (peaks[:, number] >= box_threshold) \
-                    & (means[:, number] >= text_threshold)
+                mine = (peaks[:, number] >= box_threshold) & (means[:, number] >= text_threshold)
                 ranked = sorted(zip(peaks[mine, number].tolist(), boxes[mine].tolist(), strict=True), reverse=True)
                 found += _apart([Found(phrase, score, _pixels(box, image.size)) for score, box in ranked])
         return found, best
@@ -85,25 +85,19 @@ class Remembering(nn.Module):
         self.key = ""
         self._kept: OrderedDict[str, Any] = OrderedDict()
 
-    def on(self, key: str) -> Any:
+    @contextmanager
+    def on(self, key: str) -> Iterator[None]:
         """Look at the picture of this key for the length of the block."""
-        return _Looking(self, key)
+        self.key = key
+        try:
+            yield
+        finally:
+            self.key = ""
 
     def forward(self, pixel_values: Tensor, pixel_mask: Tensor) -> Any:
         if self.key not in self._kept:
             self._kept[self.key] = self.backbone(pixel_values, pixel_mask)
         return remembered(self._kept, self.key)
-
-
-class _Looking:
-    def __init__(self, eyes: Remembering, key: str) -> None:
-        self._eyes, self._key = eyes, key
-
-    def __enter__(self) -> None:
-        self._eyes.key = self._key
-
-    def __exit__(self, *fault: object) -> None:
-        self._eyes.key = ""
 
 
 def remembered(kept: OrderedDict[str, Any], key: str) -> Any:

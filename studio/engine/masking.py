@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -12,8 +11,9 @@ from studio.engine.pipelines import PipelineCache
 from studio.engine.segmenting import Segmenter
 from studio.events import Event, MaskFound, NothingFound, StageReported
 from studio.families import ModelFamily
+from studio.library.images import content_of
 from studio.library.photos import open_image
-from studio.masks import Candidate, box_of, check_inside, png_of
+from studio.masks import EVERYDAY, Candidate, box_of, check_inside, png_of
 from studio.requests import MaskRequest
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 MOST_THINGS = 40  # in one picture
 POINTED = "selection"
-OPEN_WORLD = ("clothing", "hair", "face", "hat", "shoes", "person")
 
 
 def find_masks(request: MaskRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library,
@@ -33,7 +32,7 @@ def find_masks(request: MaskRequest, *, pipelines: PipelineCache, family: ModelF
     """
     image = open_image(str(request.picture))
     check_inside(request.points, request.box, image.size)
-    key = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()  # names the picture by its content
+    key = content_of(image)
     found: list[Found] = []
     if request.terms:
         yield StageReported(f"looking for {', '.join(request.terms)}")
@@ -43,10 +42,12 @@ def find_masks(request: MaskRequest, *, pipelines: PipelineCache, family: ModelF
         missing = tuple(term for term in request.terms if all(one.phrase != term for one in found))
         if missing:
             yield NothingFound(missing, _advice(missing, best, request, family))
+    surest = sorted(found, key=lambda one: one.score, reverse=True)[:MOST_THINGS]
+    found = [one for one in found if one in surest]
     pointed = bool(request.points) or request.box is not None
-    total = min(len(found), MOST_THINGS) + pointed
-    weights = family.segmenters[request.segmenter or next(iter(family.segmenters))]
-    for number, one in enumerate(found[:MOST_THINGS]):
+    total = len(found) + pointed
+    weights = family.segmenters[request.segmenter or family.masking["segmenter"]]
+    for number, one in enumerate(found):
         if stop():
             return
         yield StageReported("outlining", number, total)
@@ -80,7 +81,10 @@ def _advice(missing: Sequence[str], best: dict[str, float], request: MaskRequest
             f"{' or '.join(repr(term) for term in strange)}. Words it knows: {', '.join(words)}."
     nearest = max(missing, key=lambda term: best.get(term, 0.0))
     score, threshold = best.get(nearest, 0.0), request.box_threshold or 0.0
-    others = [word for word in (known or OPEN_WORLD) if word not in missing][:6]
+    others = [word for word in (known or EVERYDAY) if word not in missing][:6]
+    if score >= threshold:
+        return f"Nothing answers to all the words of {named} here: lower the text threshold (now " \
+            f"{request.text_threshold or 0.0:.2f}), or take fewer words."
     lower = f"Lower the box threshold (now {threshold:.2f}): the best guess at '{nearest}' scores {score:.2f}. Or try" \
         if score >= threshold / 3 else "Try"
     return f"Nothing answers to {named} here. {lower} other words, such as {', '.join(others)}; or click on it."

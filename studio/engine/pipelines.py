@@ -57,6 +57,7 @@ class PipelineCache:
         self._turns = Turns()
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()  # by weights, least recently used first
         self._helpers: dict[tuple[str, str], Any] = {}  # by kind and weights
+        self._folders: dict[str, Path] = {}  # where helpers' weights lie
         self._digests: dict[tuple, str] = {}
         self._fetched: dict[str, list[Path]] = {}  # files of families from the hub, so that it is asked once
         self._idle_plan = choose_plan(self.device)
@@ -77,10 +78,12 @@ class PipelineCache:
 
         It is used in turn, like the pipelines, whose tenants stay where they are; `.network` is its torch module.
         """
+        key = (kind.__name__, weights)
+        if weights not in self._folders:  # before its turn: fetching may take minutes, and nobody should wait for it
+            self._folders[weights] = loading.helper_folder(weights)
         with self._turns.take():
-            key = (kind.__name__, weights)
             if key not in self._helpers:
-                self._helpers[key] = self._load_helper(kind, weights)
+                self._helpers[key] = self._load_helper(kind, self._folders[weights])
             yield self._helpers[key]
 
     @contextmanager
@@ -177,14 +180,13 @@ class PipelineCache:
         log.info("%s loaded in %.1f s: %s", family.title, time.perf_counter() - started, plan.words)
         return Loaded(family, plan, {"draw": pipeline})
 
-    def _load_helper(self, kind: Callable[[Path], Any], weights: str) -> Any:
+    def _load_helper(self, kind: Callable[[Path], Any], source: Path) -> Any:
         """On the accelerator where there is room beside the families, else on the CPU: no family leaves for it."""
-        source = loading.helper_folder(weights)
         needed = sum(path.stat().st_size for path in source.glob("*.safetensors"))
         helper = kind(source)
         if free_bytes(self.device) > 2 * needed:
             helper.network.to(self.device)
-        log.info("%s loaded from %s on %s", kind.__name__, weights, helper.network.device)
+        log.info("%s loaded from %s on %s", kind.__name__, source, helper.network.device)
         return helper
 
     def _evict(self, needed: int) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
@@ -21,16 +23,20 @@ class Images(Shelf):
         Raises ValueError, in a sentence, for what cannot be read.
         """
         image = open_image(source, name)
-        path = self.root / "images" / f"{_content_of(image)}.png"
-        if not path.is_file():
-            self.make_room(image.width * image.height * 3)
-            write_atomically(path, lambda temporary: image.save(temporary, "PNG"))
-        path.touch()  # what was used lately goes last when room is short
+        path = self.root / "images" / f"{content_of(image)}.png"
+        with self.writing:
+            if not path.is_file():
+                self.make_room(image.width * image.height * 3)
+                write_atomically(path, lambda temporary: image.save(temporary, "PNG"))
+            os.utime(path)  # what was used lately goes last when room is short
         return path
 
     def image(self, name: str) -> Path:
         """The file of a kept image by its name. Raises ValueError when there is none."""
-        return inside(self.root / "images", name, "image")
+        path = inside(self.root / "images", name, "image")
+        with suppress(OSError):  # a read-only library serves its images too
+            os.utime(path)
+        return path
 
     def expendable(self) -> list[Path]:
         """As everywhere; then kept images, least recently used first."""
@@ -38,5 +44,6 @@ class Images(Shelf):
                                                key=lambda path: path.stat().st_mtime)]
 
 
-def _content_of(image: Image.Image) -> str:
+def content_of(image: Image.Image) -> str:
+    """Names an image by its pixels."""
     return hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()

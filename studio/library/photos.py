@@ -40,8 +40,12 @@ def size_of(source: Path | str) -> tuple[int, int]:
     name = shown(Path(source).name)
     with opened(source, name) as image:
         check_size(image, name)
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-        return image.size[::-1] if turned else image.size
+        try:
+            # Of a PNG without one in its header Pillow would decode the pixels, to look for one behind them.
+            exif = image.getexif() if image.format != "PNG" or "exif" in image.info else {}
+        except Exception as error:  # as above
+            raise ValueError(_damaged(name)) from error
+        return image.size[::-1] if exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8) else image.size
 
 
 def problems(image: Image.Image, resolution: int) -> tuple[str, ...]:
@@ -163,16 +167,21 @@ def _too_large(name: str, megapixels: float | None = None) -> str:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I") or image.mode == "F":  # 16 bits a pixel, or more
-        levels = np.nan_to_num(np.asarray(image, dtype=float))
-        most = 1.0 if levels.max() <= 1 else 65535.0 if levels.max() <= 65535 else levels.max()
-        image = Image.fromarray((levels.clip(0, most) / most * 255).round().astype(np.uint8))
+    image = eight_bits(ImageOps.exif_transpose(image))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         ground = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(ground, image)
     return image.convert("RGB")
+
+
+def eight_bits(image: Image.Image) -> Image.Image:
+    """A picture with 16 bits a pixel, or more, as one in "L"; any other as it is."""
+    if not image.mode.startswith("I") and image.mode != "F":
+        return image
+    levels = np.nan_to_num(np.asarray(image, dtype=float))
+    most = 1.0 if levels.max() <= 1 else 65535.0 if levels.max() <= 65535 else levels.max()
+    return Image.fromarray((levels.clip(0, most) / most * 255).round().astype(np.uint8))
 
 
 def _formats() -> tuple[str, ...]:

@@ -60,12 +60,12 @@ def _stage() -> str:
         _button("Take the last picture", "send", "", data_do="newest", class_="small main"),
         _button("Choose a file", "plus", "", data_do="open"),
     )
-    return '<div class="easel-stage"><div class="easel-paper">' \
+    return '<div class="easel-frame"><div class="easel-stage"><div class="easel-paper">' \
         '<img class="easel-picture" alt="The picture on the easel">' \
         '<canvas class="easel-mask" width="1" height="1"></canvas><div class="easel-marks"></div>' \
         '<div class="easel-band" hidden></div><i class="easel-ring"></i></div>' \
-        '<div class="easel-wait" role="status"><i></i><p></p>' \
-        f'{_button("Stop", "stop", "Stop (Esc)", data_do="stop", class_="small halt")}</div>{empty}</div>' \
+        f'{empty}</div><div class="easel-wait" role="status"><i></i><p></p>' \
+        f'{_button("Stop", "stop", "Stop (Esc)", data_do="stop", class_="small halt")}</div></div>' \
         '<div class="row easel-under"><p class="easel-note" role="status"></p><span class="easel-size faint"></span>' \
         '<label class="tick"><input type="checkbox" name="alone"> Mask alone</label>' \
         '<label class="zoom">Zoom <input type="range" name="zoom" min="1" max="8" step="0.1" value="1" ' \

@@ -35,9 +35,11 @@ def register(wiring: Wiring) -> None:
     for handler in (
         subjects, add_subject, edit_subject, remove_subject, add_photos, edit_photo, remove_photo,
         propose_identifier, check_identifier, runs, run_status, cancel, replay, loras, remove_lora, pictures, favourite,
-        delete_picture, restore_picture, check_prompt, family, read_recipe, find_masks, edit_mask, combine_masks,
+        delete_picture, restore_picture, check_prompt, family, read_recipe, find_masks,
     ):
         wiring.endpoint(handler.__name__, handler)
+    for handler in (edit_mask, combine_masks):  # a large mask takes memory by the gigabyte
+        wiring.endpoint(handler.__name__, handler, at_once=1)
     wiring.endpoint("train", train, TrainRequest)
     wiring.endpoint("draw", draw, DrawRequest)
 
@@ -143,10 +145,10 @@ async def find_masks(desk: Studio, picture: dict | str, phrases: str = "", box_t
     "masks" has label, score, box, "file" (a PNG, white inside) and candidates; "note" says what was not found.
     """
     path = uploaded([picture])[0] if isinstance(picture, dict) else desk.library.picture(picture).path
-    run = await run_to_its_end(desk, MaskRequest(path, phrases, box_threshold, text_threshold, tuple(points or ()),
-                                                 tuple(box) if box else None, segmenter, family))
-    found = await asyncio.to_thread(run.result)
-    return {"masks": [told_mask(mask) for mask in found], "note": unfound(run)}
+    run = await run_to_its_end(desk, MaskRequest(path, phrases, box_threshold, text_threshold, points or (), box,
+                                                 segmenter, family))
+    found = await asyncio.to_thread(lambda: [told_mask(mask) for mask in run.result()])
+    return {"masks": found, "note": unfound(run)}
 
 
 def edit_mask(desk: Studio, mask: dict, operation: str, pixels: float = 4) -> dict:

@@ -80,10 +80,11 @@ class Wiring:
 
         return event(answer, inputs_kwargs=dict(form), **{**PAGE_EVENT, **options})
 
-    def endpoint(self, name: str, handler: Handler, request: type | None = None) -> None:
+    def endpoint(self, name: str, handler: Handler, request: type | None = None, at_once: int | None = None) -> None:
         """A named API endpoint: handler(desk, request), or handler(desk, **its own parameters).
 
-        Its parameters keep the names, types and defaults of the request's fields or of the handler.
+        Its parameters keep the names, types and defaults of the request's fields or of the handler. `at_once` is how
+        many calls may go on together; None: any number.
         """
         parameters = _parameters(request or handler)
         typed = {parameter.name: parameter.annotation for parameter in parameters}
@@ -111,7 +112,7 @@ class Wiring:
         served.__signature__ = inspect.Signature([visitor, *parameters], return_annotation=returned)
         served.__annotations__ = {"visitor": gr.Request, **typed, "return": returned}
         served.__name__ = name
-        gr.api(served, api_name=name, api_description=inspect.getdoc(handler), concurrency_limit=None)
+        gr.api(served, api_name=name, api_description=inspect.getdoc(handler), concurrency_limit=at_once)
 
     async def _desk_aside(self, visitor: gr.Request) -> Studio:
         """`desk_of` beside the event loop: the first time it copies a library."""

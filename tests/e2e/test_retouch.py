@@ -150,7 +150,7 @@ def test_what_is_not_there_is_said_and_nothing_is_lost(served: Served, open_page
     expect(page.locator(".easel-note")).to_contain_text("Pocket does not know")
     Image.new("L", (64, 64), 255).save(tmp_path / "small.png")
     page.locator("[name=mask-file]").set_input_files(tmp_path / "small.png")
-    expect(page.locator(".toast-body")).to_contain_text("The mask is 64 x 64 px and the picture 128 x 128")
+    expect(page.locator(".toast-body")).to_contain_text("The mask is 64 x 64 px and should be 128 x 128")
     settled(page)
     assert inside(page) == painted
 

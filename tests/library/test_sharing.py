@@ -1,5 +1,6 @@
 """Many hands on a library: threads, processes, visitors side by side, and the room each may take."""
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -152,3 +153,25 @@ def test_deleted_pictures_make_room_oldest_first(tmp_path):
     library.delete_picture(old.id)
     library.save_picture(photo(3, 100), RECIPE)
     assert library.restore_picture(young.id) and not list((tmp_path / "trash").rglob(f"{old.id}.png"))
+
+
+def test_images_that_came_with_requests_make_room_after_the_trash_least_recently_used_first(library):
+    first, second = (library.keep_image(photo(seed)) for seed in (1, 2))
+    os.utime(first, (1, 1))
+    os.utime(second, (2, 2))
+    deleted = library.save_picture(photo(3), RECIPE)
+    library.delete_picture(deleted.id)
+    trashed = next((library.root / "trash").rglob("*.png"))
+    assert library.expendable() == [trashed, first, second]
+    library.keep_image(photo(1))
+    assert library.expendable() == [trashed, second, first]
+
+
+def test_an_image_is_kept_once_and_named_by_its_pixels(library):
+    kept = library.keep_image(photo(1))
+    assert library.keep_image(photo(1).convert("RGBA")) == kept
+    assert Image.open(kept).tobytes() == photo(1).tobytes()
+    assert library.image(kept.name) == kept
+    for name in ("../favourites.json", "x.png", ".new-1.png"):
+        with pytest.raises(ValueError, match="There is no image"):
+            library.image(name)

@@ -118,11 +118,30 @@ def test_an_act_that_cannot_be_is_refused_in_a_sentence(desk, ref, act, said):
         asked(desk, **{"ref": ref, **act})
 
 
-@pytest.mark.parametrize("ref", ["", "/etc/hostname", "images/../favourites.json", "pictures/../../secret", "loras/x",
-                                 "images/.new-1.png"])
-def test_only_pictures_of_this_library_come_onto_the_easel(desk, ref):
-    with pytest.raises(ValueError):
+@pytest.mark.parametrize("ref, said", [
+    ("", "Open a picture first"), ("/etc/hostname", "no such picture"), ("images/../secret.png", "There is no image"),
+    ("images/.new-1.png", "There is no image"), ("pictures/../../secret", "There is no picture"),
+    ("pictures/../secret", "There is no picture"), ("loras/secret.png", "no such picture"),
+])
+def test_only_pictures_of_this_library_come_onto_the_easel(desk, ref, said):
+    (desk.library.root / "images").mkdir(exist_ok=True)
+    for hidden in ("secret.png", "images/.new-1.png"):
+        disc().save(desk.library.root / hidden)
+    with pytest.raises(ValueError, match=said):
         asked(desk, act="export", ref=ref, mask=as_url(disc()))
+
+
+def test_pixels_are_those_of_the_picture_where_the_easel_is_smaller(desk):
+    large = desk.library.keep_image(Image.new("RGB", (4096, 64), "white"))
+    mask = Image.new("L", (2048, 32))
+    ImageDraw.Draw(mask).rectangle((500, 0, 1499, 31), fill=255)
+    answer = asked(desk, act="edit", ref=f"images/{large.name}", mask=as_url(mask), operation="grow", pixels=20)
+    assert studio.masks.box_of(read(answer["mask"])) == (490, 0, 1510, 32)
+
+
+def test_an_answer_repeats_the_number_of_its_question(desk, ref):
+    answer = asked(desk, act="edit", ref=ref, mask=as_url(disc()), operation="fill", pixels=1, question=7)
+    assert answer["question"] == 7
 
 
 def test_a_visitor_does_not_reach_another_visitor_s_picture(desk, ref):

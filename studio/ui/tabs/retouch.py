@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
-import io
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from PIL import Image
 
 from studio import masks
 from studio.desk import Studio
+from studio.events import MaskFound
 from studio.families import ModelFamily
 from studio.library.photos import size_of
-from studio.masks import Mask
 from studio.requests import MaskRequest
+from studio.runs import CANCELLED, FAILED
 from studio.ui import pieces
 from studio.ui.easel import easel
 from studio.ui.forms import Wiring, uploaded
@@ -29,7 +30,6 @@ from studio.ui.records import fetchable
 
 LONGEST = 2048  # pixels of the easel's longer side: a larger picture is masked on a smaller canvas
 MOST_BYTES = 24_000_000  # of a mask from the page
-WORDS = ("clothing", "hair", "face", "hat", "shoes", "person", "background")  # for a family that knows the open world
 MOST_WORDS = 14
 Answer = dict[str, Any]
 
@@ -46,31 +46,37 @@ def retouch_tab(wiring: Wiring, family: gr.Dropdown) -> RetouchTab:
     """Lays the tab out and wires it."""
     with gr.Tab("Retouch", id="retouch", elem_classes=["tab-retouch"]) as tab:
         canvas = easel()
-    # The easel waits for every answer, also for one that came as an error.
-    wiring.on_act(canvas, act_on_easel, family, canvas).then(
-        None, None, None, js="() => { document.dispatchEvent(new Event('easel-answered')); }", show_progress="hidden",
+    # The easel waits for an answer; of an error it is told here, and the visitor by the message.
+    wiring.on_act(canvas, act_on_easel, family, canvas).failure(
+        None, None, None, js="() => { document.dispatchEvent(new Event('easel-failed')); }", show_progress="hidden",
         api_visibility="private")
-    wiring.listen(family.input, lambda desk, name: told("", family=known(desk.families[name])), family, canvas)
+    wiring.listen(family.change, lambda desk, name: told("", family=known(desk.families[name])), family, canvas)
     return RetouchTab(tab, canvas)
 
 
 async def act_on_easel(desk: Studio, act: dict, family: str) -> Any:
-    """Every act of the easel and its answer, as JSON; `ref` names the picture that is on it."""
-    answers: Mapping[str, Callable[[Studio, dict, ModelFamily], Answer | None | Awaitable[Answer]]] = {
-        "hello": hello, "newest": newest, "open_file": open_file, "find": find, "point": point, "edit": edit,
-        "import": bring, "export": save, "stop": stop,
+    """Every act of the easel and its answer, as JSON; `ref` names the picture that is on it.
+
+    The answer repeats the number of the question: the easel passes over one that comes too late.
+    """
+    answers: Mapping[str, Callable[[Studio, dict, ModelFamily], Answer | None]] = {
+        "hello": hello, "newest": newest, "open_file": open_file, "edit": edit, "import": bring, "export": save,
+        "stop": stop,
     }
-    make = answers.get(str(act.get("act")))
-    if make is None:
+    searches: Mapping[str, Callable[[dict, ModelFamily], dict[str, Any]]] = {"find": by_words, "point": by_points}
+    what, known_family = str(act.get("act")), desk.families[family]
+    if what in searches:
+        answer = await sought(desk, act, known_family, searches[what](act, known_family))
+    elif what in answers:  # in a thread: a large picture takes its time, and the loop serves everyone
+        answer = await asyncio.to_thread(answers[what], desk, act, known_family)
+    else:
         return gr.skip()
-    made = make(desk, act, desk.families[family])
-    answer = await made if isinstance(made, Awaitable) else made
-    return gr.skip() if answer is None else json.dumps({"number": time.time_ns(), **answer})
+    return gr.skip() if answer is None else told(question=act.get("question"), **answer)
 
 
 def told(kind: str, **answer: Any) -> str:
-    """An answer that nobody on the easel asked for."""
-    return json.dumps({"number": time.time_ns(), "kind": kind, **answer})
+    """An answer for the easel; the time makes each another value."""
+    return json.dumps({"time": time.time_ns(), "kind": kind, **answer})
 
 
 def put_up(desk: Studio, ref: str, family: ModelFamily) -> str:
@@ -100,29 +106,30 @@ def open_file(desk: Studio, act: dict, family: ModelFamily) -> Answer:
     return {"kind": "opened", "picture": _picture(desk, f"images/{kept.name}")}
 
 
-async def find(desk: Studio, act: dict, family: ModelFamily) -> Answer:
-    """What the phrases name."""
-    path = _file(desk, act)
-    return {"kind": "found", **await _sought(desk, path, family, {
-        "phrases": str(act.get("phrases", "")), "box_threshold": act.get("box_threshold"),
-        "text_threshold": act.get("text_threshold"), "segmenter": act.get("segmenter"),
-    })}
+def by_words(act: dict, family: ModelFamily) -> dict[str, Any]:
+    """What a search for words asks."""
+    return {"phrases": str(act.get("phrases", "")), "box_threshold": act.get("box_threshold"),
+            "text_threshold": act.get("text_threshold")}
 
 
-async def point(desk: Studio, act: dict, family: ModelFamily) -> Answer:
-    """What the points and the box mean; a named thing that is mended keeps its name."""
-    asked = {"points": act.get("points") or (), "box": act.get("box"), "segmenter": act.get("segmenter")}
-    answer = await _sought(desk, _file(desk, act), family, asked)
-    return {"kind": "pointed", "box": act.get("box"), **answer}
+def by_points(act: dict, family: ModelFamily) -> dict[str, Any]:
+    """What clicks and a box ask."""
+    return {"points": act.get("points") or (), "box": act.get("box")}
 
 
-async def _sought(desk: Studio, path: Path, family: ModelFamily, asked: Mapping[str, Any]) -> Answer:
-    segmenter = asked.get("segmenter")
-    request = MaskRequest(path, family=family.name,
-                          **{**asked, "segmenter": segmenter if segmenter in family.segmenters else None})
+async def sought(desk: Studio, act: dict, family: ModelFamily, asked: dict[str, Any]) -> Answer:
+    """What is found in the picture on the easel, and what is not; where it was stopped, what was found until then."""
+    path, segmenter = _file(desk, act), act.get("segmenter")
+    request = MaskRequest(path, family=family.name, segmenter=segmenter if segmenter in family.segmenters else None,
+                          **asked)
     run = await run_to_its_end(desk, request)
-    size = canvas_size(size_of(path))
-    return {"masks": [_found(mask, size) for mask in run.result()], "note": unfound(run)}
+    if run.status == FAILED:
+        run.result()  # raises, with the reason
+    found = await asyncio.to_thread(lambda: [_found(event, canvas_size(size_of(path))) for event in run.snapshot()
+                                             if isinstance(event, MaskFound)])
+    note = "Stopped." if run.status == CANCELLED else unfound(run)
+    return {"kind": "found" if act.get("act") == "find" else "pointed", "box": act.get("box"), "masks": found,
+            "note": note}
 
 
 def edit(desk: Studio, act: dict, family: ModelFamily) -> Answer:
@@ -156,9 +163,11 @@ def save(desk: Studio, act: dict, family: ModelFamily) -> Answer:
 
 
 def stop(desk: Studio, act: dict, family: ModelFamily) -> None:
-    """Stop what is being looked for."""
+    """Stop looking at the picture that is on the easel."""
+    path = str(_file(desk, act))
     for run in desk.executor.runs():
-        if run.kind == "mask" and not run.ended and run.library.root == desk.library.root:
+        if run.kind == "mask" and not run.ended and run.library.root == desk.library.root \
+                and run.request.picture == path:
             run.cancel()
 
 
@@ -166,8 +175,9 @@ def known(family: ModelFamily) -> Answer:
     """What the easel offers for a family: words, thresholds, segmenters, and what will be fetched."""
     things = [word for words in family.things().values() for word in words]
     return {
-        "words": (things or list(WORDS))[:MOST_WORDS], "segmenters": list(family.segmenters),
-        "segmenter": family.masking.get("segmenter", next(iter(family.segmenters))),
+        "name": family.name, "words": (things or list(masks.EVERYDAY))[:MOST_WORDS],
+        "segmenters": list(family.segmenters),
+        "segmenter": family.masking["segmenter"],
         "box_threshold": family.masking["box_threshold"], "text_threshold": family.masking["text_threshold"],
         "note": "" if Path(family.detector).is_dir() else
         f"With the first search {family.detector} (0.7 GB) and the segmenter (0.4 to 3.5 GB) are fetched from the "
@@ -178,14 +188,15 @@ def known(family: ModelFamily) -> Answer:
 def canvas_size(size: tuple[int, int]) -> tuple[int, int]:
     """The easel's own size for a picture of this one, as assets/easel.js has it."""
     factor = min(1.0, LONGEST / max(size))
-    width, height = (int(side * factor + 0.5) for side in size)
+    width, height = (max(1, int(side * factor + 0.5)) for side in size)
     return width, height
 
 
-def _found(mask: Mask, size: tuple[int, int]) -> Answer:
-    shapes = [{"png": _url(masks.fitted(one.image, size).convert("1", dither=Image.Dither.NONE)), "score": one.score}
-              for one in mask.candidates]
-    return {"label": mask.label, "score": mask.score, "box": list(mask.box), "candidates": shapes}
+def _found(event: MaskFound, size: tuple[int, int]) -> Answer:
+    """One thing as the easel takes it: its shapes of the easel's size, in black and white."""
+    shapes = [{"png": _url(masks.fitted(masks.read_mask(png), size).convert("1", dither=Image.Dither.NONE)),
+               "score": score} for score, png in event.candidates]
+    return {"label": event.label, "score": event.score, "box": list(event.box), "candidates": shapes}
 
 
 def _picture(desk: Studio, ref: str) -> Answer:
@@ -222,6 +233,4 @@ def _mask(act: dict, size: tuple[int, int]) -> Image.Image:
 
 
 def _url(mask: Image.Image) -> str:
-    data = io.BytesIO()
-    mask.save(data, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}"
+    return f"data:image/png;base64,{base64.b64encode(masks.png_of(mask)).decode()}"
