@@ -9,6 +9,7 @@ const stage = $('.easel-stage'), paper = $('.easel-paper'), view = $('.easel-mas
 const ink = view.getContext('2d', { willReadFrequently: true });
 let picture = null;            // {ref, url, width, height}
 let mask = null;               // canvas: opacity is the mask
+let added = null, removed = null;  // what the brush and the eraser did: it outlasts whatever shapes do
 let shapes = [], points = [];  // what was found; clicks
 let mending = null;            // the shape that clicks belong to: {id, base: the mask without it, way: how it goes in}
 let tool = 'brush', label = 1, zoom = 1, family = '';
@@ -43,31 +44,26 @@ const blend = (onto, other, how) => {
     pen.drawImage(other, 0, 0);
     pen.globalCompositeOperation = 'source-over';
 };
+const fresh = () => canvas(view.width, view.height);
 const add = (shape) => blend(mask, shape, 'source-over');
 const take = (shape) => blend(mask, shape, 'destination-out');
 const copy = (from) => { const made = canvas(from.width, from.height); made.getContext('2d', { willReadFrequently: true }).drawImage(from, 0, 0); return made; };
 const opacity = (from) => from.getContext('2d', { willReadFrequently: true }).getImageData(0, 0, from.width, from.height).data;
-const empty = () => mask.getContext('2d', { willReadFrequently: true }).clearRect(0, 0, mask.width, mask.height);
+const empty = () => { mask = fresh(); added = fresh(); removed = fresh(); };
+const repaint = () => { take(removed); add(added); };
 const isEmpty = () => !mask || !opacity(mask).some((value, at) => at % 4 === 3 && value > 127);
-const covered = (shape) => {   // how much of a shape lies in the mask
-    const whole = opacity(mask), part = opacity(shape);
-    let inside = 0, all = 0;
-    for (let at = 3; at < part.length; at += 4) if (part[at] > 127) { all += 1; inside += whole[at] > 127; }
-    return all ? inside / all : 0;
-};
-
 // Undo: the whole mask and what is kept, newest last
-const copied = () => ({ mask: copy(mask), shapes: shapes.map((shape) => ({ ...shape })), points: [...points], mending });
+const copied = () => ({ mask: copy(mask), added: copy(added), removed: copy(removed), shapes: shapes.map((shape) => ({ ...shape })), points: [...points], mending });
 const remember = () => {
     past.push(copied());
     future = [];
-    const most = Math.max(8, Math.floor(MOST_UNDO / (4 * mask.width * mask.height)));
+    const most = Math.max(8, Math.floor(MOST_UNDO / (12 * mask.width * mask.height)));
     while (past.length > most) past.shift();
 };
 const go = (from, to) => {
     if (!from.length || busy() || stroke) return;
     to.push(copied());
-    ({ mask, shapes, points, mending } = from.pop());
+    ({ mask, added, removed, shapes, points, mending } = from.pop());
     changed();
 };
 
@@ -188,6 +184,7 @@ const toggle = (at) => {
     remember();
     const shape = shapes[at] = { ...shapes[at], kept: !shapes[at].kept };
     if (shape.kept) add(shape.image); else drop(shape);
+    repaint();
     if (mending && mending.id === shape.id) afresh();
     changed();
 };
@@ -200,13 +197,12 @@ const choose = async (at, which) => {
     if (now < 0) return;
     remember();
     const old = shapes[now], shape = shapes[now] = { ...old, image, tinted: tinted(image, old.tint), chosen: which };
-    if (old.kept) { drop(old); add(shape.image); }
-    if (mending && mending.id === id) afresh();
+    if (old.kept) { drop(old); add(shape.image); repaint(); }
     changed();
 };
-let ids = 0;
+let ids = 0, colours = 0;
 const shaped = async (found, tint) => {
-    const image = await opened(found.candidates[0].png), colour = tint || TINTS[++ids % TINTS.length];
+    const image = await opened(found.candidates[0].png), colour = tint || TINTS[colours++ % TINTS.length];
     return { ...found, id: ++ids, image, tint: colour, tinted: tinted(image, colour), chosen: 0, kept: false, points: [] };
 };
 const put = (shape, way) => {   // a shape into the mask: 'add', 'take' or, for one that was dropped, 'leave'
@@ -221,9 +217,10 @@ const begin = (shape) => {   // clicks belong to this shape from now on; its bas
     mending = { id: shape.id, base: mask, way: shape.kept ? 'add' : 'leave' };
     mask = now;
     points = [...shape.points];
+    label = 1;
+    signs();
 };
-const afresh = () => { points = []; mending = null; };   // the next click begins a shape of its own
-const rekept = () => { shapes = shapes.map((shape) => ({ ...shape, kept: covered(shape.image) > 0.5 })); };
+const afresh = () => { points = []; mending = null; label = 1; signs(); };   // the next click begins a shape of its own
 
 // Asking and answering. One question at a time, and nothing else changes until its answer is there.
 let count = 0, clock = 0;
@@ -251,7 +248,7 @@ document.addEventListener('easel-failed', () => { if (asked) release(asked); });
 const find = () => {
     const phrases = $('[name=phrases]').value.trim();
     if (!picture) return say('Open a picture first.', true);
-    if (!phrases) return say('Say what to find, such as clothing; several words with commas between.', true);
+    if (!/[\p{L}\p{N}]/u.test(phrases)) return say('Say what to find in words, such as clothing; several with commas between.', true);
     send('find', { phrases, box_threshold: number('box_threshold'), text_threshold: number('text_threshold'), segmenter: $('[name=segmenter]').value }, `Looking for ${phrases}...`);
 };
 const ask = () => {
@@ -271,7 +268,7 @@ const answers = {   // each decodes what it needs first, then changes all at onc
         picture = answer.picture;
         const factor = scale();
         Object.assign(view, { width: Math.max(1, Math.round(picture.width * factor)), height: Math.max(1, Math.round(picture.height * factor)) });
-        mask = canvas(view.width, view.height);
+        empty();
         if (before) mask.getContext('2d', { willReadFrequently: true }).drawImage(before, 0, 0);
         shapes = []; past = []; future = [];
         afresh();
@@ -279,7 +276,7 @@ const answers = {   // each decodes what it needs first, then changes all at onc
         $('.easel-size').textContent = `${picture.width} x ${picture.height}`;
         element.classList.add('has-picture');
         resize(1);
-        say('Paint over what shall change, or find it by a word.');
+        say(before ? 'Your mask is back. Paint on, or find things by a word.' : 'Paint over what shall change, or find it by a word.');
         changed();
     },
     async gone() { localStorage.removeItem(KEPT); },
@@ -290,10 +287,11 @@ const answers = {   // each decodes what it needs first, then changes all at onc
             if (place() === 'alone') { empty(); shapes = []; }
             afresh();
             made.forEach((shape) => { shape.asked = shape.box; put(shape, place() === 'take' ? 'take' : 'add'); });
-            shapes = [...shapes, ...made];
+            repaint();
+            shapes = [...shapes.filter((old) => !made.some((shape) => shape.label === old.label)), ...made];
         }
         const things = made.length === 1 ? 'one thing' : `${made.length} things`;
-        say(answer.note || `Found ${things}. Click a name to drop or keep it.`, !!answer.note && !made.length);
+        say(made.length ? `Found ${things}. ${answer.note || 'Click a name to drop or keep it.'}` : answer.note, !made.length);
         changed();
     },
     async pointed(answer, question) {
@@ -307,18 +305,20 @@ const answers = {   // each decodes what it needs first, then changes all at onc
         if (!old && place() === 'alone') { empty(); shapes = []; }
         Object.assign(made, { asked: answer.box || null, points: [...question.points] });
         put(made, way);
+        repaint();
         shapes = old ? shapes.map((shape) => (shape.id === old.id ? made : shape)) : [...shapes, made];
         if (tool === 'point') { mending = { id: made.id, base: old ? base : copy(base), way }; points = [...question.points]; } else afresh();
         say(tool === 'point' ? 'Click what is missing, or "Not this" and what is too much. The mask follows.' : answer.note || 'Drag the next box, or click its name to drop it.');
         changed();
     },
     async edited(answer) {
-        const made = await opened(answer.mask);
+        const made = await opened(answer.mask), merged = shapes.length > 0;
         remember();
+        empty();
         mask = made;
+        shapes = [];
         afresh();
-        rekept();
-        say(answer.note || '');
+        say(`${answer.note || ''}${merged ? ' What was found is part of the mask now; Undo brings the list back.' : ''}`);
         changed();
     },
     async exported(answer) {
@@ -364,15 +364,21 @@ const at = (event) => {
 const inPicture = ([x, y]) => [Math.min(Math.max(x * picture.width, 0), picture.width - 0.01), Math.min(Math.max(y * picture.height, 0), picture.height - 0.01)];
 const width = () => number('size') / 100 * Math.max(view.width, view.height);
 const line = (from, to) => {
-    const pen = mask.getContext('2d', { willReadFrequently: true });
-    pen.globalCompositeOperation = tool === 'eraser' ? 'destination-out' : 'source-over';
+    const erases = tool === 'eraser';
+    trace(mask, from, to, erases);
+    trace(added, from, to, erases);
+    trace(removed, from, to, !erases);
+    soon();
+};
+const trace = (onto, from, to, erases) => {
+    const pen = onto.getContext('2d', { willReadFrequently: true });
+    pen.globalCompositeOperation = erases ? 'destination-out' : 'source-over';
     Object.assign(pen, { lineCap: 'round', lineJoin: 'round', strokeStyle: '#fff', lineWidth: Math.max(1, width()) });
     pen.beginPath();
     pen.moveTo(from[0] * view.width, from[1] * view.height);
     pen.lineTo(to[0] * view.width + 0.01, to[1] * view.height);
     pen.stroke();
     pen.globalCompositeOperation = 'source-over';
-    soon();
 };
 const ring = (event) => {
     const circle = $('.easel-ring'), frame = view.getBoundingClientRect(), [x, y] = at(event);
@@ -393,7 +399,7 @@ const rubber = () => {
 const fingers = new Map();
 let pinch = null;
 const spread = () => { const [a, b] = [...fingers.values()]; return { span: Math.hypot(a.x - b.x, a.y - b.y), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }; };
-const abandon = () => { if (stroke) { mask = stroke.before.mask; past.pop(); stroke = null; soon(); } box = null; rubber(); };
+const abandon = () => { if (stroke) { ({ mask, added, removed } = stroke.before); past.pop(); stroke = null; soon(); } box = null; rubber(); };
 paper.addEventListener('pointerdown', (event) => {
     if (!picture || busy() || event.target.closest('button') || fingers.size > 1) return;
     if (event.button !== 0 && !(event.button === 2 && tool === 'point')) return;
@@ -443,9 +449,12 @@ const lift = (event) => {
 paper.addEventListener('pointerup', lift);
 paper.addEventListener('pointercancel', (event) => { fingers.delete(event.pointerId); pinch = null; abandon(); });
 paper.addEventListener('contextmenu', (event) => { if (tool === 'point') event.preventDefault(); });
-const resize = (to) => {
+const resize = (to) => {   // about the middle of what is seen
+    const was = zoom, x = stage.scrollLeft + stage.clientWidth / 2, y = stage.scrollTop + stage.clientHeight / 2;
     zoom = Math.min(Math.max(to, 1), 8);
     paper.style.setProperty('--zoom', zoom);
+    stage.scrollLeft = x * zoom / was - stage.clientWidth / 2;
+    stage.scrollTop = y * zoom / was - stage.clientHeight / 2;
     if (picture) paper.style.setProperty('--ratio', picture.width / picture.height);
     $('[name=zoom]').value = zoom;
 };

@@ -196,6 +196,7 @@ def operated(mask: Image.Image, operation: str, pixels: float = 4) -> Image.Imag
     """One of OPERATIONS by name. Raises ValueError, naming them, for another."""
     if operation not in OPERATIONS:
         raise ValueError(f"operation must be one of {', '.join(OPERATIONS)}, got {operation!r}")
+    _check_pixels(pixels)
     return OPERATIONS[operation](mask, pixels)
 
 

@@ -120,9 +120,10 @@ class MaskRequest:
         object.__setattr__(self, "points", _checked_points(self.points))
         object.__setattr__(self, "box", _checked_box(self.box))
         if self.phrases.strip() and not self.terms:
-            raise ValueError(f"phrases must be words, such as 'clothing' or 'hair. hat.', got {self.phrases!r:.80}")
+            raise ValueError("Name what to find in words, such as 'clothing' or 'hair, hat'; got "
+                             f"{self.phrases!r:.80}.")
         if len(self.terms) > MOST_PHRASES or any(len(term) > LONGEST_PHRASE for term in self.terms):
-            raise ValueError(f"phrases may be at most {MOST_PHRASES}, of {LONGEST_PHRASE} letters each")
+            raise ValueError(f"Name at most {MOST_PHRASES} things, in at most {LONGEST_PHRASE} letters each.")
         if not self.terms and not self.points and self.box is None:
             raise ValueError("Say what to find: a phrase such as 'clothing', a point or a box.")
         if self.points and self.box is None and not any(label for _, _, label in self.points):

@@ -20,6 +20,7 @@ from studio.events import (
     Finished,
     LoraSaved,
     MaskFound,
+    NothingFound,
     PictureDrawn,
     PreviewDrawn,
     SampleDrawn,
@@ -90,9 +91,11 @@ class Run:
 
     @property
     def message(self) -> str:
-        """Why it failed, as a sentence; empty otherwise."""
+        """Why it failed, or what a search could not find and what to try, as sentences; empty otherwise."""
         last = self._events[-1] if self._events else None
-        return last.message if isinstance(last, Failed) else ""
+        if isinstance(last, Failed):
+            return last.message
+        return " ".join(event.message for event in self._events if isinstance(event, NothingFound))
 
     @property
     def latest(self) -> PreviewDrawn | None:

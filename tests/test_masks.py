@@ -89,6 +89,8 @@ def test_an_operation_is_called_by_name_and_an_unknown_one_is_refused():
         masks.operated(disc(), "melt")
     with pytest.raises(ValueError, match="pixels must be 0 to 512, got -1"):
         masks.operated(disc(), "feather", -1)
+    with pytest.raises(ValueError, match="pixels must be 0 to 512, got -3"):
+        masks.operated(disc(), "grow", -3)
     with pytest.raises(ValueError, match="pixels must be 0 to 512, got 1000"):
         masks.operated(disc(), "shrink", 1000)
 
@@ -133,10 +135,10 @@ def test_a_request_for_masks_is_frozen_and_keeps_points_and_box_as_numbers(tmp_p
 
 @pytest.mark.parametrize("given, said", [
     ({}, "Say what to find"), ({"phrases": "  "}, "Say what to find"),
-    ({"phrases": "🎩🎩"}, "phrases must be words"), ({"phrases": "..."}, "phrases must be words"),
+    ({"phrases": "🎩🎩"}, "Name what to find in words"), ({"phrases": "..."}, "Name what to find in words"),
     ({"phrases": 7}, "phrases must be text"),
-    ({"phrases": ". ".join(f"word {number}" for number in range(30))}, "at most 20"),
-    ({"phrases": "x" * 61}, "of 60 letters each"),
+    ({"phrases": ". ".join(f"word {number}" for number in range(30))}, "Name at most 20 things"),
+    ({"phrases": "x" * 61}, "in at most 60 letters each"),
     ({"phrases": "hair", "box_threshold": 1.5}, "box_threshold must be 0 to 1, got 1.5"),
     ({"phrases": "hair", "text_threshold": -0.1}, "text_threshold must be 0 to 1"),
     ({"phrases": "hair", "box_threshold": float("nan")}, "box_threshold must be 0 to 1"),

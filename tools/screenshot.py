@@ -1,6 +1,6 @@
-"""Take the README's picture of the page: four pictures of the sample character, really drawn.
+"""Take the README's pictures of the page: the sample character really drawn, and her clothing really found.
 
-    python -m tools.screenshot [--output docs/images/studio.png]
+    python -m tools.screenshot [--folder docs/images]
 
 Run it again when the page or the bundled weights change. It needs what the tests need.
 """
@@ -28,14 +28,21 @@ SEED = 27
 
 def main(flags: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.screenshot", description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=Path("docs/images/studio.png"))
-    output = parser.parse_args(flags).output
+    parser.add_argument("--folder", type=Path, default=Path("docs/images"))
+    folder = parser.parse_args(flags).folder
+    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name, chromium() as browser, served_in(Path(name)) as studio:
         page = browser.new_page(viewport=SIZE, color_scheme="dark")
         page.goto(f"{studio.url}/?__theme=dark")
+        find_clothing(page)
+        take(page, folder / "retouch.png")
+        page.get_by_role("tab", name="Draw", exact=True).click()
         draw_four(page)
-        picture = Image.open(io.BytesIO(page.screenshot()))
-    output.parent.mkdir(parents=True, exist_ok=True)
+        take(page, folder / "studio.png")
+
+
+def take(page: Page, output: Path) -> None:
+    picture = Image.open(io.BytesIO(page.screenshot()))
     picture.convert("RGB").quantize(256).save(output, optimize=True)
     print(f"{output}: {output.stat().st_size / 1e3:.0f} kB")
 
@@ -44,8 +51,18 @@ def served_in(folder: Path) -> AbstractContextManager[Served]:
     return serve(folder / "library", folder / "app.log")
 
 
-def draw_four(page: Page) -> None:
+def find_clothing(page: Page) -> None:
     expect.set_options(timeout=PATIENCE)
+    page.get_by_role("tab", name="Retouch", exact=True).click()
+    page.get_by_role("button", name="Take the last picture").click()
+    page.get_by_label("What to find").fill("clothing, hair")
+    page.get_by_role("button", name="Find", exact=True).click()
+    expect(page.locator(".thing")).to_have_count(2)
+    expect(page.locator(".easel.busy")).to_have_count(0)
+    page.mouse.move(0, 0)
+
+
+def draw_four(page: Page) -> None:
     expect(page.locator("#prompt textarea")).not_to_have_value("")
     page.get_by_label("Pictures", exact=True).fill("4")
     page.get_by_label("Seed", exact=True).first.fill(str(SEED))

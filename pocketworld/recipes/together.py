@@ -26,7 +26,10 @@ def average_gradients(parameters: list[Tensor], count: int) -> None:
     """Every process ends with the mean over all `count` of them."""
     if count == 1:
         return
-    gradients = [p.grad for p in parameters if p.grad is not None]
+    for parameter in parameters:  # what one process's batch did not touch another's may have
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    gradients = [p.grad for p in parameters]
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients]).div_(count)
     dist.all_reduce(flat)
     for gradient, mean in zip(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,9 +36,11 @@ class Detector:
 
     def __init__(self, source: Path) -> None:
         self.processor = AutoProcessor.from_pretrained(source)
-        self.network = AutoModelForZeroShotObjectDetection.from_pretrained(
-            source, dtype=torch.float32, use_safetensors=True, disable_custom_kernels=True,
-        ).requires_grad_(False).eval()
+        with warnings.catch_warnings():  # of widths that a compiled op would like better: none is used
+            warnings.filterwarnings("ignore", message="You'd better set embed_dim")
+            self.network = AutoModelForZeroShotObjectDetection.from_pretrained(
+                source, dtype=torch.float32, use_safetensors=True, disable_custom_kernels=True,
+            ).requires_grad_(False).eval()
         backbone = self.network.model.backbone
         self._eyes = backbone.conv_encoder = Remembering(backbone.conv_encoder)
         self._stop = self.processor.tokenizer.convert_tokens_to_ids(".")

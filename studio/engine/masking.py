@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from studio.engine.detecting import Detector, Found
 from studio.engine.pipelines import PipelineCache
 from studio.engine.segmenting import Segmenter
@@ -13,13 +15,14 @@ from studio.events import Event, MaskFound, NothingFound, StageReported
 from studio.families import ModelFamily
 from studio.library.images import content_of
 from studio.library.photos import open_image
-from studio.masks import EVERYDAY, Candidate, box_of, check_inside, png_of
+from studio.masks import EVERYDAY, Candidate, box_of, check_inside, overlap_of, png_of
 from studio.requests import MaskRequest
 
 if TYPE_CHECKING:
     from studio.library import Library
 
 MOST_THINGS = 40  # in one picture
+SAME = 0.8  # IoU from which on two shapes of one phrase are the same thing
 POINTED = "selection"
 
 
@@ -47,13 +50,16 @@ def find_masks(request: MaskRequest, *, pipelines: PipelineCache, family: ModelF
     pointed = bool(request.points) or request.box is not None
     total = len(found) + pointed
     weights = family.segmenters[request.segmenter or family.masking["segmenter"]]
+    outlined: dict[str, list[Image.Image]] = {}
     for number, one in enumerate(found):
         if stop():
             return
         yield StageReported("outlining", number, total)
         with pipelines.lend_helper(Segmenter, weights) as segmenter:
             shapes = segmenter.shapes(image, key, one.box)
-        if shapes:
+        # Boxes that differ may still hold the same thing: told once, by the surer one.
+        if shapes and all(overlap_of(shapes[0].image, other) < SAME for other in outlined.setdefault(one.phrase, [])):
+            outlined[one.phrase].append(shapes[0].image)
             yield _event(one.phrase, one.score, one.box, shapes)
     if pointed and not stop():
         yield StageReported("outlining", total - 1, total)
@@ -76,7 +82,7 @@ def _advice(missing: Sequence[str], best: dict[str, float], request: MaskRequest
     strange = [term for term in missing if known and not _reads(term, known)]
     if strange:
         near = {word for term in strange for word in get_close_matches(term, known, n=1, cutoff=0.7)}
-        words = sorted(near) or known[:8]
+        words = sorted(near) or [*known[:8], "..."]
         return f"Nothing answers to {named} here: {family.title} does not know " \
             f"{' or '.join(repr(term) for term in strange)}. Words it knows: {', '.join(words)}."
     nearest = max(missing, key=lambda term: best.get(term, 0.0))

@@ -12,7 +12,7 @@ from studio.desk import Studio, find_family
 from studio.library.photos import Box
 from studio.requests import DrawRequest, MaskRequest, TrainRequest
 from studio.ui.forms import Wiring, uploaded
-from studio.ui.progress import carried_out, run_to_its_end, status, unfound
+from studio.ui.progress import carried_out, run_to_its_end, status
 from studio.ui.records import (
     drawn_picture,
     fetchable,
@@ -148,7 +148,7 @@ async def find_masks(desk: Studio, picture: dict | str, phrases: str = "", box_t
     run = await run_to_its_end(desk, MaskRequest(path, phrases, box_threshold, text_threshold, points or (), box,
                                                  segmenter, family))
     found = await asyncio.to_thread(lambda: [told_mask(mask) for mask in run.result()])
-    return {"masks": found, "note": unfound(run)}
+    return {"masks": found, "note": run.message}
 
 
 def edit_mask(desk: Studio, mask: dict, operation: str, pixels: float = 4) -> dict:

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from studio.desk import Studio
-from studio.events import LoraSaved, NothingFound, PictureDrawn, SampleDrawn, StepFinished
+from studio.events import LoraSaved, PictureDrawn, SampleDrawn, StepFinished
 from studio.execution import Now, Run
 from studio.ui import pieces
 from studio.ui.chart import loss_chart, smoothed, thinned
@@ -80,11 +80,6 @@ async def run_to_its_end(desk: Studio, request: Any) -> Run:
     while not run.wait(0):
         await asyncio.sleep(EVERY)
     return run
-
-
-def unfound(run: Run) -> str:
-    """What a search could not find, and what to try; empty where all was found."""
-    return " ".join(event.message for event in run.snapshot() if isinstance(event, NothingFound))
 
 
 def now_view(now: Sequence[Now]) -> str:

@@ -84,9 +84,17 @@ def test_clothing_is_found_by_a_word_mended_by_brush_and_saved(
     page.get_by_role("button", name="Redo", exact=True).click()
     assert abs(inside(page) - painted) < 0.005
 
+    page.get_by_role("button", name="Eraser", exact=True).click()
+    stroke(page, (0.45, 0.65), (0.55, 0.65))
+    erased = inside(page)
+    assert erased < painted
+    page.locator(".found button").click()
+    page.locator(".found button").click()
+    assert abs(inside(page) - erased) < 0.002, "what was erased stays erased"
+
     page.get_by_role("button", name="Grow", exact=True).click()
     settled(page)
-    assert inside(page) > painted
+    assert inside(page) > erased
     with page.expect_download() as download:
         page.get_by_role("button", name="Save the mask").click()
     download.value.save_as(tmp_path / "mask.png")
@@ -98,7 +106,7 @@ def test_clothing_is_found_by_a_word_mended_by_brush_and_saved(
     kept = inside(page)
     page.reload()
     page.get_by_role("tab", name="Retouch", exact=True).click()
-    expect(page.locator(".easel-note")).to_have_text(re.compile("Paint over what shall change"))
+    expect(page.locator(".easel-note")).to_have_text(re.compile("Your mask is back"))
     assert abs(inside(page) - kept) < 0.005, "a reload loses nothing"
 
     page.get_by_role("button", name="Clear", exact=True).click()

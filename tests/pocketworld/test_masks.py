@@ -69,9 +69,13 @@ def test_the_detector_takes_a_step_and_its_processor_reads_it(girl):
     detector, processor = dino.new_dino(tokenizer, width=32, layers=2, queries=8), dino.new_processor(tokenizer)
     inputs = processor(images=[girl.image] * 2, text=["jacket. cat."] * 2, return_tensors="pt")
     assert torch.allclose(inputs.pixel_values[0], to_tensor(np.array(girl.image)[None])[0], atol=1e-5)
-    answer = detector(**inputs, labels=dino.targets(["jacket", "cat"], [things(GIRL, girl.parts)] * 2))
-    answer.loss.backward()
-    assert torch.isfinite(answer.loss) and detector.model.backbone.conv_encoder.model is not None
+    phrases, found = ["jacket", "cat"], [things(GIRL, girl.parts)] * 2
+    places, labels = dino.places_of(phrases, tokenizer), dino.targets(phrases, found)
+    answer = detector(**inputs)
+    by_queries, closeness = dino.query_loss(answer, places, labels)
+    (dino.cell_loss(answer, places, dino.cells(phrases, found), labels) + by_queries).backward()
+    assert closeness <= 1 and all(p.grad is None for p in detector.model.backbone.parameters())
+    assert all(p.grad.isfinite().all() for p in detector.parameters() if p.grad is not None)
     told = processor.post_process_grounded_object_detection(answer, inputs.input_ids, threshold=0.0, text_threshold=0.0)
     assert len(told[0]["boxes"]) == 8
 
@@ -145,6 +149,23 @@ def test_cells_hold_each_phrase_s_share_and_a_perfect_encoder_loses_nothing_on_b
     elsewhere = SimpleNamespace(enc_outputs_class=answer.enc_outputs_class,
                                 enc_outputs_coord_logits=torch.zeros(1, len(shares[0]), 4))
     assert dino.cell_loss(elsewhere, [[0], [1]], shares, labels) > 0.3
+
+
+def test_queries_that_lie_on_a_thing_and_say_so_lose_nothing(girl):
+    found = things(GIRL, girl.parts)
+    phrases = ["jacket", "teapot"]
+    labels = dino.targets(phrases, [found])
+    box, far = labels[0]["boxes"][0], torch.tensor([0.05, 0.05, 0.05, 0.05])
+    boxes = torch.stack([box] * 4 + [far] * 4)[None]
+    says = torch.full((1, 8, 2), -12.0)
+    says[0, :4, 0] = 12.0
+    loss, closeness = dino.query_loss(SimpleNamespace(logits=says, pred_boxes=boxes), [[0], [1]], labels)
+    assert loss < 0.01 and torch.isclose(closeness, torch.tensor(1.0))
+    silent, _ = dino.query_loss(SimpleNamespace(logits=-says, pred_boxes=boxes), [[0], [1]], labels)
+    assert silent > 10
+    nothing, _ = dino.query_loss(SimpleNamespace(logits=says - 24, pred_boxes=boxes), [[1], [1]],
+                                 [{"class_labels": torch.tensor([], dtype=torch.long), "boxes": torch.zeros(0, 4)}])
+    assert nothing < 0.01
 
 
 def test_the_places_of_phrases_are_those_of_their_words_in_the_caption():

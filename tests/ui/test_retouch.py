@@ -109,7 +109,8 @@ def test_the_saved_mask_has_the_picture_s_own_size_even_where_the_easel_was_smal
     ({"act": "edit", "mask": as_url(disc()), "operation": "grow", "pixels": 10_000}, "pixels must be 0 to 512"),
     ({"act": "open_file", "path": "/etc/hostname"}, "only uploaded files are taken"),
     ({"act": "import", "path": "/etc/hostname"}, "only uploaded files are taken"),
-    ({"act": "find", "phrases": ""}, "Say what to find"), ({"act": "find", "phrases": "🎩"}, "phrases must be words"),
+    ({"act": "find", "phrases": ""}, "Say what to find"),
+    ({"act": "find", "phrases": "🎩"}, "Name what to find in words"),
     ({"act": "find", "phrases": "hair", "box_threshold": 7}, "box_threshold must be 0 to 1"),
     ({"act": "point", "points": "nonsense"}, "points must be a list"),
 ])

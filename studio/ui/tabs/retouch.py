@@ -25,7 +25,7 @@ from studio.runs import CANCELLED, FAILED
 from studio.ui import pieces
 from studio.ui.easel import easel
 from studio.ui.forms import Wiring, uploaded
-from studio.ui.progress import run_to_its_end, unfound
+from studio.ui.progress import run_to_its_end
 from studio.ui.records import fetchable
 
 LONGEST = 2048  # pixels of the easel's longer side: a larger picture is masked on a smaller canvas
@@ -127,7 +127,7 @@ async def sought(desk: Studio, act: dict, family: ModelFamily, asked: dict[str, 
         run.result()  # raises, with the reason
     found = await asyncio.to_thread(lambda: [_found(event, canvas_size(size_of(path))) for event in run.snapshot()
                                              if isinstance(event, MaskFound)])
-    note = "Stopped." if run.status == CANCELLED else unfound(run)
+    note = "Stopped." if run.status == CANCELLED else run.message
     return {"kind": "found" if act.get("act") == "find" else "pointed", "box": act.get("box"), "masks": found,
             "note": note}
 
