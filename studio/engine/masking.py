@@ -87,7 +87,7 @@ def _advice(missing: Sequence[str], best: dict[str, float], request: MaskRequest
             f"{' or '.join(repr(term) for term in strange)}. Words it knows: {', '.join(words)}."
     nearest = max(missing, key=lambda term: best.get(term, 0.0))
     score, threshold = best.get(nearest, 0.0), request.box_threshold or 0.0
-    others = [word for word in (known or EVERYDAY) if word not in missing][:6]
+    others = [word for word in (known or EVERYDAY) if word not in missing][:4]
     if score >= threshold:
         return f"Nothing answers to all the words of {named} here: lower the text threshold (now " \
             f"{request.text_threshold or 0.0:.2f}), or take fewer words."
