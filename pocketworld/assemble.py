@@ -28,7 +28,7 @@ from pocketworld.recipes.loop import go_on_from, load_average, training_record, 
 from pocketworld.recipes.sam import new_processor as new_segmenter_processor
 from pocketworld.recipes.sam import new_sam
 from pocketworld.recipes.unet import new_unet
-from pocketworld.things import COLOURS, SYNONYMS
+from pocketworld.things import SYNONYMS
 
 STEPS, GUIDANCE = 20, 4.0
 TRAINED_IN = {  # component -> folder of the work that made it
@@ -148,15 +148,13 @@ def ready_words() -> dict[str, list[str]]:
 
 
 def ready_things() -> dict[str, list[str]]:
-    """What the detector was taught to find, by kind; a colour may stand before most of them."""
+    """What the detector reliably finds, by kind. It was taught every word of `things`; garments by name, accessories,
+    kinds of figure and colours did not get over the threshold, and are not offered."""
     return {
         "parts": ["clothing", "hair", "face", "figure", "top", "bottom", "shoes", "head"],
-        "garments": [*vocabulary.TOPS, *vocabulary.BOTTOMS],
-        "accessories": [word for word in vocabulary.ACCESSORIES if word != "none"],
-        "figures": ["person", *vocabulary.NOUNS, *vocabulary.UNSEEN_NOUNS],
-        "objects": list(vocabulary.OBJECTS),
+        "garments": ["pants", "shorts"],
+        "figures": ["person"],
         "other words": [word for words in SYNONYMS.values() for word in words[1:]],
-        "colours": list(COLOURS),
     }
 
 

@@ -122,7 +122,7 @@ def as_markdown(figures: dict[str, Any]) -> str:
 
 
 def _row(name: str, told: dict[str, float], goal: float | None) -> list[Any]:
-    return [name, f"{told['mean']:.3f}", f"{goal:.2f}" if goal else "", f"{told['worst_tenth']:.2f}", told["of"]]
+    return [name, f"{told['mean']:.3f}", f"{goal:.2f}" if goal else "", f"{told['worst_tenth']:.2f}", str(told["of"])]
 
 
 def _tile(image: Image.Image, found: Image.Image, truth: Image.Image, score: float) -> Image.Image:
