@@ -43,6 +43,11 @@ def things(spec: Spec, parts: np.ndarray) -> dict[str, np.ndarray]:
     return {phrase: mask for phrase, mask in found.items() if mask.sum() >= enough}
 
 
+def phrases_of(spec: Spec) -> list[str]:
+    """Every phrase that is true of this picture, should the thing show; one with a colour follows its bare word."""
+    return [phrase for phrase, _ in _named(spec)]
+
+
 def _named(spec: Spec) -> Iterator[tuple[str, tuple[str, ...]]]:
     if spec.object:
         yield from _coloured(spec.object, spec.object_colour, ("object",))

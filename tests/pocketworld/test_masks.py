@@ -57,11 +57,27 @@ def test_targets_of_a_caption_are_the_boxes_of_what_is_there(girl):
     assert nothing["boxes"].shape == (0, 4)
 
 
-def test_a_caption_has_different_phrases_of_the_pictures_and_of_elsewhere():
+def test_a_caption_has_its_focus_and_different_phrases_of_the_pictures_and_of_elsewhere():
     rng = random.Random(0)
-    captions = [dino.caption([["jacket", "hair"], ["cat"]], rng) for _ in range(200)]
-    assert all(1 <= len(phrases) <= dino.MOST_PHRASES and len(set(phrases)) == len(phrases) for phrases in captions)
+    captions = [dino.caption(["hat"], [["jacket", "hair"], ["cat"]], rng) for _ in range(200)]
+    assert all("hat" in phrases and len(set(phrases)) == len(phrases) <= 1 + dino.MOST_MORE for phrases in captions)
     assert {"jacket", "cat", "umbrella"} <= {phrase for phrases in captions for phrase in phrases}
+
+
+def test_half_of_a_batch_is_chosen_for_the_phrases_in_focus_and_tells_colours_apart():
+    other = vars(GIRL) | {"top_colour": "red", "accessory": "none", "accessory_colour": None}
+    catalogue = dino.Catalogue([vars(GIRL), other])
+    assert catalogue.numbers["blue jacket"] == [0] and catalogue.numbers["jacket"] == [0, 1]
+    assert catalogue.plain["blue jacket"] == "jacket" and "jacket" not in catalogue.coloured
+    rng, drawn = random.Random(0), set()
+    for _ in range(300):
+        phrases, numbers = catalogue.draw(rng, count=8)
+        assert 1 <= len(phrases) <= dino.MOST_FOCUSED and len(numbers) == 8
+        if phrases == ["hat"]:
+            assert numbers[:4] == [0] * 4, "each of them wears it"
+        if phrases == ["blue jacket"]:
+            drawn |= set(numbers[:4])
+    assert drawn == {0, 1}, "jackets of its colour, and of another"
 
 
 def test_the_detector_takes_a_step_and_its_processor_reads_it(girl):
@@ -102,11 +118,11 @@ def test_the_segmenter_answers_boxes_with_one_mask_and_points_with_three(girl):
     assert torch.allclose(inputs.pixel_values, pixels, atol=1e-5)
 
 
-def test_boxes_are_told_by_what_lies_nearest_and_heads_are_asked_least(girl):
+def test_hair_is_asked_most_and_heads_never(girl):
     found = things(GIRL, girl.parts)
     masks = sam._apart(found)
     shares = {phrase: sum((mask == found[phrase]).all() for mask in masks) for phrase in ("clothing", "hair", "head")}
-    assert shares == {"clothing": 2, "hair": 2, "head": 1}
+    assert shares == {"clothing": 1, "hair": 3, "head": 0}
     beside = sam._beside(found["jacket"], np.random.default_rng(0))
     assert not (beside & found["jacket"]).any()
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def ref(desk):
 
 def asked(desk, **act):
     """The easel's answer to an act, or None."""
-    answer = asyncio.run(retouch.act_on_easel(desk, act, "pocket"))
+    with ThreadPoolExecutor() as pool:  # this thread's loop is Playwright's once a browser journey has run
+        answer = pool.submit(asyncio.run, retouch.act_on_easel(desk, act, "pocket")).result()
     return json.loads(answer) if isinstance(answer, str) else None
 
 
