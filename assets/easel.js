@@ -239,12 +239,25 @@ const release = (question) => {
     clearInterval(clock);
     element.classList.remove('busy');
 };
+// Two answers that come at once would be seen as one: what is asked while the page still opens waits for its greeting.
+let greeting = 0, waiting = null;
+const greet = () => {
+    greeting = ++count;
+    trigger('act', { act: 'hello', ref: stored().ref || '', question: greeting });
+    setTimeout(greeted, 8000);
+};
+const greeted = () => {
+    const go = waiting;
+    greeting = 0;
+    waiting = null;
+    if (go) go();
+};
 const send = (act, more = {}, words = 'One moment...') => {
     if (busy()) return;
-    const question = hold(words);
-    trigger('act', { act, ref: picture ? picture.ref : '', ...more, question: question.number });
+    const question = hold(words), go = () => trigger('act', { act, ref: picture ? picture.ref : '', ...more, question: question.number });
+    if (greeting) waiting = go; else go();
 };
-document.addEventListener('easel-failed', () => { if (asked) release(asked); });
+document.addEventListener('easel-failed', () => { if (greeting) greeted(); else if (asked) release(asked); });
 const find = () => {
     const phrases = $('[name=phrases]').value.trim();
     if (!picture) return say('Open a picture first.', true);
@@ -349,6 +362,10 @@ const newest = () => { try { return JSON.parse(props.value || '{}'); } catch (br
 const hear = async (answer) => {
     if (answer.family) await answers.known(answer.family);
     if (!answer.kind) return;
+    if (answer.question && answer.question === greeting) {
+        try { await answers[answer.kind](answer); } finally { greeted(); }
+        return;
+    }
     const question = asked;
     if (answer.question && !(question && question.number === answer.question)) return;   // the answer to another picture
     try { await answers[answer.kind](answer, question); } finally { if (question) release(question); }
@@ -532,4 +549,4 @@ resize(1);
 changed();
 const first = newest();
 if (first.kind === 'opened') heard = hear(first);   // a picture was sent here before this tab was ever open
-else trigger('act', { act: 'hello', ref: stored().ref || '' });
+else greet();

@@ -1,4 +1,4 @@
-// What the page does without asking the server: keys, words into the prompt, pasted photos.
+// What the page does without asking the server: keys, words into the prompt, pasted photos, the tab after a reload.
 (() => {
     const seen = (element) => element && element.offsetParent !== null && !element.disabled;
     const first = (selector) => [...document.querySelectorAll(selector)].find(seen);
@@ -42,6 +42,25 @@
         field.dispatchEvent(new Event("input", { bubbles: true }));
         field.focus({ preventScroll: true });
     });
+
+    // A reload comes back to the tab that was open; a new window begins where everybody does.
+    const KEPT = "understudy-tab";
+    const last = sessionStorage.getItem(KEPT);
+    let tries = last ? 100 : 0;   // the page is there before it listens
+    document.addEventListener("click", (event) => {
+        const tab = event.isTrusted && event.target.closest && event.target.closest("button[role=tab]");
+        if (!tab) return;
+        tries = 0;
+        sessionStorage.setItem(KEPT, tab.textContent.trim());
+    });
+    const reopen = () => {
+        const tab = [...document.querySelectorAll("button[role=tab]")].find((one) => one.textContent.trim() === last);
+        if (tab && tab.getAttribute("aria-selected") === "true") tries = Math.min(tries, 3);   // it stays so
+        else if (tab) tab.click();
+        tries -= 1;
+        if (tries > 0) setTimeout(reopen, 100);
+    };
+    if (tries) reopen();
 
     // Photos pasted anywhere on the Subject tab, a PNG anywhere on the Gallery tab.
     document.addEventListener("paste", (event) => {

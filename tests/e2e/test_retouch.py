@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from pathlib import Path
 
@@ -35,6 +37,12 @@ def on_the_easel(page: Page) -> None:
 def inside(page: Page) -> float:
     """How much of the picture is in the mask."""
     return page.evaluate(INSIDE)
+
+
+def make_png(size: tuple[int, int]) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", size, "teal").save(data, "PNG")
+    return data.getvalue()
 
 
 def settled(page: Page) -> None:
@@ -105,7 +113,7 @@ def test_clothing_is_found_by_a_word_mended_by_brush_and_saved(
     page.wait_for_timeout(800)
     kept = inside(page)
     page.reload()
-    page.get_by_role("tab", name="Retouch", exact=True).click()
+    expect(page.get_by_role("tab", name="Retouch", exact=True)).to_have_attribute("aria-selected", "true")
     expect(page.locator(".easel-note")).to_have_text(re.compile("Your mask is back"))
     assert abs(inside(page) - kept) < 0.005, "a reload loses nothing"
 
@@ -174,3 +182,11 @@ def test_a_picture_goes_from_the_gallery_to_the_easel_and_so_does_a_file(
     page.locator("[name=picture-file]").set_input_files(photos[0])
     expect(page.locator(".easel-size")).to_have_text("256 x 256")
     assert list((served.library / "images").glob("*.png"))
+    picture = base64.b64encode(make_png((96, 160))).decode()
+    dropped = page.evaluate_handle("""data => {
+        const bytes = Uint8Array.from(atob(data), (sign) => sign.charCodeAt(0)), carried = new DataTransfer();
+        carried.items.add(new File([bytes], "dropped.png", { type: "image/png" }));
+        return carried;
+    }""", picture)
+    page.dispatch_event(".easel-stage", "drop", {"dataTransfer": dropped})
+    expect(page.locator(".easel-size")).to_have_text("96 x 160")
