@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,10 @@ from PIL import Image
 
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 2_000
+LORA, FULL = METHODS = ("LoRA", "full")
+ADAMW, ADAMW_8BIT, PRODIGY = OPTIMISERS = ("AdamW", "AdamW 8-bit", "Prodigy")
+CONSTANT, COSINE = SCHEDULES = ("constant", "cosine")
+PRECISIONS = ("auto", "bf16", "fp16", "fp32")  # that a step computes in; what is learnt is always kept in fp32
 MOST_PHRASES, LONGEST_PHRASE, MOST_POINTS = 20, 60, 100
 DRAW_STEPS, GUIDANCES, LORA_SCALES = (1, 200), (0.0, 30.0), (-2.0, 2.0)  # least and most
 
@@ -26,16 +30,30 @@ AnyRequest = TypeVar("AnyRequest")
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """Teach one subject to a family as a DreamBooth LoRA (Ruiz et al. 2023, Hu et al. 2021)."""
+    """Teach one subject to a family with DreamBooth (Ruiz et al. 2023): as a LoRA, or in all weights of the UNet."""
 
     subject: str
     family: str | None = None
+    method: str | None = None  # "LoRA" (Hu et al. 2021) or "full"
     rank: int | None = None
     alpha: float | None = None
+    dropout: float | None = None  # of a LoRA's inputs
+    targets: str | None = None  # a name of TARGETS, or names of modules with commas between
     steps: int | None = None
     learning_rate: float | None = None
+    text_encoder_learning_rate: float | None = None  # 0: the text encoders stay as they are
+    optimiser: str | None = None
+    schedule: str | None = None
+    warm_up: int | None = None  # steps until the learning rate is whole
+    snr_gamma: float | None = None  # of min-SNR weighting (Hang et al. 2023); 0: every timestep counts the same
+    noise_offset: float | None = None
     batch_size: int | None = None
+    accumulation: int | None = None  # batches for one step of the optimiser
+    gradient_checkpointing: bool | None = None  # None: where memory asks for it
+    precision: str | None = None
     resolution: int | None = None
+    more_resolutions: str | None = None  # further ones, with commas between, that every photo is taken in too
+    buckets: bool | None = None  # photos keep their shape, in sizes of about the same area
     class_images: int | None = None  # pictures of the class drawn by the base; 0: no prior preservation
     prior_loss_weight: float | None = None
     checkpoint_every: int | None = None
@@ -45,19 +63,37 @@ class TrainRequest:
 
     def __post_init__(self) -> None:
         _needs_text("subject", self.subject, longest=200)
+        _one_of("method", self.method, METHODS)
         _within("rank", self.rank, 1, 256)
         _within("alpha", self.alpha, 0.01, 1024)
+        _within("dropout", self.dropout, 0.0, 0.9)
+        _text("targets", self.targets)
         _within("steps", self.steps, 1, 100_000)
-        _within("learning_rate", self.learning_rate, 1e-8, 1.0)
+        _within("learning_rate", self.learning_rate, 1e-8, 2.0)
+        _within("text_encoder_learning_rate", self.text_encoder_learning_rate, 0.0, 2.0)
+        _one_of("optimiser", self.optimiser, OPTIMISERS)
+        _one_of("schedule", self.schedule, SCHEDULES)
+        _within("warm_up", self.warm_up, 0, 100_000)
+        _within("snr_gamma", self.snr_gamma, 0.0, 100.0)
+        _within("noise_offset", self.noise_offset, 0.0, 1.0)
         _within("batch_size", self.batch_size, 1, 64)
+        _within("accumulation", self.accumulation, 1, 64)
+        _one_of("precision", self.precision, PRECISIONS)
         _within("resolution", self.resolution, 64, 2048)
         _multiple_of_8("resolution", self.resolution)
+        for one in sides(self.more_resolutions):
+            _within("more_resolutions", one, 64, 2048)
+            _multiple_of_8("more_resolutions", one)
         _within("class_images", self.class_images, 0, 2000)
         _within("prior_loss_weight", self.prior_loss_weight, 0.0, 10.0)
         _within("checkpoint_every", self.checkpoint_every, 1, 100_000)
         _within("sample_every", self.sample_every, 1, 100_000)
         _text("validation_prompt", self.validation_prompt)
         _within("seed", self.seed, 0, MAX_SEED)
+        text_rate = self.text_encoder_learning_rate
+        if self.optimiser == PRODIGY and text_rate and self.learning_rate and text_rate != self.learning_rate:
+            raise ValueError(f"{PRODIGY} finds one learning rate for all: set text_encoder_learning_rate to 0 or to "
+                             f"{self.learning_rate:g}, as learning_rate is; got {text_rate:g}.")
 
 
 @dataclass(frozen=True)
@@ -156,6 +192,19 @@ def _within(name: str, value: float | None, low: float, high: float) -> None:
         raise ValueError(f"{name} must be a number, got {value!r}")
     if not low <= value <= high:  # also refuses NaN
         raise ValueError(f"{name} must be {low:g} to {high:g}, got {value:g}")
+
+
+def sides(resolutions: str | None) -> list[int]:
+    """The numbers of a list such as "512, 768". Raises ValueError for anything else."""
+    parts = [part.strip() for part in re.split(r"[,;\s]+", resolutions or "") if part.strip()]
+    if not all(part.isdecimal() for part in parts):
+        raise ValueError(f"resolutions must be numbers with commas between, such as 512, 768; got {resolutions!r:.80}")
+    return list(dict.fromkeys(map(int, parts)))
+
+
+def _one_of(name: str, value: str | None, known: Sequence[str]) -> None:
+    if value is not None and value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r:.80}")
 
 
 def _multiple_of_8(name: str, value: int | None) -> None:

@@ -6,6 +6,7 @@ them in or out is one assignment for each, so that a swap costs no loading (Hu e
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from torch import nn
 from studio.engine.loading import modules
 from studio.engine.pipelines import PipelineCache
 from studio.engine.weights import read_header
+from studio.requests import FULL
 
 KEPT = 8  # LoRAs that stay in memory, least recently used first out
 UPS = ("lora_B", "lora_up", "lora.up")  # what the formats call the matrix that starts from zero
@@ -83,24 +85,77 @@ def attached(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path |
         yield None
         return
     adapter = _kept(pipelines, pipeline, path)
+    key = f"{path.stat().st_mtime_ns} {path} {scale}" if adapter.in_text_encoders else None
+    if isinstance(adapter, FineTune):
+        with adapter.in_place(pipeline):
+            yield key
+        return
     adapter.scale(scale)
     adapter.inject()
     try:
-        yield f"{path.stat().st_mtime_ns} {path} {scale}" if adapter.in_text_encoders else None
+        yield key
     finally:
         adapter.eject()
 
 
-def _kept(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path) -> Adapter:
-    kept: OrderedDict[tuple, Adapter] = pipelines.loaded(pipeline).beside.setdefault("loras", OrderedDict())
+def _kept(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path) -> Adapter | FineTune:
+    beside = pipelines.loaded(pipeline).beside
     stat = path.stat()
     key = (str(path.resolve()), stat.st_mtime_ns, stat.st_size)
+    full = read_header(path).get("__metadata__", {}).get("method") == FULL
+    kept: OrderedDict[tuple, Adapter | FineTune] = beside.setdefault("fine-tunes" if full else "loras", OrderedDict())
     if key not in kept:
-        kept[key] = load_lora(pipeline, path)
+        if full:
+            kept.clear()  # as large as the family: one at a time
+        kept[key] = (load_fine_tune if full else load_lora)(pipeline, path)
     kept.move_to_end(key)
     while len(kept) > KEPT:
         kept.popitem(last=False)
     return kept[key]
+
+
+@dataclass
+class FineTune:
+    """Networks of a full fine-tune, which stand in for the family's own."""
+
+    networks: dict[str, nn.Module]
+
+    @property
+    def in_text_encoders(self) -> bool:
+        return any(name != "unet" for name in self.networks)
+
+    @contextmanager
+    def in_place(self, pipeline: DiffusionPipeline) -> Iterator[None]:
+        """The pipeline draws with them for the length of the block."""
+        theirs = {name: getattr(pipeline, name) for name in self.networks}
+        try:
+            for name, own in self.networks.items():
+                setattr(pipeline, name, own)
+            yield
+        finally:
+            for name, network in theirs.items():
+                setattr(pipeline, name, network)
+
+
+def load_fine_tune(pipeline: DiffusionPipeline, path: Path) -> FineTune:
+    """Read the weights of a full fine-tune into networks of their own, as the pipeline's in type and device.
+
+    Raises ValueError, in a sentence, for what `load_lora` refuses and for one made of another base.
+    """
+    _check_file(path)
+    learnt = load_file(path)
+    networks: dict[str, nn.Module] = {}
+    for part in sorted({name.partition(".")[0] for name in learnt}):
+        theirs = getattr(pipeline, part, None)
+        own = {name.partition(".")[2]: value for name, value in learnt.items() if name.startswith(f"{part}.")}
+        if not isinstance(theirs, nn.Module):
+            raise ValueError(_wrong_base(path, pipeline))
+        shapes = {name: value.shape for name, value in theirs.state_dict().items()}
+        if shapes != {name: value.shape for name, value in own.items()}:
+            raise ValueError(_wrong_base(path, pipeline))
+        networks[part] = copy.deepcopy(theirs)
+        networks[part].load_state_dict(own)
+    return FineTune(networks)
 
 
 def load_lora(pipeline: DiffusionPipeline, path: Path) -> Adapter:

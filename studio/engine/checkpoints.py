@@ -1,4 +1,4 @@
-"""A training at rest: adapter, optimiser and step in one safetensors file, written whole or not at all."""
+"""A training at rest: what it learnt, its optimiser and its step in one safetensors file, written whole or not."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from torch import Tensor
 
-from studio.engine.adapters import Adapter
+from studio.engine.optimisers import memory_of, remember
 from studio.engine.weights import read_header
 
-KEPT = 3  # checkpoints that stay on disk while a run goes on
+OPTIMISER = "optimiser"
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
@@ -42,39 +43,53 @@ def _ordered(data: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
-def save_checkpoint(folder: Path, step: int, adapter: Adapter, optimiser: torch.optim.Optimizer, run: str,
-                    kept: int) -> Path:
-    """Write `folder`/<step>.safetensors, and of all there keep the newest `kept`; returns its path.
+def save_checkpoint(folder: Path, step: int, learnt: Mapping[str, Tensor], optimiser: torch.optim.Optimizer,
+                    scaler: Mapping[str, Any], metadata: Mapping[str, str], *, resumable: int, kept: int) -> Path:
+    """Write `folder`/<step>.safetensors: what was learnt, and what a training needs to go on; returns its path.
 
-    `run` is what it belongs to.
+    Of all there the newest `resumable` stay whole, those up to the newest `kept` keep what was learnt only, and the
+    others go. `metadata` says what it belongs to.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{step:06d}.safetensors"
-    tensors = {f"adapter.{i}": p for i, p in enumerate(adapter.parameters())}
-    for number, values in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{number}.{name}": value for name, value in values.items()}
-    write_tensors(tensors, path, {"step": str(step), "run": run})
-    for old in sorted(folder.glob("*.safetensors"))[:-kept]:
+    tensors, plain = memory_of(optimiser)
+    told = {**metadata, "step": str(step), OPTIMISER: json.dumps(plain), "scaler": json.dumps(dict(scaler))}
+    write_tensors({**learnt, **{f"{OPTIMISER}.{name}": tensor for name, tensor in tensors.items()}}, path, told)
+    older = sorted(folder.glob("*.safetensors"), reverse=True)
+    for old in older[kept:]:
         old.unlink()
+    for old in older[resumable:kept]:
+        _slim(old)
     return path
 
 
-def load_checkpoint(path: Path, parameters: list[nn.Parameter], optimiser: torch.optim.Optimizer, run: str) -> int:
-    """Put adapter and optimiser where the checkpoint has them; returns its step.
+def _slim(path: Path) -> None:
+    """Leave what was learnt alone: the rest is as large again and twice."""
+    told = read_header(path).get("__metadata__", {})
+    if OPTIMISER in told:
+        write_tensors(learnt_in(path), path, {name: value for name, value in told.items()
+                                              if name not in (OPTIMISER, "scaler")})
 
-    Raises ValueError for a damaged file and for one of another training.
+
+def learnt_in(path: Path) -> dict[str, Tensor]:
+    """What a checkpoint has learnt, without what its training needs to go on."""
+    return {name: tensor for name, tensor in load_file(path).items() if not name.startswith(f"{OPTIMISER}.")}
+
+
+def load_checkpoint(path: Path, optimiser: torch.optim.Optimizer, run: str
+                    ) -> tuple[int, dict[str, Tensor], dict[str, Any]]:
+    """Put the optimiser where the checkpoint has it; returns its step, what was learnt, and the scaler's state.
+
+    Raises ValueError for a damaged file, for one of another training, and for one that no training can go on from.
     """
-    metadata = read_header(path).get("__metadata__", {})
-    if metadata.get("run") != run:
+    told = read_header(path).get("__metadata__", {})
+    if told.get("run") != run:
         raise ValueError(f"{path.name} is a checkpoint of another training; start this one anew.")
+    if OPTIMISER not in told:
+        raise ValueError(f"{path.name} keeps what was learnt only; go on from a later checkpoint, or train anew.")
     tensors = load_file(path)
-    with torch.no_grad():
-        for number, parameter in enumerate(parameters):
-            parameter.copy_(tensors[f"adapter.{number}"])
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        kind, number, *rest = name.split(".", 2)
-        if kind == "optimiser":
-            state.setdefault(int(number), {})[rest[0]] = tensor
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    return int(metadata["step"])
+    memory = {name.removeprefix(f"{OPTIMISER}."): tensor for name, tensor in tensors.items()
+              if name.startswith(f"{OPTIMISER}.")}
+    remember(optimiser, memory, json.loads(told[OPTIMISER]))
+    return int(told["step"]), {name: tensor for name, tensor in tensors.items()
+                               if not name.startswith(f"{OPTIMISER}.")}, json.loads(told.get("scaler", "{}"))

@@ -12,13 +12,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from studio.engine.buckets import size_for
 from studio.engine.drawing import render_batch
 from studio.engine.pipelines import PipelineCache
 from studio.events import StageReported
 from studio.families import ModelFamily
 from studio.library.photos import open_image
 from studio.recipes import Recipe, read_png, write_png
-from studio.requests import DrawRequest, TrainRequest, resolved
+from studio.requests import DrawRequest, TrainRequest, resolved, sides
 
 if TYPE_CHECKING:
     from studio.library import Library, Photo, Subject
@@ -41,55 +42,59 @@ class Examples:
     """Pictures as the UNet takes them; all on the training's device.
 
     mean, std: [count, channels, height / f, width / f], scaled: the VAE's posterior, sampled afresh at each step.
-    text: [count, tokens, width]. added: what SDXL's layout takes beside the text, [count, ...] each.
+    text: [count, tokens, width]. added: what SDXL's layout takes beside the text, [count, ...] each. captions: what
+    the text says, for text encoders that learn.
     """
 
     mean: Tensor
     std: Tensor
     text: Tensor
     added: dict[str, Tensor]
+    captions: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.mean)
 
     def at(self, rows: Tensor) -> Examples:
         """A batch of the rows."""
-        return Examples(
-            self.mean[rows], self.std[rows], self.text[rows], {name: value[rows] for name, value in self.added.items()}
-        )
+        added = {name: value[rows] for name, value in self.added.items()}
+        said = tuple(self.captions[row] for row in rows.tolist())
+        return Examples(self.mean[rows], self.std[rows], self.text[rows], added, said)
 
 
-def joined(first: Examples, second: Examples | None) -> Examples:
-    """Both, the first ones first."""
-    if second is None:
-        return first
-    added = {name: torch.cat([first.added[name], second.added[name]]) for name in first.added}
-    return Examples(
-        torch.cat([first.mean, second.mean]), torch.cat([first.std, second.std]),
-        torch.cat([first.text, second.text]), added,
-    )
+def joined(parts: Sequence[Examples]) -> Examples:
+    """All of one size, in their order."""
+    added = {name: torch.cat([part.added[name] for part in parts]) for name in parts[0].added}
+    mean, std, text = (torch.cat([getattr(part, name) for part in parts]) for name in ("mean", "std", "text"))
+    return Examples(mean, std, text, added, tuple(said for part in parts for said in part.captions))
 
 
-def instance_pictures(subject: Subject, resolution: int) -> list[Picture]:
-    """The subject's photos, cropped, square. One without a caption is called by the trigger alone.
+def instance_pictures(subject: Subject, request: TrainRequest, factor: int) -> list[Picture]:
+    """The subject's photos at each of the request's resolutions. One without a caption is called by the trigger alone.
 
-    A caption that does not name the subject gets the trigger before it, so that every picture teaches it.
-    ValueError where there is none.
+    A caption that does not name the subject gets the trigger before it, so that every picture teaches it. `factor` is
+    the VAE's, pixels for a cell of latents. ValueError where there is no photo.
     """
     if not subject.photos:
         raise ValueError(f"{subject.name} has no photos yet; add 3 to 20 of them, then train.")
-    return [Picture(cropped(photo, resolution), _caption(photo, subject)) for photo in subject.photos]
+    resolutions = dict.fromkeys([request.resolution or 0, *sides(request.more_resolutions)])
+    pictures = []
+    for photo in subject.photos:  # each is opened once, and a large one let go at once
+        image = open_image(photo.path)
+        image = image.crop(photo.crop) if photo.crop else image
+        for resolution in resolutions:
+            size = size_for(*image.size, resolution, factor) if request.buckets else (resolution, resolution)
+            pictures.append(Picture(filling(image, size), _caption(photo, subject)))
+    return pictures
 
 
-def cropped(photo: Photo, resolution: int) -> Image.Image:
-    """The photo's crop, or its middle square, at resolution x resolution pixels, RGB."""
-    image = open_image(photo.path)
-    if photo.crop is not None:
-        image = image.crop(photo.crop)
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    square = image.crop((left, top, left + side, top + side))
-    return square.resize((resolution, resolution), Image.Resampling.LANCZOS)
+def filling(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The largest middle part of the image that has the shape of `size`, at that size."""
+    width, height = size
+    scale = min(image.width / width, image.height / height)
+    across, down = scale * width, scale * height
+    left, top = (image.width - across) / 2, (image.height - down) / 2
+    return image.resize(size, Image.Resampling.LANCZOS, box=(left, top, left + across, top + down), reducing_gap=3.0)
 
 
 def _caption(photo: Photo, subject: Subject) -> str:
@@ -192,13 +197,12 @@ def _draw_class_batch(numbers: list[int], prompts: Sequence[str], folder: Path, 
         write_png(image, folder / f"{number:04d}.png", recipe)
 
 
-def encode(pictures: Iterable[Picture], pipelines: PipelineCache, pipeline: Any) -> Examples | None:
-    """Latents and text embeddings of the pictures, by a pipeline that is lent; None where there are no pictures."""
-    rows = [_encode_one(picture, pipelines, pipeline) for picture in pictures]
-    if not rows:
-        return None
-    added = {name: torch.cat([row.added[name] for row in rows]) for name in rows[0].added}
-    return Examples(*(torch.cat([getattr(row, name) for row in rows]) for name in ("mean", "std", "text")), added)
+def encode(pictures: Iterable[Picture], pipelines: PipelineCache, pipeline: Any) -> list[Examples]:
+    """Latents and text embeddings of the pictures, by a pipeline that is lent: a bucket for each size."""
+    buckets: dict[tuple[int, int], list[Examples]] = {}
+    for picture in pictures:
+        buckets.setdefault(picture.image.size, []).append(_encode_one(picture, pipelines, pipeline))
+    return [joined(rows) for rows in buckets.values()]
 
 
 @torch.no_grad()
@@ -221,7 +225,7 @@ def _encode_one(picture: Picture, pipelines: PipelineCache, pipeline: Any) -> Ex
         added = {"text_embeds": pooled.to(device), "time_ids": _time_ids(pipeline, picture.image, pooled)}
     return Examples(
         ((posterior.mean - shift) * scale).float(), (posterior.std * scale).float(),
-        texts["prompt_embeds"].to(device), added,
+        texts["prompt_embeds"].to(device), added, (picture.caption,),
     )
 
 

@@ -7,8 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-SNR_GAMMA = 5.0  # Hang et al. 2023
-
 
 def prior_preservation_loss(errors: Tensor, instances: int, weight: float) -> Tensor:
     """Mean instance error plus `weight` times mean class error (Ruiz et al. 2023, eq. 2).
@@ -29,17 +27,19 @@ def target_of(scheduler: Any, latents: Tensor, noise: Tensor, timesteps: Tensor)
     return noise
 
 
-def weights_of(scheduler: Any, timesteps: Tensor) -> Tensor:
+def weights_of(scheduler: Any, timesteps: Tensor, gamma: float) -> Tensor:
     """Weights of the timesteps, [batch]: those with little noise count less, as in min-SNR (Hang et al. 2023).
 
-    For noise prediction this is min-SNR itself, min(1, gamma / SNR). Velocity prediction takes the same weights, not
-    the paper's min(SNR, gamma) / (SNR + 1), which all but silences the high noise levels.
+    With a gamma of 0 all count 1. For noise prediction this is min-SNR itself, min(1, gamma / SNR). Velocity prediction
+    takes the same weights, not the paper's min(SNR, gamma) / (SNR + 1), which all but silences the high noise levels.
     """
+    if not gamma:
+        return torch.ones_like(timesteps, dtype=torch.float32)
     cumulative = scheduler.alphas_cumprod.to(timesteps.device)[timesteps]
     snr = cumulative / (1 - cumulative)
     if scheduler.config.prediction_type == "sample":
-        return snr.clamp(max=SNR_GAMMA)
-    return (SNR_GAMMA / snr.clamp(min=1e-8)).clamp(max=1.0)
+        return snr.clamp(max=gamma)
+    return (gamma / snr.clamp(min=1e-8)).clamp(max=1.0)
 
 
 def stratified_timesteps(count: int, total: int, generator: torch.Generator) -> Tensor:

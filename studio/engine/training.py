@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,41 +13,31 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers import DDPMScheduler
-from peft import LoraConfig, inject_adapter_in_model
 from peft.helpers import disable_input_dtype_casting
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from studio.engine.adapters import NAME, Adapter, take_out
-from studio.engine.checkpoints import KEPT, load_checkpoint, save_checkpoint, write_tensors
-from studio.engine.dataset import (
-    Examples,
-    Picture,
-    draw_class_pictures,
-    encode,
-    instance_pictures,
-    joined,
-)
+from studio.engine.buckets import batch_at
+from studio.engine.checkpoints import load_checkpoint, save_checkpoint
+from studio.engine.dataset import Examples, Picture, draw_class_pictures, encode, instance_pictures, joined
 from studio.engine.drawing import render
+from studio.engine.exporting import write_lora
 from studio.engine.loading import modules
 from studio.engine.losses import prior_preservation_loss, stratified_timesteps, target_of, weights_of
 from studio.engine.memory import free_bytes, is_out_of_memory
+from studio.engine.methods import method_of
+from studio.engine.optimisers import new_optimiser, rate_of
 from studio.engine.pipelines import PipelineCache
 from studio.events import CheckpointSaved, Event, LoraSaved, SampleDrawn, StageReported, StepFinished
 from studio.families import ModelFamily
-from studio.requests import DrawRequest, TrainRequest, resolved
+from studio.requests import ADAMW, COSINE, FULL, DrawRequest, TrainRequest, resolved
 
 if TYPE_CHECKING:
     from studio.library import Library, Subject
 
-ARCHITECTURES = {  # modelspec's names of what a pipeline's class draws with
-    "StableDiffusionXLPipeline": "stable-diffusion-xl-v1-base", "StableDiffusionPipeline": "stable-diffusion-v1",
-}
 ROOM_GB = 12.0  # for one 1024 px picture of SDXL without gradient checkpointing
-WARM_UP = 10  # steps until the learning rate is whole
-LAST_RATE = 0.1  # of the learning rate, at the end of its cosine
 LONGEST_GRADIENT = 1.0
-WEIGHT_DECAY = 1e-4
+RESUMABLE, KEPT = 2, 200  # newest checkpoints of a LoRA that a training can go on from, and that keep what was learnt
 
 
 def train(request: TrainRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library, run_folder: Path,
@@ -62,7 +51,8 @@ def train(request: TrainRequest, *, pipelines: PipelineCache, family: ModelFamil
     Raises ValueError, in a sentence, for a subject without photos and a checkpoint that does not belong here.
     """
     subject = library.subject(request.subject)
-    pictures = instance_pictures(subject, request.resolution or family.resolution)
+    if not subject.photos:
+        raise ValueError(f"{subject.name} has no photos yet; add 3 to 20 of them, then train.")
     class_pictures: list[Picture] = []
     for made in draw_class_pictures(request, subject, pipelines, family, library):
         if stop():
@@ -74,7 +64,7 @@ def train(request: TrainRequest, *, pipelines: PipelineCache, family: ModelFamil
     yield StageReported("Reading the photos")
     run = _Run(request, subject, pipelines, family, library, run_folder)
     try:
-        run.prepare(pictures, class_pictures, checkpoint)
+        run.prepare(class_pictures, checkpoint)
         yield from run.go(until or request.steps or 0, stop)
     finally:
         run.leave_for_good()
@@ -82,7 +72,7 @@ def train(request: TrainRequest, *, pipelines: PipelineCache, family: ModelFamil
 
 @dataclass
 class _Run:
-    """One training between its start and its end; the tenant of the UNet while it has its turn."""
+    """One training between its start and its end; the tenant of the networks while it has its turn."""
 
     request: TrainRequest
     subject: Subject
@@ -91,47 +81,57 @@ class _Run:
     library: Library
     folder: Path
 
-    def prepare(self, pictures: list[Picture], class_pictures: list[Picture], checkpoint: Path | None) -> None:
-        """Caches latents and text embeddings, makes the adapter and its optimiser, and takes up the checkpoint."""
+    def prepare(self, class_pictures: list[Picture], checkpoint: Path | None) -> None:
+        """Caches latents and text embeddings, makes what learns and its optimiser, and takes up the checkpoint."""
         request = self.request
         with self.pipelines.lend(self.family) as pipeline:
-            photos = encode(pictures, self.pipelines, pipeline)
-            assert photos is not None
-            self._photos: Examples = photos
+            pictures = instance_pictures(self.subject, request, pipeline.vae_scale_factor)
+            self._photos = encode(pictures, self.pipelines, pipeline)
             self._class_images = encode(class_pictures, self.pipelines, pipeline)
-            self._adapter = new_adapter(pipeline.unet, self.family, request.rank or 8, request.alpha, request.seed or 0)
+            self._method = method_of(request, pipeline, self.family)
             self._noise = DDPMScheduler.from_config(pipeline.scheduler.config)
-            self._unet, self._device = pipeline.unet, pipeline._execution_device
-            self._others = [part for name, part in modules(pipeline).items() if name != "unet"]
+            self._pipeline, self._device = pipeline, pipeline._execution_device
+            self._dtype = _computed_in(request.precision or "auto", self._device.type)
+            groups = self._method.groups(request.learning_rate or 0.0, request.text_encoder_learning_rate or 0.0)
+            taught_texts = len(groups) > 1
+            self._others = [part for name, part in modules(pipeline).items()
+                            if name != "unet" and not (taught_texts and name.startswith("text_encoder"))]
             on_gpu = self._device.type != "cpu"
             self._can_move_others = on_gpu and self.pipelines.loaded(pipeline).plan.offload == "none"
             size = (request.batch_size or 1) * ((request.resolution or 0) / 1024) ** 2
             self._sparing = on_gpu and free_bytes(self._device.type) < ROOM_GB * 2**30 * size
             self.pipelines.move_in(pipeline, self)
-        self._optimiser = torch.optim.AdamW(
-            self._adapter.parameters(), lr=request.learning_rate, weight_decay=WEIGHT_DECAY, fused=True
-        )
+        self._optimiser = new_optimiser(request.optimiser or ADAMW, groups)
+        self._rates = [group["lr"] for group in groups]
+        self._texts_learn = taught_texts
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=self._dtype == torch.float16)
         self._step = 0
         if checkpoint is not None:
-            self._step = load_checkpoint(checkpoint, self._adapter.parameters(), self._optimiser, self._identity())
+            self._step, learnt, scaler = load_checkpoint(checkpoint, self._optimiser, self._identity())
+            self._method.load(learnt)
+            self._scaler.load_state_dict(scaler)
 
     def arrive(self) -> None:
-        """The adapter goes in; where memory is short, what training does not use leaves the accelerator."""
-        self._adapter.inject()
+        """What learns goes in; where memory is short, what training does not use leaves the accelerator."""
+        self._method.arrive(self._pipeline)
         self._spare(self._sparing)
 
     def leave(self) -> None:
-        self._adapter.eject()
-        self._spare(False)
+        self._spare(None)
+        self._method.leave(self._pipeline)
 
-    def _spare(self, sparing: bool) -> None:
-        """Save memory, or stop saving it: the VAE and text encoders aside, activations computed again backwards."""
+    def _spare(self, sparing: bool | None) -> None:
+        """Save memory, or stop saving it: the VAE and text encoders aside, activations computed again backwards.
+
+        None: as for anybody else.
+        """
         for part in self._others if self._can_move_others else ():
             part.to("cpu" if sparing else self._device)
-        if sparing:
-            self._unet.enable_gradient_checkpointing()
+        asked = self.request.gradient_checkpointing
+        if sparing is not None and (sparing if asked is None else asked or sparing):
+            self._pipeline.unet.enable_gradient_checkpointing()
         else:
-            self._unet.disable_gradient_checkpointing()
+            self._pipeline.unet.disable_gradient_checkpointing()
 
     def leave_for_good(self) -> None:
         self.pipelines.dismiss(self.family, self)
@@ -173,58 +173,88 @@ class _Run:
                 self._spare(True)
 
     def _try_step(self) -> float:
-        # Each step draws its chances from its own number: a training that goes on later meets the same ones.
-        chances = torch.Generator().manual_seed((self.request.seed or 0) * 1_000_003 + self._step)
-        batch, instances = self._batch(chances)
+        parts, losses = self.request.accumulation or 1, []
         with self.pipelines.lend(self.family, tenant=self) as pipeline, torch.enable_grad():
-            with _quickest(self._device.type, pipeline.unet):
-                errors = self._errors(pipeline.unet, batch, chances)
-                loss = prior_preservation_loss(errors, instances, self.request.prior_loss_weight or 0.0)
-                loss.backward()
-            torch.nn.utils.clip_grad_norm_(self._adapter.parameters(), LONGEST_GRADIENT)
-            for group in self._optimiser.param_groups:
-                group["lr"] = (self.request.learning_rate or 0.0) * rate(self._step, self.request.steps or 1)
-            self._optimiser.step()
+            for part in range(parts):
+                losses.append(self._learn_from(pipeline, self._step * parts + part) / parts)
+            self._scaler.unscale_(self._optimiser)
+            learning = [p for group in self._optimiser.param_groups for p in group["params"]]
+            torch.nn.utils.clip_grad_norm_(learning, LONGEST_GRADIENT)
+            request = self.request
+            share = rate_of(request.schedule or COSINE, request.warm_up or 0, self._step, request.steps or 1)
+            for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
+                group["lr"] = rate * share
+            self._scaler.step(self._optimiser)
+            self._scaler.update()
             self._optimiser.zero_grad(set_to_none=True)
             self._step += 1
-            return loss.item()
+            return sum(losses)
 
-    def _batch(self, chances: torch.Generator) -> tuple[Examples, int]:
-        """Photos in turn, every one as often as the others, then class images; and how many photos."""
+    def _learn_from(self, pipeline: Any, turn: int) -> float:
+        """Gradients of one batch, added to those that are there; returns its loss."""
+        # Each batch draws its chances from its own number: a training that goes on later meets the same ones.
+        seed = (self.request.seed or 0) * 1_000_003 + turn
+        chances = torch.Generator().manual_seed(seed)
+        batch = self._batch(turn, chances)
+        with _quickest(self._device.type, pipeline.unet, self._dtype), self._method.learning(), \
+                torch.random.fork_rng(enabled=bool(self.request.dropout)):
+            if self.request.dropout:
+                torch.manual_seed(seed)
+            errors = [self._errors(pipeline, one, chances) for one in batch]
+            instances = self.request.batch_size or 1
+            loss = prior_preservation_loss(torch.cat(errors), instances, self.request.prior_loss_weight or 0.0)
+            self._scaler.scale(loss / (self.request.accumulation or 1)).backward()
+        return loss.item()
+
+    def _batch(self, turn: int, chances: torch.Generator) -> list[Examples]:
+        """Photos in turn, then class images at random: together where they are of one size."""
         size = self.request.batch_size or 1
-        rows = _in_turn(len(self._photos), size, self._step, self.request.seed or 0)
-        photos = self._photos.at(rows)
-        if self._class_images is None:
-            return photos, size
+        bucket, rows = batch_at([len(one) for one in self._photos], size, turn, self.request.seed or 0)
+        photos = self._photos[bucket].at(rows)
+        if not self._class_images:
+            return [photos]
         # Half as many, to save time: each term of the loss is a mean of its own.
-        drawn = torch.randint(len(self._class_images), (max(1, size // 2),), generator=chances)
-        return joined(photos, self._class_images.at(drawn)), size
+        known, = self._class_images
+        drawn = known.at(torch.randint(len(known), (max(1, size // 2),), generator=chances))
+        return [joined([photos, drawn])] if photos.mean.shape[1:] == drawn.mean.shape[1:] else [photos, drawn]
 
-    def _errors(self, unet: Any, batch: Examples, chances: torch.Generator) -> Tensor:
+    def _errors(self, pipeline: Any, batch: Examples, chances: torch.Generator) -> Tensor:
         """Weighted squared error of each picture in the batch, [batch]."""
         device, shape = batch.mean.device, batch.mean.shape
         latents = batch.mean + batch.std * torch.randn(shape, generator=chances).to(device)
         noise = torch.randn(shape, generator=chances).to(device)
+        if self.request.noise_offset:  # https://www.crosslabs.org/blog/diffusion-with-offset-noise
+            noise = noise + self.request.noise_offset * torch.randn((*shape[:2], 1, 1), generator=chances).to(device)
         timesteps = stratified_timesteps(len(batch), self._noise.config.num_train_timesteps, chances).to(device)
         noisy = self._noise.add_noise(latents, noise, timesteps)
         wanted = target_of(self._noise, latents, noise, timesteps)
-        with torch.autocast(device.type, torch.bfloat16, enabled=_computes_bfloat16(device.type)):
-            said = unet(
-                noisy, timesteps, batch.text, added_cond_kwargs=batch.added or None, return_dict=False
-            )[0]
-        return (said.float() - wanted).square().mean((1, 2, 3)) * weights_of(self._noise, timesteps)
+        with torch.autocast(device.type, self._dtype, enabled=self._dtype != torch.float32):
+            text, added = self._said(pipeline, batch)
+            said = pipeline.unet(noisy, timesteps, text, added_cond_kwargs=added or None, return_dict=False)[0]
+        squared = (said.float() - wanted).square().mean((1, 2, 3))
+        return squared * weights_of(self._noise, timesteps, self.request.snr_gamma or 0.0)
+
+    def _said(self, pipeline: Any, batch: Examples) -> tuple[Tensor, dict[str, Tensor]]:
+        """What the UNet takes beside the latents: as it was kept, or anew from text encoders that learn."""
+        if not self._texts_learn:
+            return batch.text, batch.added
+        text, _, *pooled = pipeline.encode_prompt(
+            prompt=list(batch.captions), device=self._device, num_images_per_prompt=1,
+            do_classifier_free_guidance=False)
+        return text, {**batch.added, "text_embeds": pooled[0]} if batch.added else {}
 
     def _draw_sample(self) -> SampleDrawn:
-        """The validation prompt with the adapter as it is, always from the run's seed."""
+        """The validation prompt with what was learnt so far, always from the run's seed."""
         prompt = self.request.validation_prompt or self.subject.instance_prompt
         asked = resolved(
             DrawRequest(prompt=prompt, seed=self.request.seed, width=self.request.resolution,
                         height=self.request.resolution),
             self.family.drawing,
         )
+        texts = (str(self.folder), self._step) if self._texts_learn else None
         with self.pipelines.lend(self.family, tenant=self) as pipeline:
             self._spare(False)
-            image = render(self.pipelines, pipeline, asked)
+            image = render(self.pipelines, pipeline, asked, texts=texts)
             self._spare(self._sparing)
         path = self.folder / "samples" / f"{self._step:06d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -232,9 +262,11 @@ class _Run:
         return SampleDrawn(self._step, str(path.relative_to(self.library.root)), prompt)
 
     def _save_checkpoint(self) -> CheckpointSaved:
+        full = self.request.method == FULL
         path = save_checkpoint(
-            self.folder / "checkpoints", self._step, self._adapter, self._optimiser, self._identity(),
-            kept=1 if self._step == self.request.steps else KEPT,
+            self.folder / "checkpoints", self._step, self._method.tensors(), self._optimiser,
+            self._scaler.state_dict(), {"run": self._identity()},
+            resumable=1 if full else RESUMABLE, kept=1 if full else KEPT,
         )
         return CheckpointSaved(self._step, str(path.relative_to(self.folder)))
 
@@ -242,94 +274,43 @@ class _Run:
         request = self.request
         lora = self.library.save_lora(
             name=self.subject.name, subject=self.subject.slug, family=self.family.name, trigger=self.subject.trigger,
-            rank=request.rank, alpha=request.alpha, steps=self._step,
+            rank=request.rank if request.method != FULL else 0, alpha=request.alpha, steps=self._step,
             preview=max((self.folder / "samples").glob("*.png"), default=None),
-            write=lambda path: write_lora(path, self._adapter, request, self.subject, self.family, self._step),
+            write=lambda path: write_lora(path, self._method.tensors(), request, self.subject, self.family, self._step),
         )
         return LoraSaved(lora.slug, self._step)
 
     def _identity(self) -> str:
         """What a checkpoint must have been made of to be taken up: the request, the trigger, photos and captions."""
         photos = [(photo.file, photo.caption, photo.crop) for photo in self.subject.photos]
-        whole = json.dumps([vars(self.request), self.subject.trigger, photos], sort_keys=True, default=str)
+        asked = {name: value for name, value in vars(self.request).items() if name != "steps"}  # a run may be extended
+        whole = json.dumps([asked, self.subject.trigger, photos], sort_keys=True, default=str)
         return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def new_adapter(unet: Any, family: ModelFamily, rank: int, alpha: float | None, seed: int) -> Adapter:
-    """A LoRA that changes nothing yet, out of the UNet; its matrices in single precision, the same for a seed."""
-    config = LoraConfig(r=rank, lora_alpha=alpha or rank, target_modules=list(family.lora_targets))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        inject_adapter_in_model(config, unet, NAME)
-    adapter = take_out(unet)
-    for parameter in adapter.parameters():
-        parameter.data = parameter.data.float()
-        parameter.requires_grad_(True)
-    return adapter
-
-
-def write_lora(path: Path, adapter: Adapter, request: TrainRequest, subject: Subject, family: ModelFamily, step: int
-               ) -> None:
-    """Write the LoRA as diffusers does (pytorch_lora_weights.safetensors), with what it is in the header."""
-    tensors: dict[str, Tensor] = {}
-    for name, (_, _, layer) in zip(adapter.names, adapter.places, strict=True):
-        tensors[f"unet.{name}.lora_A.weight"] = layer.lora_A[NAME].weight
-        tensors[f"unet.{name}.lora_B.weight"] = layer.lora_B[NAME].weight
-    drawn_by = family.pipelines["draw"]
-    config = {"r": request.rank, "lora_alpha": request.alpha, "target_modules": list(family.lora_targets)}
-    write_tensors(tensors, path, {
-        "format": "pt",
-        "lora_adapter_metadata": json.dumps({f"unet.{key}": value for key, value in config.items()}, sort_keys=True),
-        "base": family.weights if not family.is_local else family.name,
-        "trigger": subject.trigger,
-        "rank": str(request.rank),
-        "alpha": str(request.alpha),
-        "steps": str(step),
-        "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": f"{ARCHITECTURES.get(drawn_by, drawn_by)}/lora",
-        "modelspec.implementation": "diffusers",
-        "modelspec.title": f"{subject.name} ({family.title})",
-        "modelspec.trigger_phrase": subject.trigger,
-        "modelspec.usage_hint": f"Say {subject.trigger} in the prompt.",
-        "modelspec.resolution": f"{request.resolution}x{request.resolution}",
-        "ss_tag_frequency": json.dumps({"photos": {subject.trigger: len(subject.photos)}}),
-    })
-
-
-def rate(step: int, total: int) -> float:
-    """Share of the learning rate at a step: a short warm-up, then a cosine."""
-    warm = min(1.0, (step + 1) / WARM_UP)
-    return warm * (LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * step / total)) / 2)
-
-
-def _computes_bfloat16(device: str) -> bool:
-    """Whether the device does so natively; elsewhere single precision is as quick."""
+def _computed_in(precision: str, device: str) -> torch.dtype:
+    """The type of a step's products. "auto" is bfloat16 where the device has it; elsewhere float32 is as quick."""
+    named = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+    if precision in named:
+        return named[precision]
     of_cpu = getattr(torch.cpu, "get_capabilities", dict)()  # torch before 2.10 cannot tell
-    return device == "cuda" or (device == "cpu" and of_cpu.get("avx512_bf16", False))
+    if device == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    return torch.bfloat16 if device == "cpu" and of_cpu.get("avx512_bf16", False) else torch.float32
 
 
 @contextmanager
-def _quickest(device: str, unet: Any) -> Iterator[None]:
+def _quickest(device: str, unet: Any, dtype: torch.dtype) -> Iterator[None]:
     """What makes a step quicker, forwards and backwards, since checkpointing computes the one within the other.
 
     On a CPU torch's fused attention can be slow backwards: with plain attention a step took 0.74 of the CPU time at
     16x16 latents, and 0.98 at 32x32 (the least of 7 each, on a busy machine).
     """
     # Autocast casts the inputs of LoRA layers; PEFT would do it before, and to single precision.
-    with disable_input_dtype_casting(unet, active=_computes_bfloat16(device)), ExitStack() as stack:
+    with disable_input_dtype_casting(unet, active=dtype != torch.float32), ExitStack() as stack:
         if device == "cpu":
             stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         yield
-
-
-def _in_turn(count: int, size: int, step: int, seed: int) -> Tensor:
-    """[size] of the rows 0 to count - 1 for a step: endless shuffled rounds, told by the step alone."""
-    first = step * size
-    rows = []
-    for place in range(first, first + size):
-        order = torch.randperm(count, generator=torch.Generator().manual_seed(seed * 7_919 + place // count))
-        rows.append(int(order[place % count]))
-    return torch.tensor(rows)
 
 
 class _Pace:

@@ -15,6 +15,9 @@ from studio.requests import TrainRequest, resolved
 from tests.engine.toys import new_library
 
 
+SQUARE = TrainRequest("mika", resolution=64)
+
+
 def of(events, kind):
     return [event for event in events if isinstance(event, kind)]
 
@@ -188,14 +191,14 @@ def test_a_caption_that_does_not_say_the_trigger_gets_it(library):
     first, second, _ = subject.photos
     library.edit_photo("mika", first.file, caption="in the park")
     library.edit_photo("mika", second.file, caption="sks girl, waving")
-    said = [picture.caption for picture in instance_pictures(library.subject("mika"), 64)]
+    said = [picture.caption for picture in instance_pictures(library.subject("mika"), SQUARE, 8)]
     assert said == ["a picture of sks girl, in the park", "sks girl, waving", "a picture of sks girl"]
 
 
 def test_the_crop_is_what_training_sees(library):
     photo = library.subject("mika").photos[0]
     library.edit_photo("mika", photo.file, crop=(80, 80, 144, 144))
-    image = instance_pictures(library.subject("mika"), 64)[0].image
+    image = instance_pictures(library.subject("mika"), SQUARE, 8)[0].image
     assert image.size == (64, 64) and np.ptp(np.asarray(image), (0, 1)).max() == 0, "the middle of a flat ellipse"
 
 
@@ -233,5 +236,5 @@ def test_timesteps_are_spread_over_the_schedule():
 
 def test_little_noise_counts_less(pipelines, family):
     with pipelines.lend(family) as pipeline:
-        found = weights_of(pipeline.scheduler, torch.tensor([0, 500, 999]))
+        found = weights_of(pipeline.scheduler, torch.tensor([0, 500, 999]), 5.0)
     assert found[0] < 0.1 and found[2] == 1.0

@@ -1,0 +1,164 @@
+"""What a training changes: a LoRA beside the networks, or copies of the networks themselves."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from torch import Tensor, nn
+
+from studio.engine.adapters import NAME, Adapter, take_out
+from studio.engine.loading import modules
+from studio.families import TARGETS, ModelFamily
+from studio.requests import FULL, TrainRequest
+
+TEXT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj")  # of a CLIP text encoder's attention
+
+
+class Method(Protocol):
+    """What learns. Between `arrive` and `leave` the pipeline computes with it; outside it is as it was."""
+
+    def groups(self, rate: float, text_rate: float) -> list[dict[str, Any]]:
+        """The optimiser's groups: all parameters of the UNet's part, then of the text encoders', if these learn."""
+
+    def arrive(self, pipeline: Any) -> None: ...
+    def leave(self, pipeline: Any) -> None: ...
+
+    def learning(self) -> Any:
+        """A context in which it behaves as while it learns: dropout acts."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that was learnt, in single precision, by the names that its file has."""
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up what `tensors` gave. Raises KeyError where something is missing."""
+
+
+def method_of(request: TrainRequest, pipeline: Any, family: ModelFamily) -> Method:
+    """What a resolved request trains, at its start: a LoRA that changes nothing yet, or equal copies."""
+    texts = [name for name in modules(pipeline) if name.startswith("text_encoder")]
+    taught = ["unet", *(texts if request.text_encoder_learning_rate else ())]
+    return (FullMethod if request.method == FULL else LoraMethod)(request, pipeline, taught)
+
+
+class LoraMethod:
+    """Low-rank matrices beside linear layers and convolutions (Hu et al. 2021); the networks stay frozen."""
+
+    def __init__(self, request: TrainRequest, pipeline: Any, taught: list[str]) -> None:
+        self._dropout = request.dropout or 0.0
+        self.adapters: dict[str, Adapter] = {}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(request.seed or 0)
+            for name in taught:
+                network = getattr(pipeline, name)
+                targets = targets_of(request.targets or "", network) if name == "unet" else TEXT_TARGETS
+                config = LoraConfig(r=request.rank or 8, lora_alpha=request.alpha or request.rank or 8,
+                                    lora_dropout=self._dropout, target_modules=list(targets))
+                inject_adapter_in_model(config, network, NAME)
+                self.adapters[name] = take_out(network)
+        for matrix in self.tensors().values():
+            matrix.data = matrix.data.float()
+            matrix.requires_grad_(True)
+        self._learn(False)
+
+    def groups(self, rate: float, text_rate: float) -> list[dict[str, Any]]:
+        unet = self.adapters["unet"].parameters()
+        texts = [p for name, adapter in self.adapters.items() if name != "unet" for p in adapter.parameters()]
+        return [{"params": unet, "lr": rate}, *([{"params": texts, "lr": text_rate}] if texts else [])]
+
+    def arrive(self, pipeline: Any) -> None:
+        for adapter in self.adapters.values():
+            adapter.inject()
+
+    def leave(self, pipeline: Any) -> None:
+        for adapter in self.adapters.values():
+            adapter.eject()
+
+    @contextmanager
+    def learning(self) -> Iterator[None]:
+        self._learn(True)
+        try:
+            yield
+        finally:
+            self._learn(False)
+
+    def _learn(self, learning: bool) -> None:
+        if self._dropout:
+            for adapter in self.adapters.values():
+                for _, _, layer in adapter.places:
+                    layer.train(learning)
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {
+            f"{part}.{name}.{matrix}.weight": getattr(layer, matrix)[NAME].weight
+            for part, adapter in self.adapters.items()
+            for name, (_, _, layer) in zip(adapter.names, adapter.places, strict=True)
+            for matrix in ("lora_A", "lora_B")
+        }
+
+    @torch.no_grad()
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        for name, matrix in self.tensors().items():
+            matrix.copy_(tensors[name])
+
+
+class FullMethod:
+    """All weights: of a copy of the UNet and, where they learn, of the text encoders; the family keeps its own."""
+
+    def __init__(self, request: TrainRequest, pipeline: Any, taught: list[str]) -> None:
+        self._own: dict[str, nn.Module] = {}
+        for name in taught:
+            copied = copy.deepcopy(getattr(pipeline, name))
+            self._own[name] = copied.float().requires_grad_(True).eval()
+        self._theirs: dict[str, nn.Module] = {}
+
+    def groups(self, rate: float, text_rate: float) -> list[dict[str, Any]]:
+        texts = [p for name, network in self._own.items() if name != "unet" for p in network.parameters()]
+        unet = list(self._own["unet"].parameters())
+        return [{"params": unet, "lr": rate}, *([{"params": texts, "lr": text_rate}] if texts else [])]
+
+    def arrive(self, pipeline: Any) -> None:
+        for name, own in self._own.items():
+            self._theirs[name] = getattr(pipeline, name)
+            setattr(pipeline, name, own)
+            if self._theirs[name].device.type != "cpu":
+                self._theirs[name].to("cpu")
+
+    def leave(self, pipeline: Any) -> None:
+        for name, theirs in self._theirs.items():
+            setattr(pipeline, name, theirs.to(self._own[name].device))
+        self._theirs.clear()
+
+    @contextmanager
+    def learning(self) -> Iterator[None]:
+        yield
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {f"{part}.{name}": value for part, network in self._own.items()
+                for name, value in network.state_dict().items()}
+
+    @torch.no_grad()
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        for name, value in self.tensors().items():
+            value.copy_(tensors[name])
+
+
+def targets_of(named: str, network: nn.Module) -> list[str]:
+    """Names, or ends of names, of the modules that a LoRA goes beside.
+
+    Raises ValueError for one that the network does not have, naming the kinds it has.
+    """
+    wanted = TARGETS.get(named) or [part.strip() for part in named.split(",") if part.strip()]
+    fit = {name for name, module in network.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)}
+    found = [one for one in wanted if any(name == one or name.endswith(f".{one}") for name in fit)]
+    # A ready name lists what families of either layout have; names of one's own must all be there.
+    strange = [one for one in wanted if one not in found]
+    if not found or (strange and named not in TARGETS):
+        ends = sorted({name.rpartition(".")[2] for name in fit if not name.rpartition(".")[2].isdigit()})
+        raise ValueError(f"targets: no layer is called {', '.join(strange) or repr(named)}. Take one of "
+                         f"{', '.join(TARGETS)}, or names with commas between, such as {', '.join(ends[:8])}.")
+    return found
