@@ -24,6 +24,7 @@ from studio.events import (
     LoraSaved,
     MaskFound,
     NothingFound,
+    Paused,
     PictureDrawn,
     PreviewDrawn,
     SampleDrawn,
@@ -36,14 +37,14 @@ from studio.library import Library, Lora, Photo, Picture, Subject
 from studio.masks import Candidate, Mask
 from studio.recipes import Recipe, read_png
 from studio.requests import DrawRequest, MaskRequest, TrainRequest
-from studio.runs import Progress, Run, RunCancelled, RunFailed
+from studio.runs import Progress, Run, RunCancelled, RunFailed, RunPaused
 from studio.settings import Quota
 
 __all__ = [
     "Cancelled", "Candidate", "CheckpointSaved", "DrawRequest", "Event", "Failed", "Finished", "Library",
     "LocalExecutor", "Lora", "LoraSaved", "Mask", "MaskFound", "MaskRequest", "ModelFamily", "NothingFound", "Now",
-    "Photo", "Picture", "PictureDrawn", "PreviewDrawn", "Progress", "Quota", "Recipe", "Run", "RunCancelled",
-    "RunFailed", "SampleDrawn", "StageReported", "StepFinished", "Studio", "Subject", "TrainRequest", "masks", "open",
+    "Paused", "Photo", "Picture", "PictureDrawn", "PreviewDrawn", "Progress", "Quota", "Recipe", "Run", "RunCancelled",
+    "RunFailed", "RunPaused", "SampleDrawn", "StageReported", "StepFinished", "Studio", "Subject", "TrainRequest", "masks", "open",
     "replay",
 ]
 

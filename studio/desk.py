@@ -15,15 +15,24 @@ from typing import Any
 
 from PIL import Image
 
-from studio.events import Failed, from_json, to_json
-from studio.execution import TASKS, LocalExecutor, Now, Request, Run, request_from_json
+from studio.events import CheckpointSaved, Failed, from_json, to_json
+from studio.execution import (
+    TASKS,
+    LocalExecutor,
+    Now,
+    Request,
+    Run,
+    last_checkpoint,
+    request_from_json,
+    request_to_json,
+)
 from studio.families import ASSETS, ModelFamily
 from studio.library import Added, Library, Picture, RunRecord, Subject
 from studio.library.photos import size_of
 from studio.masks import check_inside
 from studio.recipes import Recipe, read_png
 from studio.requests import DrawRequest, MaskRequest, TrainRequest, resolved
-from studio.runs import QUEUED, RUNNING, one_story
+from studio.runs import FINISHED, QUEUED, RUNNING, one_story
 from studio.settings import Quota
 
 log = logging.getLogger(__name__)
@@ -221,14 +230,56 @@ class Studio:
             visitor.leave()
         self._let_go()
 
-    def resume(self) -> list[Run]:
-        """Queue again what an earlier process could not end; only the holder of the library's lock may."""
+    def resume(self, id: str | None = None) -> list[Run]:
+        """Let a training go on that was paused, stopped or failed; None: all that an earlier process could not end.
+
+        Only the holder of the library's lock may. Raises ValueError, for a run that was named, when it cannot go on.
+        """
+        if id is not None:
+            return [self._go_on(self._resting(id, "resumed"))]
         if not self._may_train:
             return []
         waiting = [record for record in self.library.runs() if record.status in (QUEUED, RUNNING)
                    and self.executor.run(record.id) is None]
         return [run for record in sorted(waiting, key=lambda record: record.created)
                 if (run := self._resumed(record)) is not None]
+
+    def extend(self, id: str, steps: int) -> Run:
+        """Train a finished run for so many more steps, from where it ended; a schedule is laid over all of them.
+
+        Raises ValueError when it cannot go on.
+        """
+        record = self._resting(id, "extended")
+        request = request_from_json(record.request)
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+            raise ValueError(f"Say by how many steps, 1 or more; got {steps!r:.40}.")
+        longer = replace(request, steps=(request.steps or 0) + steps)
+        self._check_quota_of(longer)
+        return self._go_on(self.library.update_run(id, request=request_to_json(longer)))
+
+    def _resting(self, id: str, what: str) -> RunRecord:
+        """The record of a training that is not under way and has a checkpoint to go on from."""
+        run = self.run(id)
+        if run.kind != "train":
+            raise ValueError(f"Only a training can be {what}.")
+        if not run.ended:
+            raise ValueError(f"{run.title} is {run.status}; it goes on by itself.")
+        self._may_train = self._may_train or self.library.lock()
+        if not self._may_train:
+            raise ValueError(LOCKED)
+        if what == "resumed" and run.status == FINISHED:
+            raise ValueError(f"{run.title} is finished; extend it by some steps instead.")
+        started = any(isinstance(event, CheckpointSaved) for event in run.snapshot())
+        if started and last_checkpoint(run.snapshot(), self.library.run_folder(id)) is None:
+            raise ValueError(f"The checkpoints of {run.title} have made room for newer work; train it anew.")
+        return self.library.run(id)
+
+    def _go_on(self, record: RunRecord) -> Run:
+        request = request_from_json(record.request)
+        family = find_family(self.families, request.family or self.family.name)
+        self._past.pop(record.id, None)
+        self.library.update_run(record.id, status=QUEUED)
+        return self.executor.resume(record, request, self._story(record), self.library, family)
 
     def _resumed(self, record: RunRecord) -> Run | None:
         try:
@@ -281,6 +332,10 @@ class Studio:
             check_inside(request.points, request.box, request.picture.size if given else size_of(request.picture))
         if self.quota:
             self._check_quota(request, family)
+
+    def _check_quota_of(self, request: Request) -> None:
+        if self.quota:
+            self._check_quota(request, find_family(self.families, request.family or self.family.name))
 
     def _check_quota(self, request: Request, family: ModelFamily) -> None:
         waiting = len(self._under_way())

@@ -99,6 +99,13 @@ class Cancelled:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """A training was set aside at a checkpoint; it goes on when it is asked to."""
+
+    step: int
+
+
+@dataclass(frozen=True)
 class Failed:
     """The run stopped on a fault; the message is a sentence that names the remedy."""
 
@@ -107,12 +114,13 @@ class Failed:
 
 Event = (
     StageReported | StepFinished | SampleDrawn | CheckpointSaved | LoraSaved | PreviewDrawn | PictureDrawn
-    | MaskFound | NothingFound | Finished | Cancelled | Failed
+    | MaskFound | NothingFound | Finished | Cancelled | Paused | Failed
 )
 LASTING = (
-    StageReported, StepFinished, SampleDrawn, CheckpointSaved, LoraSaved, PictureDrawn, Finished, Cancelled, Failed,
+    StageReported, StepFinished, SampleDrawn, CheckpointSaved, LoraSaved, PictureDrawn, Finished, Cancelled, Paused,
+    Failed,
 )
-ENDINGS = (Finished, Cancelled, Failed)
+ENDINGS = (Finished, Cancelled, Paused, Failed)
 _KINDS = {kind.__name__: kind for kind in LASTING}
 
 

@@ -11,7 +11,7 @@ import logging
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -19,16 +19,27 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from studio.events import ENDINGS, Cancelled, CheckpointSaved, Event, Failed, Finished, LoraSaved, to_json
+from studio.events import (
+    ENDINGS,
+    Cancelled,
+    CheckpointSaved,
+    Event,
+    Failed,
+    Finished,
+    LoraSaved,
+    Paused,
+    StepFinished,
+    to_json,
+)
 from studio.faults import explain
 from studio.requests import DrawRequest, MaskRequest, TrainRequest, resolved
-from studio.runs import RUNNING, STATUS, Progress, Run, RunCancelled, RunFailed
+from studio.runs import RUNNING, STATUS, Progress, Run, RunCancelled, RunFailed, RunPaused
 
 if TYPE_CHECKING:
     from studio.families import ModelFamily
     from studio.library import Library, RunRecord
 
-__all__ = ["LocalExecutor", "Now", "Progress", "Run", "RunCancelled", "RunFailed", "Task"]
+__all__ = ["LocalExecutor", "Now", "Progress", "Run", "RunCancelled", "RunFailed", "RunPaused", "Task"]
 
 log = logging.getLogger(__name__)
 REMEMBERED = 200  # ended runs of a kind that stay in memory
@@ -123,12 +134,13 @@ class LocalExecutor:
 
     def resume(self, record: RunRecord, request: Any, events: list[Event], library: Library,
                family: ModelFamily) -> Run:
-        """Queue a run that an earlier process could not end, from its last checkpoint that is still there."""
+        """Queue a run that did not end, or has more steps to go, from its last checkpoint that is still there."""
         task = self._task(type(request))
         run = Run(record.id, task.kind, record.title, request, library, family, created=record.created,
                   events=events, keep=partial(_append, library, record.id), on_cancel=self._drop)
-        checkpoint = _last_checkpoint(events, library.run_folder(record.id))
-        if any(isinstance(event, LoraSaved) for event in events):  # killed after its work, before it could say so
+        checkpoint = last_checkpoint(events, library.run_folder(record.id))
+        # It was killed after its work, before it could say so.
+        if any(isinstance(event, LoraSaved) and event.step >= (request.steps or 0) for event in events):
             self._end(run, Finished())
             return run
         with self._changed:
@@ -200,12 +212,12 @@ class LocalExecutor:
                    keep=partial(_append, library, record.id), on_cancel=self._drop)
 
     def _drop(self, run: Run) -> None:
-        """A run cancelled in its queue ends there and then."""
+        """A run cancelled or paused in its queue ends there and then."""
         with self._changed:
             if run not in self._lanes[run.kind]:
                 return
             self._lanes[run.kind].remove(run)
-        self._end(run, Cancelled())
+        self._end(run, Paused(_step_of(run)) if run.pause_asked else Cancelled())
 
     def _queue(self, run: Run) -> Run:
         self._runs[run.id] = run
@@ -246,7 +258,10 @@ class LocalExecutor:
             return self._end(run, Failed(explain(error)))
         if self._closing.is_set():
             return self._leave(run)
-        self._end(run, Cancelled() if run.stop_asked else Finished())
+        done = any(isinstance(event, LoraSaved) and event.step >= (run.request.steps or 0)
+                   for event in run.snapshot()) if run.pause_asked else False
+        self._end(run, Cancelled() if run.stop_asked else Paused(_step_of(run)) if run.pause_asked and not done
+                  else Finished())
 
     def _events_of(self, run: Run) -> Iterator[Event]:
         task = self._task(type(run.request))
@@ -255,7 +270,7 @@ class LocalExecutor:
         work: Callable[..., Iterator[Event]] = getattr(import_module(module), function)
         if task.lasting:
             options |= {"run_folder": run.library.run_folder(run.id), "checkpoint": self._checkpoints.get(run.id),
-                        "stop": lambda: run.stop_asked}
+                        "stop": lambda: run.stop_asked, "pause": lambda: run.pause_asked}
         else:
             options["stop"] = lambda: run.stop_asked or self._closing.is_set()
         return work(run.request, **options)
@@ -318,8 +333,13 @@ def _append(library: Library, id: str, event: Event) -> None:
     library.append_event(id, to_json(event))
 
 
-def _last_checkpoint(events: list[Event], folder: Path) -> Path | None:
-    for event in reversed(events):
+def _step_of(run: Run) -> int:
+    return next((event.step for event in reversed(run.snapshot()) if isinstance(event, StepFinished)), 0)
+
+
+def last_checkpoint(events: Iterable[Event], folder: Path) -> Path | None:
+    """The newest checkpoint of a run that is still on disk."""
+    for event in reversed(list(events)):
         if isinstance(event, CheckpointSaved) and (folder / event.path).exists():
             return folder / event.path
     return None

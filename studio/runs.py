@@ -21,6 +21,7 @@ from studio.events import (
     LoraSaved,
     MaskFound,
     NothingFound,
+    Paused,
     PictureDrawn,
     PreviewDrawn,
     SampleDrawn,
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
     from studio.families import ModelFamily
     from studio.library import Library, Lora, Picture
 
-QUEUED, RUNNING, FINISHED, CANCELLED, FAILED = "queued", "running", "finished", "cancelled", "failed"
-STATUS = {Finished: FINISHED, Cancelled: CANCELLED, Failed: FAILED}
+QUEUED, RUNNING, PAUSED = "queued", "running", "paused"
+FINISHED, CANCELLED, FAILED = "finished", "cancelled", "failed"
+STATUS = {Finished: FINISHED, Cancelled: CANCELLED, Paused: PAUSED, Failed: FAILED}
 CLOSED = "The studio was closed before this run ended; training goes on when the library is opened again."
 
 
@@ -44,6 +46,10 @@ class RunFailed(RuntimeError):
 
 class RunCancelled(RuntimeError):
     """The run was stopped by hand; `run.kept()` has what was finished before."""
+
+
+class RunPaused(RuntimeError):
+    """The training was paused by hand; `Studio.resume(run.id)` lets it go on."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class Run:
         self._latest: PreviewDrawn | None = None
         self._keep, self._on_cancel = keep, on_cancel
         self._changed = threading.Condition()
-        self._stop = threading.Event()
+        self._stop, self._pause = threading.Event(), threading.Event()
         self._closed = status not in (QUEUED, RUNNING)  # no event will come any more
         self._began = time.monotonic()
 
@@ -82,11 +88,12 @@ class Run:
 
     @property
     def status(self) -> str:
-        """"queued", "running", "finished", "cancelled" or "failed"."""
+        """"queued", "running", "paused", "finished", "cancelled" or "failed"."""
         return self._status
 
     @property
     def ended(self) -> bool:
+        """Whether nothing more will happen by itself; a paused training goes on as another Run of the same id."""
         return self._status not in (QUEUED, RUNNING)
 
     @property
@@ -134,9 +141,26 @@ class Run:
         if self._on_cancel:
             self._on_cancel(self)
 
+    def pause(self) -> None:
+        """Ask a training to rest at a checkpoint: at once while it waits, within a step once it runs.
+
+        Raises ValueError for another kind of run, and for one that has ended.
+        """
+        if self.kind != "train":
+            raise ValueError("Only a training can be paused; stop this run instead.")
+        if self.ended:
+            raise ValueError(f"This training is {self._status} already.")
+        self._pause.set()
+        if self._on_cancel:
+            self._on_cancel(self)
+
     @property
     def stop_asked(self) -> bool:
         return self._stop.is_set()
+
+    @property
+    def pause_asked(self) -> bool:
+        return self._pause.is_set() and not self._stop.is_set()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Whether it ended, however that was, within `timeout` seconds."""
@@ -146,7 +170,7 @@ class Run:
     def result(self, timeout: float | None = None) -> Lora | list[Picture] | list[Mask]:
         """Wait, then give the Lora of a training, the pictures of a drawing, or the masks that were found.
 
-        Raises RunFailed, RunCancelled, or TimeoutError after `timeout` seconds.
+        Raises RunFailed, RunCancelled, RunPaused, or TimeoutError after `timeout` seconds.
         """
         if not self.wait(timeout):
             raise TimeoutError(f"{self.title} is still going after {timeout:g} s")
@@ -154,6 +178,8 @@ class Run:
             raise RunFailed(self.message)
         if self._status == CANCELLED:
             raise RunCancelled(f"{self.title} was stopped")
+        if self._status == PAUSED:
+            raise RunPaused(f"{self.title} is paused")
         if not self.ended:
             raise RunFailed(CLOSED)
         return self.kept()

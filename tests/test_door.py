@@ -250,6 +250,45 @@ def test_a_killed_training_goes_on_at_the_next_open_and_ends_in_the_same_weights
     assert steps[-1] == QUICK["steps"]
 
 
+def test_a_training_that_was_paused_goes_on_to_the_same_weights_and_can_be_extended(trained, desk):
+    run = desk.start(TRAINING)
+    for event in run.events():
+        if isinstance(event, studio.StepFinished) and event.step == 3:
+            run.pause()
+    assert run.status == "paused" and isinstance(run.snapshot()[-1], studio.Paused)
+    with pytest.raises(studio.RunPaused):
+        run.result(1)
+    with pytest.raises(ValueError, match="is paused already"):
+        run.pause()
+    assert desk.library.loras() == [] and desk.resume() == [], "it rests until it is asked for"
+    resumed, = desk.resume(run.id)
+    assert resumed.id == run.id
+    first = resumed.result(60)
+    assert first.path.read_bytes() == trained.library.loras()[0].path.read_bytes()
+    with pytest.raises(ValueError, match="is finished; extend it"):
+        desk.resume(run.id)
+    with pytest.raises(ValueError, match="1 or more; got 0"):
+        desk.extend(run.id, 0)
+    longer = desk.extend(run.id, 2).result(60)
+    assert (longer.steps, first.steps) == (QUICK["steps"] + 2, QUICK["steps"]) and longer.slug != first.slug
+    assert len(desk.runs()) == 1 and desk.run(run.id).request.steps == QUICK["steps"] + 2
+
+
+def test_a_training_paused_in_the_queue_rests_and_a_drawing_cannot_pause(desk):
+    first, second = (desk.start(studio.TrainRequest("mika", **QUICK | {"steps": 400, "seed": seed})) for seed in (1, 2))
+    second.pause()
+    assert second.wait(5) and second.status == "paused" and not first.ended
+    first.cancel()
+    assert desk.resume(second.id)[0].id == second.id
+    desk.run(second.id).cancel()
+    drawing = desk.start(studio.DrawRequest(prompt="a cat", steps=1))
+    with pytest.raises(ValueError, match="Only a training can be paused"):
+        drawing.pause()
+    drawing.wait(60)
+    with pytest.raises(ValueError, match="Only a training can be extended"):
+        desk.extend(drawing.id, 5)
+
+
 def test_only_one_process_trains_in_a_library_and_any_may_draw(desk, executor):
     second = studio.open(desk.library.root, executor=executor)
     with pytest.raises(ValueError, match="Another studio has this library open"):

@@ -54,7 +54,7 @@ def fail(request, *, pipelines, family, library, stop):
     raise FAULTS[request.prompt]
 
 
-def train(request, *, pipelines, family, library, run_folder, checkpoint, stop, until=None):
+def train(request, *, pipelines, family, library, run_folder, checkpoint, stop, pause, until=None):
     for step in range(1, request.steps + 1):
         if stop():
             break

@@ -41,13 +41,13 @@ RESUMABLE, KEPT = 2, 200  # newest checkpoints of a LoRA that a training can go 
 
 
 def train(request: TrainRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library, run_folder: Path,
-          checkpoint: Path | None = None, until: int | None = None, stop: Callable[[], bool] = lambda: False
-          ) -> Iterator[Event]:
+          checkpoint: Path | None = None, until: int | None = None, stop: Callable[[], bool] = lambda: False,
+          pause: Callable[[], bool] = lambda: False) -> Iterator[Event]:
     """Teach the request's subject, from the start or from a checkpoint, to the end or until a step.
 
     Yields what happens; the pipeline is borrowed for one step at a time, so that a drawing waits for a step only.
-    At the end, and when `stop()` is true, the adapter becomes a LoRA of the library; at `until` it only becomes a
-    checkpoint. On one machine's CPU the weights depend on the request and the photos alone, not on interruptions.
+    At the end, and when `stop()` is true, what was learnt becomes a LoRA of the library; at `until`, and when
+    `pause()` is true, only a checkpoint. On one machine's CPU the weights depend on the request and the photos alone, not on interruptions.
     Raises ValueError, in a sentence, for a subject without photos and a checkpoint that does not belong here.
     """
     subject = library.subject(request.subject)
@@ -55,7 +55,7 @@ def train(request: TrainRequest, *, pipelines: PipelineCache, family: ModelFamil
         raise ValueError(f"{subject.name} has no photos yet; add 3 to 20 of them, then train.")
     class_pictures: list[Picture] = []
     for made in draw_class_pictures(request, subject, pipelines, family, library):
-        if stop():
+        if stop() or pause():
             return
         if isinstance(made, Picture):
             class_pictures.append(made)
@@ -65,7 +65,7 @@ def train(request: TrainRequest, *, pipelines: PipelineCache, family: ModelFamil
     run = _Run(request, subject, pipelines, family, library, run_folder)
     try:
         run.prepare(class_pictures, checkpoint)
-        yield from run.go(until or request.steps or 0, stop)
+        yield from run.go(until or request.steps or 0, stop, pause)
     finally:
         run.leave_for_good()
 
@@ -136,11 +136,11 @@ class _Run:
     def leave_for_good(self) -> None:
         self.pipelines.dismiss(self.family, self)
 
-    def go(self, until: int, stop: Callable[[], bool]) -> Iterator[Event]:
+    def go(self, until: int, stop: Callable[[], bool], pause: Callable[[], bool]) -> Iterator[Event]:
         """Steps, samples and checkpoints; a LoRA at the end or when stopped."""
         request, total = self.request, self.request.steps or 0
-        pace = _Pace(total)
-        while self._step < min(until, total) and not stop():
+        pace, began = _Pace(total), self._step
+        while self._step < min(until, total) and not stop() and not pause():
             loss = self._take_step()
             yield StepFinished(self._step, total, loss, pace.seconds_left(self._step))
             if self._step % (request.sample_every or total) == 0 or self._step == total:
@@ -149,7 +149,7 @@ class _Run:
                 yield self._save_checkpoint()
         if self._step == 0:
             return
-        if self._step % (request.checkpoint_every or total) and self._step < total:
+        if self._step % (request.checkpoint_every or total) and began < self._step < total:
             yield self._save_checkpoint()
         if self._step == total or stop():
             yield self._save_lora()

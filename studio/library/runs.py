@@ -49,7 +49,7 @@ class Runs(Shelf):
 
     def expendable(self) -> list[Path]:
         """After the trash, the checkpoints of runs that have ended, oldest first."""
-        ended = [record.id for record in reversed(self.runs()) if record.status not in ("queued", "running")]
+        ended = [record.id for record in reversed(self.runs()) if record.status not in ("queued", "running", "paused")]
         return [*super().expendable(), *(path for id in ended
                                          for path in sorted(self.run_folder(id).glob("checkpoints/*.safetensors")))]
 

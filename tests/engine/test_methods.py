@@ -27,7 +27,7 @@ WAYS = {
     "full": {"method": "full", "learning_rate": 1e-3},
     "full, with text encoders": {"method": "full", "learning_rate": 1e-3, "text_encoder_learning_rate": 1e-3},
     "Prodigy": {"optimiser": "Prodigy", "learning_rate": 1.0},
-    "constant, offset noise, no min-SNR": {"schedule": "constant", "warm_up": 0, "noise_offset": 0.05, "snr_gamma": 0.0},
+    "constant, offset noise": {"schedule": "constant", "warm_up": 0, "noise_offset": 0.05, "snr_gamma": 0.0},
     "accumulated, checkpointed": {"accumulation": 2, "batch_size": 1, "gradient_checkpointing": True},
     "bf16": {"precision": "bf16"},
     "fp16": {"precision": "fp16"},

@@ -14,7 +14,6 @@ from studio.families import ModelFamily
 from studio.requests import TrainRequest, resolved
 from tests.engine.toys import new_library
 
-
 SQUARE = TrainRequest("mika", resolution=64)
 
 
