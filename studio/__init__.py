@@ -44,8 +44,8 @@ __all__ = [
     "Cancelled", "Candidate", "CheckpointSaved", "DrawRequest", "Event", "Failed", "Finished", "Library",
     "LocalExecutor", "Lora", "LoraSaved", "Mask", "MaskFound", "MaskRequest", "ModelFamily", "NothingFound", "Now",
     "Paused", "Photo", "Picture", "PictureDrawn", "PreviewDrawn", "Progress", "Quota", "Recipe", "Run", "RunCancelled",
-    "RunFailed", "RunPaused", "SampleDrawn", "StageReported", "StepFinished", "Studio", "Subject", "TrainRequest", "masks", "open",
-    "replay",
+    "RunFailed", "RunPaused", "SampleDrawn", "StageReported", "StepFinished", "Studio", "Subject", "TrainRequest",
+    "masks", "open", "replay",
 ]
 
 

@@ -27,7 +27,7 @@ from studio.execution import (
     request_to_json,
 )
 from studio.families import ASSETS, ModelFamily
-from studio.library import Added, Library, Picture, RunRecord, Subject
+from studio.library import Added, Library, Lora, Picture, RunRecord, Subject
 from studio.library.photos import size_of
 from studio.masks import check_inside
 from studio.recipes import Recipe, read_png
@@ -160,6 +160,33 @@ class Studio:
         photos = list(photos)
         self._check_photos(photos, consent)
         return self.library.add_photos(slug, photos)
+
+    def export_lora(self, slug: str, layout: str = "diffusers") -> Path:
+        """A LoRA as a file for other tools, in the library's folder exports: "diffusers" or "kohya".
+
+        Of a full fine-tune: "single file", or "diffusers" as a zip of its folder. Raises ValueError for another.
+        """
+        self.notice()
+        lora = self.library.lora(slug)
+        family = find_family(self.families, lora.family)
+        return self.executor.ask("studio.engine.exporting:export_lora", lora, layout, self.library.root / "exports",
+                                 family=family)
+
+    def import_lora(self, path: str | Path, name: str | None = None, family: str | None = None) -> Lora:
+        """Take a LoRA of diffusers', kohya's or another known layout into the library.
+
+        Raises ValueError, with the reason, for a file that the family cannot draw with, or that has no effect.
+        """
+        self.notice()
+        path = Path(path)
+        if not path.is_file():
+            raise ValueError(f"There is no file {path.name}.")
+        chosen = find_family(self.families, family or self.family.name)
+        told = self.executor.ask("studio.engine.exporting:inspect_lora", path, family=chosen)
+        if self.quota:
+            self.library.make_room(path.stat().st_size)
+        return self.library.save_lora(name or path.stem, "", chosen.name, told["trigger"], told["rank"], told["alpha"],
+                                      told["steps"], write=lambda kept: kept.write_bytes(path.read_bytes()))
 
     def recall(self, path: str | Path) -> DrawRequest:
         """The request that draws this file's picture again, to the pixel.

@@ -169,6 +169,12 @@ class LocalExecutor:
             busy = [(run, len(self._lanes[kind])) for kind, run in self._current.items()]
         return [_now(run, waiting) for run, waiting in busy if not run.ended]
 
+    def ask(self, function: str, *given: Any, **options: Any) -> Any:
+        """What a short function of the engine ("module:function") answers, in the caller's thread."""
+        pipelines = self.pipelines  # first: it imports the engine, all at once
+        module, name = function.split(":")
+        return getattr(import_module(module), name)(*given, pipelines=pipelines, **options)
+
     def warm(self, family: ModelFamily) -> threading.Thread:
         """Load torch and the family in the background, so that the first picture does not wait for them."""
         def load() -> None:

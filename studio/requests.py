@@ -49,7 +49,7 @@ class TrainRequest:
     noise_offset: float | None = None
     batch_size: int | None = None
     accumulation: int | None = None  # batches for one step of the optimiser
-    gradient_checkpointing: bool | None = None  # None: where memory asks for it
+    gradient_checkpointing: bool | None = None  # saves memory, takes a third more time; where memory is short, always
     precision: str | None = None
     resolution: int | None = None
     more_resolutions: str | None = None  # further ones, with commas between, that every photo is taken in too

@@ -1,21 +1,36 @@
-"""What was learnt as a file that other tools read: diffusers' names, and in the header what it is."""
+"""What was learnt as files that other tools read, and files of other tools as what was learnt.
+
+Ours have diffusers' names, and tell in the header what they are by the keys that trainers and viewers agreed on:
+modelspec (Stability AI's), and ss_ (kohya's sd-scripts).
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
+import torch
+from diffusers.utils import convert_state_dict_to_kohya
+from safetensors.torch import load_file
 from torch import Tensor
 
+from studio.engine.adapters import attached, load_fine_tune, load_lora
 from studio.engine.checkpoints import write_tensors
 from studio.engine.methods import TEXT_TARGETS
+from studio.engine.pipelines import PipelineCache
+from studio.engine.single_files import save_single_file
+from studio.engine.weights import read_header
 from studio.families import TARGETS, ModelFamily
 from studio.requests import FULL, TrainRequest
 
 if TYPE_CHECKING:
-    from studio.library import Subject
+    from studio.library import Lora, Subject
+
+DIFFUSERS, KOHYA, SINGLE_FILE = "diffusers", "kohya", "single file"
 
 ARCHITECTURES = {  # modelspec's names of what a pipeline's class draws with
     "StableDiffusionXLPipeline": "stable-diffusion-xl-v1-base", "StableDiffusionPipeline": "stable-diffusion-v1",
@@ -54,3 +69,84 @@ def write_lora(path: Path, learnt: Mapping[str, Tensor], request: TrainRequest, 
         told |= {"rank": str(request.rank), "alpha": str(request.alpha),
                  "lora_adapter_metadata": json.dumps(adapted, sort_keys=True)}
     write_tensors(learnt, path, told)
+
+
+def export_lora(lora: Lora, layout: str, folder: Path, *, pipelines: PipelineCache, family: ModelFamily) -> Path:
+    """Write the LoRA, or full fine-tune, into the folder in a layout of other tools; returns the file.
+
+    Raises ValueError, naming those it can have, for a layout that it cannot.
+    """
+    told = read_header(lora.path).get("__metadata__", {})
+    full = told.get("method") == FULL
+    layouts = (SINGLE_FILE, DIFFUSERS) if full else (DIFFUSERS, KOHYA)
+    if layout not in layouts:
+        raise ValueError(f"{lora.name} can be exported as {' or '.join(layouts)}, got {layout!r:.40}")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{lora.slug}{'-kohya' if layout == KOHYA else ''}.safetensors"
+    if layout == KOHYA:
+        return _as_kohya(lora, told, path)
+    if not full:
+        shutil.copyfile(lora.path, path)
+        return path
+    with pipelines.lend(family) as pipeline, attached(pipelines, pipeline, lora.path):
+        if layout == SINGLE_FILE:
+            save_single_file(pipeline, path, {name: value for name, value in told.items() if "modelspec" in name})
+            return path
+        with TemporaryDirectory() as aside:
+            pipeline.save_pretrained(aside)
+            return Path(shutil.make_archive(str(path.with_suffix("")), "zip", aside))
+
+
+def _as_kohya(lora: Lora, told: Mapping[str, str], path: Path) -> Path:
+    """As sd-scripts writes it: lora_unet_ and lora_te_ names, alpha as a tensor of each layer, ss_ metadata."""
+    learnt = load_file(lora.path)
+    of_sdxl = "stable-diffusion-xl" in told.get("modelspec.architecture", "")
+    named: dict[str, Tensor] = {}
+    for name, tensor in convert_state_dict_to_kohya(learnt).items():
+        if not of_sdxl:
+            name = name.replace("lora_te1_", "lora_te_")
+        named[name] = torch.tensor(float(lora.alpha)) if name.endswith(".alpha") else tensor
+    write_tensors(named, path, {
+        **{name: value for name, value in told.items() if "modelspec" in name},
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": str(lora.rank),
+        "ss_network_alpha": str(lora.alpha),
+        "ss_base_model_version": "sdxl_base_v1-0" if of_sdxl else "sd_v1",
+        "ss_output_name": lora.name,
+        "ss_steps": str(lora.steps),
+        "ss_tag_frequency": told.get("ss_tag_frequency", "{}"),
+    })
+    return path
+
+
+def inspect_lora(path: Path, *, pipelines: PipelineCache, family: ModelFamily) -> dict[str, Any]:
+    """Whether the family can draw with the file, and what it says of itself: trigger, rank, alpha, steps.
+
+    Raises ValueError, in a sentence, as `load_lora` does.
+    """
+    told = read_header(path).get("__metadata__", {})
+    with pipelines.lend(family) as pipeline:
+        if told.get("method") == FULL:
+            load_fine_tune(pipeline, path)
+            rank, alpha = 0, 0.0
+        else:
+            layer = load_lora(pipeline, path).places[0][2]
+            name = next(iter(layer.r))
+            rank, alpha = layer.r[name], float(layer.lora_alpha[name])
+    return {"trigger": _trigger_in(told), "rank": rank, "alpha": alpha, "steps": _number(told, "steps", "ss_steps")}
+
+
+def _trigger_in(told: Mapping[str, str]) -> str:
+    """The words that call it: said outright, or the tag most of its pictures had."""
+    if told.get("modelspec.trigger_phrase") or told.get("trigger"):
+        return (told.get("modelspec.trigger_phrase") or told["trigger"])[:200]
+    try:
+        counts = [pair for tags in json.loads(told.get("ss_tag_frequency", "{}")).values() for pair in tags.items()]
+        return str(max(counts, key=lambda pair: pair[1])[0])[:200] if counts else ""
+    except (ValueError, AttributeError, TypeError):
+        return ""
+
+
+def _number(told: Mapping[str, str], *names: str) -> int:
+    found = next((told[name] for name in names if str(told.get(name, "")).isdecimal()), "0")
+    return int(found)

@@ -47,7 +47,8 @@ def train(request: TrainRequest, *, pipelines: PipelineCache, family: ModelFamil
 
     Yields what happens; the pipeline is borrowed for one step at a time, so that a drawing waits for a step only.
     At the end, and when `stop()` is true, what was learnt becomes a LoRA of the library; at `until`, and when
-    `pause()` is true, only a checkpoint. On one machine's CPU the weights depend on the request and the photos alone, not on interruptions.
+    `pause()` is true, only a checkpoint. On one machine's CPU the weights depend on the request and the photos alone,
+    not on interruptions.
     Raises ValueError, in a sentence, for a subject without photos and a checkpoint that does not belong here.
     """
     subject = library.subject(request.subject)
@@ -127,8 +128,7 @@ class _Run:
         """
         for part in self._others if self._can_move_others else ():
             part.to("cpu" if sparing else self._device)
-        asked = self.request.gradient_checkpointing
-        if sparing is not None and (sparing if asked is None else asked or sparing):
+        if sparing or (sparing is not None and self.request.gradient_checkpointing):
             self._pipeline.unet.enable_gradient_checkpointing()
         else:
             self._pipeline.unet.disable_gradient_checkpointing()

@@ -34,8 +34,9 @@ def register(wiring: Wiring) -> None:
     """Inside a Blocks context. The names and parameters are a promise: docs/api.md."""
     for handler in (
         subjects, add_subject, edit_subject, remove_subject, add_photos, edit_photo, remove_photo,
-        propose_identifier, check_identifier, runs, run_status, cancel, replay, loras, remove_lora, pictures, favourite,
-        delete_picture, restore_picture, check_prompt, family, read_recipe, find_masks,
+        propose_identifier, check_identifier, runs, run_status, pause, resume, extend, cancel, replay, loras,
+        remove_lora, export_lora, import_lora, pictures, favourite, delete_picture, restore_picture, check_prompt,
+        family, read_recipe, find_masks,
     ):
         wiring.endpoint(handler.__name__, handler)
     for handler in (edit_mask, combine_masks):  # a large mask takes memory by the gigabyte
@@ -118,6 +119,23 @@ def run_status(desk: Studio, run: str) -> dict:
     return status(desk.run(run))
 
 
+def pause(desk: Studio, run: str) -> dict:
+    """Set a training aside at a checkpoint, within a step; /resume lets it go on."""
+    found = desk.run(run)
+    found.pause()
+    return status(found)
+
+
+def resume(desk: Studio, run: str) -> dict:
+    """Let a training go on that was paused, stopped or failed, from its last checkpoint."""
+    return status(desk.resume(run)[0])
+
+
+def extend(desk: Studio, run: str, steps: int) -> dict:
+    """Train a finished run for so many more steps; what it ended with stays as a LoRA of its own."""
+    return status(desk.extend(run, steps))
+
+
 def cancel(desk: Studio, run: str) -> dict:
     """Stop a run within a step; what it has finished, or learned, is kept."""
     found = desk.run(run)
@@ -184,6 +202,19 @@ def remove_lora(desk: Studio, lora: str) -> list:
     """Remove a LoRA for good; pictures drawn with it stay. The LoRAs that are left."""
     desk.library.remove_lora(lora)
     return loras(desk)
+
+
+async def export_lora(desk: Studio, lora: str, layout: str = "diffusers") -> dict:
+    """A LoRA as a file for other tools: layout "diffusers" or "kohya"; of a full fine-tune "single file" or "diffusers"
+    (a zip of the folder). "file" is fetched by gradio_client."""
+    return {"file": sent(await asyncio.to_thread(desk.export_lora, lora, layout))}
+
+
+async def import_lora(desk: Studio, file: dict, name: str | None = None, family: str | None = None) -> dict:
+    """Take an uploaded LoRA of diffusers, kohya or others into the library, if it fits the family and has an effect."""
+    path = uploaded([file])[0]
+    name = name or str(file.get("orig_name") or path.name).removesuffix(".safetensors")
+    return told_lora(await asyncio.to_thread(desk.import_lora, path, name, family))
 
 
 def pictures(desk: Studio, search: str = "", favourites: bool = False, count: int = 50) -> list:

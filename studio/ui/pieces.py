@@ -33,6 +33,8 @@ element.addEventListener('change', (event) => {
 ICONS = {  # paths of 24 x 24 outlines
     "star": "M12 3.6l2.6 5.3 5.8.8-4.2 4.1 1 5.8-5.2-2.7-5.2 2.7 1-5.8L3.6 9.7l5.8-.8z",
     "stop": "M7 7h10v10H7z",
+    "pause": "M8 6v12M16 6v12",
+    "play": "M8 5l11 7-11 7z",
     "again": "M20 12a8 8 0 1 1-2.6-5.9M20 3v5h-5",
     "send": "M4 12h14M13 6l6 6-6 6",
     "trash": "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",

@@ -15,8 +15,8 @@ from studio.ui import pieces
 from studio.ui.chart import loss_chart, smoothed, thinned
 
 EVERY = 0.1  # seconds between looks at a run that is waited for
-IN_WORDS = {"queued": "waiting", "running": "running", "finished": "finished", "cancelled": "stopped",
-            "failed": "failed"}
+IN_WORDS = {"queued": "waiting", "running": "running", "paused": "paused", "finished": "finished",
+            "cancelled": "stopped", "failed": "failed"}
 
 
 @dataclass(frozen=True)
@@ -118,11 +118,22 @@ def _headline(training: Training) -> str:
         step = f"{training.steps[-1]} of {training.total} steps" if training.steps else ""
         title, words = run.title.replace("Training", "Trained") if run.status == "finished" else run.title, \
             pieces.joined([IN_WORDS[run.status], step])
-        return f'<div class="headline"><h2>{escape(title)}</h2><p>{escape(words)}</p></div>'
+        return f'<div class="headline"><div class="row"><h2>{escape(title)}</h2>{_going_on(training)}</div>' \
+            f"<p>{escape(words)}</p></div>"
     words = pieces.joined([progress.words, f"{left} left" if left else ""])
     stop = pieces.button("Stop, keep what is learned", "cancel", "stop", kind="halt", run=run.id)
-    return f'<div class="headline"><div class="row"><h2>{escape(run.title)}</h2>{stop}</div>' \
+    pause = pieces.button("Pause", "pause", "pause", run=run.id)
+    return f'<div class="headline"><div class="row"><h2>{escape(run.title)}</h2>{pause}{stop}</div>' \
         f"<p>{escape(words)}</p>{pieces.bar(progress.fraction, run.title)}</div>"
+
+
+def _going_on(training: Training) -> str:
+    """How a training that rests or has ended may go on."""
+    run = training.run
+    if run.status == "finished":
+        more = run.request.checkpoint_every or 50
+        return pieces.button(f"Train {more} steps more", "extend", "play", run=run.id, steps=more)
+    return pieces.button("Go on", "resume", "play", run=run.id) if training.steps or run.status == "paused" else ""
 
 
 def _remark(training: Training) -> str:

@@ -13,9 +13,9 @@ import torch
 import transformers
 from PIL import Image, ImageDraw
 
+from studio.engine.single_files import save_single_file
 from studio.families import ASSETS, SD15, SDXL, ModelFamily
 from studio.library import Library
-from tests.engine.single_file import save_single_file
 
 WIDTH, SECOND_WIDTH, SIDE = 32, 48, 64  # diffusers tells SDXL's two text encoders apart by their widths
 CLIP = {"intermediate_size": WIDTH, "num_attention_heads": 2, "num_hidden_layers": 2}
@@ -59,7 +59,7 @@ def make_toys(layout: str, folder: Path) -> tuple[ModelFamily, ModelFamily]:
     """The same random weights as a diffusers folder and as a single file, both as families."""
     pipeline = toy_pipeline(layout)
     pipeline.save_pretrained(folder / "folder")
-    save_single_file(pipeline, folder / "single.safetensors")
+    save_single_file(pipeline, folder / "single.safetensors", {})
     toy = replace(
         {"sdxl": SDXL, "sd15": SD15}[layout], name=f"toy-{layout}", title=f"Toy {layout}", vae=None, variant=None,
         resolution=SIDE, dtype={"cpu": "float32"}, drawing=DRAWING, training=TRAINING,

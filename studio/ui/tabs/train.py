@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 
 from studio.desk import Studio
-from studio.families import ModelFamily
-from studio.requests import MAX_SEED, TrainRequest
+from studio.families import TARGETS, ModelFamily
+from studio.requests import MAX_SEED, METHODS, OPTIMISERS, PRECISIONS, SCHEDULES, TrainRequest
 from studio.runs import Run
 from studio.ui import pieces
 from studio.ui.estimates import preset_label
@@ -19,8 +19,10 @@ from studio.ui.progress import Training, training_view
 from studio.ui.side import stop, told_anew
 
 USUAL = "Balanced"
-FOLDED = ("rank", "alpha", "steps", "learning_rate", "batch_size", "resolution", "class_images", "prior_loss_weight",
-          "checkpoint_every", "sample_every")
+FOLDED = ("method", "rank", "alpha", "steps", "learning_rate", "batch_size", "resolution", "class_images",
+          "prior_loss_weight", "targets", "dropout", "text_encoder_learning_rate", "optimiser", "schedule", "warm_up",
+          "snr_gamma", "noise_offset", "accumulation", "gradient_checkpointing", "precision", "more_resolutions",
+          "buckets", "checkpoint_every", "sample_every")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def train_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.
     wiring.listen(beat.tick, look, seen, [view, seen])
     wiring.listen(preset.input, chosen_preset, [preset, family], [form[name] for name in FOLDED])
     wiring.listen(subject.change, face_of, subject, face)
-    wiring.on_act(view, stop)
+    wiring.on_act(view, direct, None, view)
     return made
 
 
@@ -63,8 +65,13 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
     def number(name: str, label: str, whole: bool = True, info: str | None = None, **more: Any) -> gr.Number:
         return gr.Number(usual.get(name), label=label, precision=0 if whole else None, info=info, min_width=110, **more)
 
+    def choice(name: str, label: str, choices: Sequence[Any], info: str | None = None, **more: Any) -> gr.Dropdown:
+        return gr.Dropdown(list(choices), value=usual.get(name), label=label, info=info, min_width=110, **more)
+
+    made: dict[str, Any] = {}
     with gr.Row(elem_classes=["pair"]):
-        made: dict[str, Any] = {"rank": number("rank", "Rank"), "alpha": number("alpha", "Alpha", whole=False)}
+        made["rank"] = number("rank", "Rank")
+        made["alpha"] = number("alpha", "Alpha", whole=False)
     with gr.Row(elem_classes=["pair"]):
         made["steps"] = number("steps", "Steps")
         made["learning_rate"] = number("learning_rate", "Learning rate", whole=False)
@@ -75,18 +82,61 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
         made["class_images"] = number("class_images", "Class images", info="0: no prior preservation")
         made["prior_loss_weight"] = number("prior_loss_weight", "Prior loss weight", whole=False,
                                            info="how much they count")
+    made["validation_prompt"] = gr.Textbox(label="Validation prompt", lines=2, max_length=2000,
+                                           placeholder="What the samples show; empty: the subject itself")
     with gr.Row(elem_classes=["pair"]):
         made["checkpoint_every"] = number("checkpoint_every", "Checkpoint every")
         made["sample_every"] = number("sample_every", "Sample every")
-    made["validation_prompt"] = gr.Textbox(label="Validation prompt", lines=2, max_length=2000,
-                                           placeholder="What the samples show; empty: the subject itself")
-    made["seed"] = gr.Number(None, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, placeholder="random")
+    with gr.Accordion("What learns", open=False):
+        made["method"] = choice("method", "Method", METHODS, info="full: all weights of the UNet, in a copy")
+        made["targets"] = choice("targets", "Targets", TARGETS, allow_custom_value=True,
+                                 info="where the LoRA sits; or names of modules, with commas")
+        with gr.Row(elem_classes=["pair"]):
+            made["text_encoder_learning_rate"] = number("text_encoder_learning_rate", "Text encoders' rate",
+                                                        whole=False, info="0: they do not learn")
+            made["dropout"] = number("dropout", "Dropout", whole=False, info="of the LoRA's inputs")
+    with gr.Accordion("How it learns", open=False):
+        with gr.Row(elem_classes=["pair"]):
+            made["optimiser"] = choice("optimiser", "Optimiser", OPTIMISERS, info="Prodigy wants a rate of 1")
+            made["schedule"] = choice("schedule", "Schedule", SCHEDULES)
+        with gr.Row(elem_classes=["pair"]):
+            made["warm_up"] = number("warm_up", "Warm-up steps")
+            made["accumulation"] = number("accumulation", "Accumulation", info="batches for one step")
+        with gr.Row(elem_classes=["pair"]):
+            made["snr_gamma"] = number("snr_gamma", "min-SNR gamma", whole=False, info="0: off")
+            made["noise_offset"] = number("noise_offset", "Noise offset", whole=False)
+        with gr.Row(elem_classes=["pair"]):
+            made["precision"] = choice("precision", "Precision", PRECISIONS)
+            made["seed"] = gr.Number(None, label="Seed", precision=0, minimum=0, maximum=MAX_SEED,
+                                     placeholder="random", min_width=110)
+        made["gradient_checkpointing"] = gr.Checkbox(
+            bool(usual.get("gradient_checkpointing")), label="Gradient checkpointing",
+            info="less memory, a third more time; where memory is short it comes by itself")
+    with gr.Accordion("How the photos are taken", open=False):
+        made["buckets"] = gr.Checkbox(bool(usual.get("buckets")), label="Keep their shape", info="else their middle "
+                                      "square, or the crop")
+        made["more_resolutions"] = gr.Textbox(usual.get("more_resolutions"), label="Further resolutions", max_length=80,
+                                              placeholder="such as 512, 768")
     return made
 
 
 def start(desk: Studio, request: TrainRequest) -> str:
     run = desk.start(request)
     return training_view(Training.of(run), desk.library.root)
+
+
+def direct(desk: Studio, act: dict[str, Any]) -> Any:
+    """A button under the run: pause, go on, train on, stop."""
+    run = str(act.get("run", ""))
+    if act.get("act") == "pause":
+        desk.run(run).pause()
+    elif act.get("act") == "resume":
+        desk.resume(run)
+    elif act.get("act") == "extend":
+        desk.extend(run, int(act.get("steps") or 0))
+    else:
+        stop(desk, act)
+    return training_view(Training.of(desk.run(run)), desk.library.root) if run else gr.skip()
 
 
 def look(desk: Studio, seen: tuple) -> tuple:

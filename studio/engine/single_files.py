@@ -7,12 +7,14 @@ diffusers' loader reads.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
+
+from studio.engine.checkpoints import write_tensors
 
 UNET = {
     "time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2",
@@ -31,23 +33,23 @@ OPEN_CLIP = {
 }
 
 
-def save_single_file(pipeline: Any, path: Path) -> None:
-    """Write the pipeline of SDXL's or SD 1.5's layout as one file."""
-    tensors = {f"model.diffusion_model.{unet_name(name, pipeline.unet)}": p
+def save_single_file(pipeline: Any, path: Path, metadata: Mapping[str, str]) -> None:
+    """Write the pipeline of SDXL's or SD 1.5's layout as one file, in the types that its weights have."""
+    tensors = {f"model.diffusion_model.{_unet_name(name, pipeline.unet)}": p
                for name, p in pipeline.unet.state_dict().items()}
     for name, p in pipeline.vae.state_dict().items():
-        name = vae_name(name, len(pipeline.vae.config.block_out_channels))
+        name = _vae_name(name, len(pipeline.vae.config.block_out_channels))
         tensors[f"first_stage_model.{name}"] = p[:, :, None, None] if "attn_1" in name and p.ndim == 2 else p
     second = getattr(pipeline, "text_encoder_2", None)
     first = "cond_stage_model.transformer." if second is None else "conditioner.embedders.0.transformer."
     for name, p in pipeline.text_encoder.state_dict().items():
         tensors[f"{first}text_model.{name.removeprefix('text_model.')}"] = p
     if second is not None:
-        tensors |= {f"conditioner.embedders.1.model.{name}": p for name, p in open_clip(second.state_dict()).items()}
-    save_file({name: p.clone().contiguous() for name, p in tensors.items()}, path)
+        tensors |= {f"conditioner.embedders.1.model.{name}": p for name, p in _open_clip(second.state_dict()).items()}
+    write_tensors({name: p.clone() for name, p in tensors.items()}, path, {"format": "pt", **metadata})
 
 
-def unet_name(name: str, unet: Any) -> str:
+def _unet_name(name: str, unet: Any) -> str:
     per_block = unet.config.layers_per_block + 1
     top, leaf = name.rsplit(".", 1)
     if top in UNET:
@@ -69,7 +71,7 @@ def unet_name(name: str, unet: Any) -> str:
     return f"output_blocks.{place}.{within[kind]}"
 
 
-def vae_name(name: str, blocks: int) -> str:
+def _vae_name(name: str, blocks: int) -> str:
     name = name.replace("conv_norm_out", "norm_out").replace("conv_shortcut", "nin_shortcut")
     name = re.sub(r"mid_block\.resnets\.(\d)", lambda found: f"mid.block_{int(found[1]) + 1}", name)
     if "mid_block.attentions.0" in name:
@@ -82,7 +84,7 @@ def vae_name(name: str, blocks: int) -> str:
     return re.sub(r"up_blocks\.(\d)\.upsamplers\.0", lambda found: f"up.{blocks - 1 - int(found[1])}.upsample", name)
 
 
-def open_clip(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def _open_clip(state: dict[str, Tensor]) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for key, p in state.items():
         name = key.removeprefix("text_model.")
