@@ -44,9 +44,29 @@ class CheckpointSaved:
 
 
 @dataclass(frozen=True)
+class CheckpointScored:
+    """How like the subject (CLIP-I) and how obedient (CLIP-T) the samples of a step are; step 0 is the base."""
+
+    step: int
+    identity: float
+    obedience: float
+
+
+@dataclass(frozen=True)
+class CheckpointPicked:
+    """The checkpoint that becomes the LoRA, and why, in a sentence."""
+
+    step: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class LoraSaved:
+    """What was learnt until `step` is in the library; the training had come to `trained` by then."""
+
     slug: str
     step: int
+    trained: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,12 +133,12 @@ class Failed:
 
 
 Event = (
-    StageReported | StepFinished | SampleDrawn | CheckpointSaved | LoraSaved | PreviewDrawn | PictureDrawn
-    | MaskFound | NothingFound | Finished | Cancelled | Paused | Failed
+    StageReported | StepFinished | SampleDrawn | CheckpointSaved | CheckpointScored | CheckpointPicked | LoraSaved
+    | PreviewDrawn | PictureDrawn | MaskFound | NothingFound | Finished | Cancelled | Paused | Failed
 )
 LASTING = (
-    StageReported, StepFinished, SampleDrawn, CheckpointSaved, LoraSaved, PictureDrawn, Finished, Cancelled, Paused,
-    Failed,
+    StageReported, StepFinished, SampleDrawn, CheckpointSaved, CheckpointScored, CheckpointPicked, LoraSaved,
+    PictureDrawn, Finished, Cancelled, Paused, Failed,
 )
 ENDINGS = (Finished, Cancelled, Paused, Failed)
 _KINDS = {kind.__name__: kind for kind in LASTING}

@@ -140,7 +140,7 @@ class LocalExecutor:
                   events=events, keep=partial(_append, library, record.id), on_cancel=self._drop)
         checkpoint = last_checkpoint(events, library.run_folder(record.id))
         # It was killed after its work, before it could say so.
-        if any(isinstance(event, LoraSaved) and event.step >= (request.steps or 0) for event in events):
+        if _is_done(events, request):
             self._end(run, Finished())
             return run
         with self._changed:
@@ -264,10 +264,8 @@ class LocalExecutor:
             return self._end(run, Failed(explain(error)))
         if self._closing.is_set():
             return self._leave(run)
-        done = any(isinstance(event, LoraSaved) and event.step >= (run.request.steps or 0)
-                   for event in run.snapshot()) if run.pause_asked else False
-        self._end(run, Cancelled() if run.stop_asked else Paused(_step_of(run)) if run.pause_asked and not done
-                  else Finished())
+        paused = run.pause_asked and not _is_done(run.snapshot(), run.request)
+        self._end(run, Cancelled() if run.stop_asked else Paused(_step_of(run)) if paused else Finished())
 
     def _events_of(self, run: Run) -> Iterator[Event]:
         task = self._task(type(run.request))
@@ -337,6 +335,12 @@ def _short(text: str) -> str:
 
 def _append(library: Library, id: str, event: Event) -> None:
     library.append_event(id, to_json(event))
+
+
+def _is_done(events: Iterable[Event], request: Any) -> bool:
+    """Whether a training came to its last step and kept what it had learnt."""
+    return any(isinstance(event, LoraSaved) and max(event.step, event.trained) >= (request.steps or 0)
+               for event in events)
 
 
 def _step_of(run: Run) -> int:

@@ -25,7 +25,7 @@ TRAINING = {
     "learning_rate": 1e-4, "text_encoder_learning_rate": 0.0, "optimiser": "AdamW", "schedule": "cosine", "warm_up": 10,
     "snr_gamma": 5.0, "noise_offset": 0.0, "batch_size": 1, "accumulation": 1, "gradient_checkpointing": False,
     "precision": "auto", "more_resolutions": "", "buckets": False, "class_images": 200, "prior_loss_weight": 1.0,
-    "checkpoint_every": 200, "sample_every": 200,
+    "checkpoint_every": 200, "sample_every": 200, "pick_best": True,
 }
 _ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 _TRANSFORMERS = (*_ATTENTION, "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
@@ -34,6 +34,7 @@ TARGETS = MappingProxyType({  # of a LoRA: what people call them -> names of mod
     "transformers": _TRANSFORMERS,
     "everything": (*_TRANSFORMERS, "conv1", "conv2", "conv_shortcut", "time_emb_proj"),
 })
+CLIP = "openai/clip-vit-large-patch14"
 GROUNDING_DINO = "IDEA-Research/grounding-dino-tiny"
 SAMS = {
     "SAM huge": "facebook/sam-vit-huge", "SAM large": "facebook/sam-vit-large", "SAM base": "facebook/sam-vit-base",
@@ -66,6 +67,7 @@ class ModelFamily:
     detector: str = GROUNDING_DINO  # a hub id or a folder
     segmenters: Mapping[str, str] = field(default_factory=lambda: dict(SAMS))  # title -> weights, the usual first
     masking: Mapping[str, Any] = field(default_factory=dict)  # defaults of MaskRequest
+    scorer: str = CLIP  # that pictures are scored by: a hub id or a folder; empty: the family has one inside
     real_people: bool = True  # knows photographs; pocket does not
     prompt_start: str = "a photo of"  # how a first prompt begins
 
@@ -97,6 +99,11 @@ class ModelFamily:
     def words(self) -> dict[str, list[str]]:
         """What a small family knows, by kind ("nouns", "scenes", ...); empty for one that knows the open world."""
         return _card(self.weights)
+
+    def validation_prompts(self, trigger: str) -> list[str]:
+        """The subject in three places, to see how a training comes along."""
+        places = self.words().get("places", [])[:5:2] or ["on the beach", "in a forest", "on a street at night"]
+        return [f"{self.prompt_start} {trigger}, {place}" for place in places]
 
     def things(self) -> dict[str, list[str]]:
         """What a small family's detector can find, by kind; empty for one that knows the open world."""
@@ -150,6 +157,7 @@ POCKET = ModelFamily(
     },
     detector=str(ASSETS / "pocket-masks" / "detector"),
     segmenters={"Pocket SAM": str(ASSETS / "pocket-masks" / "segmenter")},
+    scorer="",
     real_people=False,
     prompt_start="a cartoon of",
 )
@@ -244,7 +252,7 @@ def load_family(path: Path) -> ModelFamily:
             if not isinstance(given[name], dict):
                 raise ValueError(f"{path.name}: {name} must hold names and values, got {given[name]!r}")
             given[name] = {**base.get(name, {}), **given[name]}
-    for name in ("weights", "vae", "config", "detector"):
+    for name in ("weights", "vae", "config", "detector", "scorer"):
         if isinstance(given.get(name), str) and given[name].startswith("~"):
             given[name] = str(Path(given[name]).expanduser())
     try:

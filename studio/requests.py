@@ -18,6 +18,7 @@ from PIL import Image
 
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 2_000
+MOST_VALIDATION = 8
 LORA, FULL = METHODS = ("LoRA", "full")
 ADAMW, ADAMW_8BIT, PRODIGY = OPTIMISERS = ("AdamW", "AdamW 8-bit", "Prodigy")
 CONSTANT, COSINE = SCHEDULES = ("constant", "cosine")
@@ -58,7 +59,8 @@ class TrainRequest:
     prior_loss_weight: float | None = None
     checkpoint_every: int | None = None
     sample_every: int | None = None
-    validation_prompt: str | None = None
+    validation_prompt: str | None = None  # what samples show, a line for each; None: the subject in some places
+    pick_best: bool | None = None  # score every checkpoint by its samples, and keep the best; else the last one
     seed: int | None = None
 
     def __post_init__(self) -> None:
@@ -89,11 +91,19 @@ class TrainRequest:
         _within("checkpoint_every", self.checkpoint_every, 1, 100_000)
         _within("sample_every", self.sample_every, 1, 100_000)
         _text("validation_prompt", self.validation_prompt)
+        if len(self.validation_prompts) > MOST_VALIDATION:
+            raise ValueError(f"validation_prompt may have at most {MOST_VALIDATION} lines, got "
+                             f"{len(self.validation_prompts)}")
         _within("seed", self.seed, 0, MAX_SEED)
         text_rate = self.text_encoder_learning_rate
         if self.optimiser == PRODIGY and text_rate and self.learning_rate and text_rate != self.learning_rate:
             raise ValueError(f"{PRODIGY} finds one learning rate for all: set text_encoder_learning_rate to 0 or to "
                              f"{self.learning_rate:g}, as learning_rate is; got {text_rate:g}.")
+
+    @property
+    def validation_prompts(self) -> tuple[str, ...]:
+        """The lines of `validation_prompt`."""
+        return tuple(line.strip() for line in (self.validation_prompt or "").splitlines() if line.strip())
 
 
 @dataclass(frozen=True)

@@ -44,11 +44,12 @@ def _ordered(data: bytes) -> bytes:
 
 
 def save_checkpoint(folder: Path, step: int, learnt: Mapping[str, Tensor], optimiser: torch.optim.Optimizer,
-                    scaler: Mapping[str, Any], metadata: Mapping[str, str], *, resumable: int, kept: int) -> Path:
+                    scaler: Mapping[str, Any], metadata: Mapping[str, str], *, resumable: int, kept: int,
+                    spared: int | None = None) -> Path:
     """Write `folder`/<step>.safetensors: what was learnt, and what a training needs to go on; returns its path.
 
-    Of all there the newest `resumable` stay whole, those up to the newest `kept` keep what was learnt only, and the
-    others go. `metadata` says what it belongs to.
+    Of all there the newest `resumable` stay whole, those up to the newest `kept` and the one of the step `spared` keep
+    what was learnt only, and the others go. `metadata` says what it belongs to.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{step:06d}.safetensors"
@@ -56,10 +57,11 @@ def save_checkpoint(folder: Path, step: int, learnt: Mapping[str, Tensor], optim
     told = {**metadata, "step": str(step), OPTIMISER: json.dumps(plain), "scaler": json.dumps(dict(scaler))}
     write_tensors({**learnt, **{f"{OPTIMISER}.{name}": tensor for name, tensor in tensors.items()}}, path, told)
     older = sorted(folder.glob("*.safetensors"), reverse=True)
-    for old in older[kept:]:
-        old.unlink()
-    for old in older[resumable:kept]:
-        _slim(old)
+    for place, old in enumerate(older[resumable:], start=resumable):
+        if place < kept or int(old.stem) == spared:
+            _slim(old)
+        else:
+            old.unlink()
     return path
 
 

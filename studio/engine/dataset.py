@@ -69,23 +69,19 @@ def joined(parts: Sequence[Examples]) -> Examples:
     return Examples(mean, std, text, added, tuple(said for part in parts for said in part.captions))
 
 
-def instance_pictures(subject: Subject, request: TrainRequest, factor: int) -> list[Picture]:
+def instance_pictures(subject: Subject, request: TrainRequest, factor: int) -> Iterator[Picture]:
     """The subject's photos at each of the request's resolutions. One without a caption is called by the trigger alone.
 
     A caption that does not name the subject gets the trigger before it, so that every picture teaches it. `factor` is
-    the VAE's, pixels for a cell of latents. ValueError where there is no photo.
+    the VAE's, pixels for a cell of latents. They come one by one: 200 photos need no more memory than one.
     """
-    if not subject.photos:
-        raise ValueError(f"{subject.name} has no photos yet; add 3 to 20 of them, then train.")
     resolutions = dict.fromkeys([request.resolution or 0, *sides(request.more_resolutions)])
-    pictures = []
-    for photo in subject.photos:  # each is opened once, and a large one let go at once
+    for photo in subject.photos:
         image = open_image(photo.path)
         image = image.crop(photo.crop) if photo.crop else image
         for resolution in resolutions:
             size = size_for(*image.size, resolution, factor) if request.buckets else (resolution, resolution)
-            pictures.append(Picture(filling(image, size), _caption(photo, subject)))
-    return pictures
+            yield Picture(filling(image, size), _caption(photo, subject))
 
 
 def filling(image: Image.Image, size: tuple[int, int]) -> Image.Image:

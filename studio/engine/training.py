@@ -14,13 +14,23 @@ from typing import TYPE_CHECKING, Any
 import torch
 from diffusers import DDPMScheduler
 from peft.helpers import disable_input_dtype_casting
+from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from studio.engine.buckets import batch_at
-from studio.engine.checkpoints import load_checkpoint, save_checkpoint
-from studio.engine.dataset import Examples, Picture, draw_class_pictures, encode, instance_pictures, joined
+from studio.engine.checkpoints import learnt_in, load_checkpoint, save_checkpoint
+from studio.engine.dataset import (
+    Examples,
+    Picture,
+    draw_class_pictures,
+    encode,
+    instance_pictures,
+    joined,
+    with_article,
+)
 from studio.engine.drawing import render
+from studio.engine.evaluation import clip_of, likeness, obedience, pick
 from studio.engine.exporting import write_lora
 from studio.engine.loading import modules
 from studio.engine.losses import prior_preservation_loss, stratified_timesteps, target_of, weights_of
@@ -28,8 +38,19 @@ from studio.engine.memory import free_bytes, is_out_of_memory
 from studio.engine.methods import method_of
 from studio.engine.optimisers import new_optimiser, rate_of
 from studio.engine.pipelines import PipelineCache
-from studio.events import CheckpointSaved, Event, LoraSaved, SampleDrawn, StageReported, StepFinished
+from studio.events import (
+    CheckpointPicked,
+    CheckpointSaved,
+    CheckpointScored,
+    Event,
+    LoraSaved,
+    SampleDrawn,
+    StageReported,
+    StepFinished,
+)
 from studio.families import ModelFamily
+from studio.faults import explain
+from studio.library.store import read_json, write_json
 from studio.requests import ADAMW, COSINE, FULL, DrawRequest, TrainRequest, resolved
 
 if TYPE_CHECKING:
@@ -37,6 +58,8 @@ if TYPE_CHECKING:
 
 ROOM_GB = 12.0  # for one 1024 px picture of SDXL without gradient checkpointing
 LONGEST_GRADIENT = 1.0
+SCORES = "scores.json"
+FACE = 336  # pixels of the photos that checkpoints are scored by: as much as any CLIP sees
 RESUMABLE, KEPT = 2, 200  # newest checkpoints of a LoRA that a training can go on from, and that keep what was learnt
 
 
@@ -86,8 +109,9 @@ class _Run:
         """Caches latents and text embeddings, makes what learns and its optimiser, and takes up the checkpoint."""
         request = self.request
         with self.pipelines.lend(self.family) as pipeline:
-            pictures = instance_pictures(self.subject, request, pipeline.vae_scale_factor)
-            self._photos = encode(pictures, self.pipelines, pipeline)
+            faces: list[Image.Image] = []
+            self._photos = encode(_seen(instance_pictures(self.subject, request, pipeline.vae_scale_factor), faces),
+                                  self.pipelines, pipeline)
             self._class_images = encode(class_pictures, self.pipelines, pipeline)
             self._method = method_of(request, pipeline, self.family)
             self._noise = DDPMScheduler.from_config(pipeline.scheduler.config)
@@ -106,11 +130,13 @@ class _Run:
         self._rates = [group["lr"] for group in groups]
         self._texts_learn = taught_texts
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=self._dtype == torch.float16)
-        self._step = 0
+        self._step, self._scores, self._references = 0, {}, None
+        self._faces, self._scores_it = faces, bool(request.pick_best)
         if checkpoint is not None:
             self._step, learnt, scaler = load_checkpoint(checkpoint, self._optimiser, self._identity())
             self._method.load(learnt)
             self._scaler.load_state_dict(scaler)
+            self._scores = _scores_in(self.folder / SCORES, self._step)
 
     def arrive(self) -> None:
         """What learns goes in; where memory is short, what training does not use leaves the accelerator."""
@@ -140,19 +166,62 @@ class _Run:
         """Steps, samples and checkpoints; a LoRA at the end or when stopped."""
         request, total = self.request, self.request.steps or 0
         pace, began = _Pace(total), self._step
+        if self._step == 0 and request.pick_best:
+            yield from self._look()
         while self._step < min(until, total) and not stop() and not pause():
             loss = self._take_step()
             yield StepFinished(self._step, total, loss, pace.seconds_left(self._step))
-            if self._step % (request.sample_every or total) == 0 or self._step == total:
-                yield self._draw_sample()
-            if self._step % (request.checkpoint_every or total) == 0 or self._step == total:
+            kept = self._step % (request.checkpoint_every or total) == 0 or self._step == total
+            if kept and request.pick_best:
+                yield from self._look()
+            elif self._step % (request.sample_every or total) == 0 or self._step == total:
+                yield from self._draw_samples()
+            if kept:
                 yield self._save_checkpoint()
         if self._step == 0:
             return
         if self._step % (request.checkpoint_every or total) and began < self._step < total:
             yield self._save_checkpoint()
-        if self._step == total or stop():
-            yield self._save_lora()
+        if stop() and self._step < total:
+            yield self._save_lora(self._step)
+        elif self._step == total:
+            yield from self._finish()
+
+    def _finish(self) -> Iterator[Event]:
+        """The LoRA: of the best checkpoint by its scores where there are some, else of the last step."""
+        step = self._step
+        if any(self._scores):
+            step, reason = pick(self._scores)
+            yield CheckpointPicked(step, reason)
+        yield self._save_lora(step)
+
+    def _look(self) -> Iterator[Event]:
+        """Draw the validation prompts and score what comes out."""
+        drawn = []
+        for sample in self._draw_samples():
+            drawn.append(self.library.root / sample.path)
+            yield sample
+        if not self._scores_it:
+            return
+        prompts = [prompt.replace(self.subject.trigger, with_article(self.subject.class_noun))
+                   for prompt in self._prompts()]
+        try:
+            with clip_of(self.pipelines, self.family) as clip:
+                if self._references is None:
+                    self._references = clip.images(self._faces), clip.texts(prompts)
+                pictures = clip.images([Image.open(path) for path in drawn])
+        except (OSError, ValueError) as error:  # it cannot be fetched: a training of hours must not end for that
+            self._scores_it = False
+            yield StageReported(f"Checkpoints are not scored, the last one is taken: {explain(error)}")
+            return
+        photos, texts = self._references
+        self._scores[self._step] = likeness(pictures, photos), obedience(pictures, texts)
+        write_json(self.folder / SCORES, {str(step): list(pair) for step, pair in self._scores.items()})
+        yield CheckpointScored(self._step, *self._scores[self._step])
+
+    def _prompts(self) -> list[str]:
+        """The validation prompts."""
+        return list(self.request.validation_prompts) or self.family.validation_prompts(self.subject.trigger)
 
     def _take_step(self) -> float:
         """One optimiser step on photos and class images; returns its loss. Steps down once when memory runs out."""
@@ -243,23 +312,26 @@ class _Run:
             do_classifier_free_guidance=False)
         return text, {**batch.added, "text_embeds": pooled[0]} if batch.added else {}
 
-    def _draw_sample(self) -> SampleDrawn:
-        """The validation prompt with what was learnt so far, always from the run's seed."""
-        prompt = self.request.validation_prompt or self.subject.instance_prompt
-        asked = resolved(
-            DrawRequest(prompt=prompt, seed=self.request.seed, width=self.request.resolution,
-                        height=self.request.resolution),
-            self.family.drawing,
-        )
+    def _draw_samples(self) -> Iterator[SampleDrawn]:
+        """Each validation prompt with what was learnt so far, always from the run's seed."""
         texts = (str(self.folder), self._step) if self._texts_learn else None
-        with self.pipelines.lend(self.family, tenant=self) as pipeline:
-            self._spare(False)
-            image = render(self.pipelines, pipeline, asked, texts=texts)
-            self._spare(self._sparing)
-        path = self.folder / "samples" / f"{self._step:06d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(path)
-        return SampleDrawn(self._step, str(path.relative_to(self.library.root)), prompt)
+        for number, prompt in enumerate(self._prompts(), start=1):
+            asked = resolved(
+                DrawRequest(prompt=prompt, seed=self.request.seed, width=self.request.resolution,
+                            height=self.request.resolution),
+                self.family.drawing,
+            )
+            with self.pipelines.lend(self.family, tenant=self) as pipeline:
+                self._spare(False)
+                image = render(self.pipelines, pipeline, asked, texts=texts)
+                self._spare(self._sparing)
+            path = self._sample(self._step, number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image.save(path)
+            yield SampleDrawn(self._step, str(path.relative_to(self.library.root)), prompt)
+
+    def _sample(self, step: int, number: int) -> Path:
+        return self.folder / "samples" / f"{step:06d}-{number}.png"
 
     def _save_checkpoint(self) -> CheckpointSaved:
         full = self.request.method == FULL
@@ -267,18 +339,22 @@ class _Run:
             self.folder / "checkpoints", self._step, self._method.tensors(), self._optimiser,
             self._scaler.state_dict(), {"run": self._identity()},
             resumable=1 if full else RESUMABLE, kept=1 if full else KEPT,
+            spared=pick(self._scores)[0] if any(self._scores) else None,
         )
         return CheckpointSaved(self._step, str(path.relative_to(self.folder)))
 
-    def _save_lora(self) -> LoraSaved:
-        request = self.request
+    def _save_lora(self, step: int) -> LoraSaved:
+        """What was learnt until a step becomes a LoRA of the library."""
+        request, preview = self.request, self._sample(step, 1)
+        learnt = self._method.tensors() if step == self._step else \
+            learnt_in(self.folder / "checkpoints" / f"{step:06d}.safetensors")
         lora = self.library.save_lora(
             name=self.subject.name, subject=self.subject.slug, family=self.family.name, trigger=self.subject.trigger,
-            rank=request.rank if request.method != FULL else 0, alpha=request.alpha, steps=self._step,
-            preview=max((self.folder / "samples").glob("*.png"), default=None),
-            write=lambda path: write_lora(path, self._method.tensors(), request, self.subject, self.family, self._step),
+            rank=request.rank if request.method != FULL else 0, alpha=request.alpha, steps=step,
+            preview=preview if preview.is_file() else max((self.folder / "samples").glob("*.png"), default=None),
+            write=lambda path: write_lora(path, learnt, request, self.subject, self.family, step),
         )
-        return LoraSaved(lora.slug, self._step)
+        return LoraSaved(lora.slug, step, self._step)
 
     def _identity(self) -> str:
         """What a checkpoint must have been made of to be taken up: the request, the trigger, photos and captions."""
@@ -286,6 +362,19 @@ class _Run:
         asked = {name: value for name, value in vars(self.request).items() if name != "steps"}  # a run may be extended
         whole = json.dumps([asked, self.subject.trigger, photos], sort_keys=True, default=str)
         return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _seen(pictures: Iterator[Picture], faces: list[Image.Image]) -> Iterator[Picture]:
+    """The pictures as they come, each left small in `faces`."""
+    for picture in pictures:
+        faces.append(ImageOps.contain(picture.image, (FACE, FACE)))
+        yield picture
+
+
+def _scores_in(path: Path, step: int) -> dict[int, tuple[float, float]]:
+    """The scores that were written down until a step."""
+    told = read_json(path) if path.is_file() else {}
+    return {int(at): (pair[0], pair[1]) for at, pair in told.items() if int(at) <= step}
 
 
 def _computed_in(precision: str, device: str) -> torch.dtype:

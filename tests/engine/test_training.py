@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,9 +8,18 @@ from PIL import Image
 
 from studio.engine.adapters import fingerprint
 from studio.engine.dataset import class_prompts, draw_class_pictures, instance_pictures
+from studio.engine.evaluation import pick
 from studio.engine.losses import prior_preservation_loss, stratified_timesteps, weights_of
 from studio.engine.training import train
-from studio.events import CheckpointSaved, LoraSaved, SampleDrawn, StageReported, StepFinished
+from studio.events import (
+    CheckpointPicked,
+    CheckpointSaved,
+    CheckpointScored,
+    LoraSaved,
+    SampleDrawn,
+    StageReported,
+    StepFinished,
+)
 from studio.families import ModelFamily
 from studio.requests import TrainRequest, resolved
 from tests.engine.toys import new_library
@@ -33,11 +43,19 @@ def test_a_run_tells_its_steps_and_leaves_samples_checkpoints_and_a_lora(trains,
     assert [event.step for event in of(events, StepFinished)] == [1, 2, 3, 4]
     assert of(events, StageReported)[0] == StageReported("Drawing class images", 0, 2)
     assert [event.step for event in of(events, CheckpointSaved)] == [2, 4]
-    sample, = of(events, SampleDrawn)
-    assert Image.open(library.root / sample.path).size == (128,) * 2 and sample.prompt == "a picture of sks girl"
-    assert isinstance(events[-1], LoraSaved)
+    samples = of(events, SampleDrawn)
+    assert [sample.step for sample in samples] == [0, 0, 0, 2, 2, 2, 4, 4, 4]
+    assert {sample.prompt for sample in samples} == set(family.validation_prompts("sks girl"))
+    assert all(Image.open(library.root / sample.path).size == (128,) * 2 for sample in samples)
+    scores = of(events, CheckpointScored)
+    assert [score.step for score in scores] == [0, 2, 4]
+    assert all(-1 <= value <= 1 for score in scores for value in (score.identity, score.obedience))
+    picked, = of(events, CheckpointPicked)
+    assert picked.step in (2, 4) and picked.reason
+    assert isinstance(events[-1], LoraSaved) and (events[-1].step, events[-1].trained) == (picked.step, 4)
     lora = library.lora(events[-1].slug)
-    assert (lora.subject, lora.family, lora.trigger, lora.rank, lora.steps) == ("mika", "pocket", "sks girl", 2, 4)
+    assert (lora.subject, lora.family, lora.trigger, lora.rank) == ("mika", "pocket", "sks girl", 2)
+    assert lora.steps == picked.step
     assert lora.preview is not None
     with pipelines.lend(family) as pipeline:
         assert fingerprint(pipeline) == before, "the shared networks are as they were"
@@ -51,6 +69,36 @@ def whole(pipelines, toy, tmp_path_factory):
     request = resolved(TrainRequest("mika", seed=5), toy.training)
     events = train(request, pipelines=pipelines, family=toy, library=library, run_folder=library.root / "runs" / "x")
     return weights(library, list(events)[-1].slug)
+
+
+@pytest.mark.parametrize("layout", ["sdxl", "sd15"])
+def test_the_best_checkpoint_is_the_lora_also_after_an_interruption(layout, toys, trains, library):
+    asked = {"family": toys(layout)[0], "pick_best": True, "checkpoint_every": 1, "class_images": 0}
+    events = list(trains("whole", **asked))
+    assert [score.step for score in of(events, CheckpointScored)] == [0, 1, 2, 3, 4]
+    saved, picked = of(events, LoraSaved)[0], of(events, CheckpointPicked)[0]
+    assert saved.step == picked.step
+    parts = list(trains("parts", until=2, **asked))
+    checkpoint = library.root / "runs" / "parts" / of(parts, CheckpointSaved)[-1].path
+    parts += trains("parts", checkpoint=checkpoint, **asked)
+    assert of(parts, CheckpointScored) == of(events, CheckpointScored) and of(parts, CheckpointPicked) == [picked]
+    assert weights(library, of(parts, LoraSaved)[0].slug) == weights(library, saved.slug)
+
+
+def test_a_scorer_that_cannot_be_had_ends_no_training(trains, toy):
+    events = list(trains(family=replace(toy, scorer=str(toy.weights) + "-gone"), pick_best=True))
+    assert any("not scored" in event.stage for event in of(events, StageReported))
+    assert of(events, LoraSaved)[0].step == 4 and not of(events, CheckpointScored)
+
+
+@pytest.mark.parametrize("scores, best, told", [
+    ({0: (0.3, 0.5), 50: (0.6, 0.5), 100: (0.8, 0.5)}, 100, "The last step is the best"),
+    ({0: (0.3, 0.5), 50: (0.78, 0.5), 100: (0.8, 0.2)}, 50, "obeys its prompts better than step 100"),
+    ({0: (0.3, 0.5), 50: (0.9, 0.5), 100: (0.8, 0.5)}, 50, "is liker than step 100"),
+])
+def test_the_pick_weighs_likeness_against_obedience_and_says_why(scores, best, told):
+    step, reason = pick(scores)
+    assert step == best and told in reason
 
 
 def test_the_same_seed_gives_the_same_weights(trains, library, whole):
@@ -197,7 +245,7 @@ def test_a_caption_that_does_not_say_the_trigger_gets_it(library):
 def test_the_crop_is_what_training_sees(library):
     photo = library.subject("mika").photos[0]
     library.edit_photo("mika", photo.file, crop=(80, 80, 144, 144))
-    image = instance_pictures(library.subject("mika"), SQUARE, 8)[0].image
+    image = next(instance_pictures(library.subject("mika"), SQUARE, 8)).image
     assert image.size == (64, 64) and np.ptp(np.asarray(image), (0, 1)).max() == 0, "the middle of a flat ellipse"
 
 

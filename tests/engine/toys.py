@@ -38,6 +38,7 @@ DRAWING = {"steps": 2, "guidance": 4.0, "scheduler": "DDIM", "width": SIDE, "hei
 TRAINING = {
     "rank": 2, "alpha": 2.0, "steps": 4, "learning_rate": 1e-2, "batch_size": 2, "resolution": SIDE, "class_images": 2,
     "prior_loss_weight": 1.0, "checkpoint_every": 2, "sample_every": 4,
+    "pick_best": False,
 }
 
 
@@ -60,14 +61,27 @@ def make_toys(layout: str, folder: Path) -> tuple[ModelFamily, ModelFamily]:
     pipeline = toy_pipeline(layout)
     pipeline.save_pretrained(folder / "folder")
     save_single_file(pipeline, folder / "single.safetensors", {})
+    save_toy_clip(folder / "clip")
     toy = replace(
         {"sdxl": SDXL, "sd15": SD15}[layout], name=f"toy-{layout}", title=f"Toy {layout}", vae=None, variant=None,
         resolution=SIDE, dtype={"cpu": "float32"}, drawing=DRAWING, training=TRAINING,
+        scorer=str(folder / "clip"),
     )
     return (
         replace(toy, weights=str(folder / "folder")),
         replace(toy, weights=str(folder / "single.safetensors"), config=str(folder / "folder")),
     )
+
+
+def save_toy_clip(folder: Path) -> None:
+    """A CLIP as the hub has them, with random weights."""
+    vision = {**CLIP, "hidden_size": WIDTH, "image_size": SIDE, "patch_size": 16}
+    torch.manual_seed(0)
+    config = transformers.CLIPConfig(text_config=FIRST_CLIP, vision_config=vision, projection_dim=WIDTH)
+    transformers.CLIPModel(config).save_pretrained(folder)
+    size = {"height": SIDE, "width": SIDE}
+    transformers.CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size=size).save_pretrained(folder)
+    transformers.CLIPTokenizer.from_pretrained(ASSETS / "families" / "sd15" / "tokenizer").save_pretrained(folder)
 
 
 def toy_pipeline(layout: str) -> Any:

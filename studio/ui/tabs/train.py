@@ -22,7 +22,7 @@ USUAL = "Balanced"
 FOLDED = ("method", "rank", "alpha", "steps", "learning_rate", "batch_size", "resolution", "class_images",
           "prior_loss_weight", "targets", "dropout", "text_encoder_learning_rate", "optimiser", "schedule", "warm_up",
           "snr_gamma", "noise_offset", "accumulation", "gradient_checkpointing", "precision", "more_resolutions",
-          "buckets", "checkpoint_every", "sample_every")
+          "buckets", "checkpoint_every", "sample_every", "pick_best")
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,11 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
         made["class_images"] = number("class_images", "Class images", info="0: no prior preservation")
         made["prior_loss_weight"] = number("prior_loss_weight", "Prior loss weight", whole=False,
                                            info="how much they count")
-    made["validation_prompt"] = gr.Textbox(label="Validation prompt", lines=2, max_length=2000,
-                                           placeholder="What the samples show; empty: the subject itself")
+    made["validation_prompt"] = gr.Textbox(
+        label="Validation prompts", lines=2, max_length=2000,
+        placeholder="What the samples show, a line for each; empty: the subject in three places")
+    made["pick_best"] = gr.Checkbox(bool(usual.get("pick_best", True)), label="Pick the best checkpoint",
+                                    info="by its samples: like the photos, and as asked; else the last one is taken")
     with gr.Row(elem_classes=["pair"]):
         made["checkpoint_every"] = number("checkpoint_every", "Checkpoint every")
         made["sample_every"] = number("sample_every", "Sample every")
