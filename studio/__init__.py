@@ -17,7 +17,9 @@ from studio import masks
 from studio.desk import House, Studio, find_family, library_of, prepare
 from studio.events import (
     Cancelled,
+    CheckpointPicked,
     CheckpointSaved,
+    CheckpointScored,
     Event,
     Failed,
     Finished,
@@ -41,11 +43,11 @@ from studio.runs import Progress, Run, RunCancelled, RunFailed, RunPaused
 from studio.settings import Quota
 
 __all__ = [
-    "Cancelled", "Candidate", "CheckpointSaved", "DrawRequest", "Event", "Failed", "Finished", "Library",
-    "LocalExecutor", "Lora", "LoraSaved", "Mask", "MaskFound", "MaskRequest", "ModelFamily", "NothingFound", "Now",
-    "Paused", "Photo", "Picture", "PictureDrawn", "PreviewDrawn", "Progress", "Quota", "Recipe", "Run", "RunCancelled",
-    "RunFailed", "RunPaused", "SampleDrawn", "StageReported", "StepFinished", "Studio", "Subject", "TrainRequest",
-    "masks", "open", "replay",
+    "Cancelled", "Candidate", "CheckpointPicked", "CheckpointSaved", "CheckpointScored", "DrawRequest", "Event",
+    "Failed", "Finished", "Library", "LocalExecutor", "Lora", "LoraSaved", "Mask", "MaskFound", "MaskRequest",
+    "ModelFamily", "NothingFound", "Now", "Paused", "Photo", "Picture", "PictureDrawn", "PreviewDrawn", "Progress",
+    "Quota", "Recipe", "Run", "RunCancelled", "RunFailed", "RunPaused", "SampleDrawn", "StageReported",
+    "StepFinished", "Studio", "Subject", "TrainRequest", "masks", "open", "replay",
 ]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image
 
-from studio.events import CheckpointSaved, Failed, from_json, to_json
+from studio.events import CheckpointSaved, Failed, LoraSaved, from_json, to_json
 from studio.execution import (
     TASKS,
     LocalExecutor,
@@ -31,7 +31,7 @@ from studio.library import Added, Library, Lora, Picture, RunRecord, Subject
 from studio.library.photos import size_of
 from studio.masks import check_inside
 from studio.recipes import Recipe, read_png
-from studio.requests import DrawRequest, MaskRequest, TrainRequest, resolved
+from studio.requests import FULL, DrawRequest, MaskRequest, TrainRequest, resolved
 from studio.runs import FINISHED, QUEUED, RUNNING, one_story
 from studio.settings import Quota
 
@@ -283,6 +283,37 @@ class Studio:
         longer = replace(request, steps=(request.steps or 0) + steps)
         self._check_quota_of(longer)
         return self._go_on(self.library.update_run(id, request=request_to_json(longer)))
+
+    def pick_checkpoint(self, id: str, step: int) -> Lora:
+        """The checkpoint of a step of a run as a LoRA of the library, beside the one that was picked.
+
+        Raises ValueError, naming the steps there are, for one that is not there.
+        """
+        self.notice()
+        run = self.run(id)
+        folder = self.library.run_folder(id) / "checkpoints"
+        steps = sorted(int(path.stem) for path in folder.glob("*.safetensors"))
+        if run.kind != "train" or step not in steps:
+            known = f"it has {', '.join(map(str, steps))}" if steps else "it has none any more"
+            raise ValueError(f"{run.title} has no checkpoint of step {step!r:.20}; {known}.")
+        subject, request = self.library.subject(run.request.subject), run.request
+        family = find_family(self.families, request.family or self.family.name)
+        samples = sorted((folder.parent / "samples").glob(f"{step:06d}-*.png"))
+        lora = self.library.save_lora(
+            f"{subject.name} {step}", subject.slug, family.name, subject.trigger,
+            0 if request.method == FULL else request.rank, request.alpha, step,
+            preview=samples[0] if samples else None,
+            write=lambda path: self.executor.ask("studio.engine.exporting:write_checkpoint", path,
+                                                 folder / f"{step:06d}.safetensors", request, subject, step,
+                                                 family=family),
+        )
+        self._tell(run, LoraSaved(lora.slug, step, max(steps)))
+        return lora
+
+    def _tell(self, run: Run, event: Any) -> None:
+        """Write down what came after the end of a run."""
+        self.library.append_event(run.id, to_json(event))
+        run.add(event)
 
     def _resting(self, id: str, what: str) -> RunRecord:
         """The record of a training that is not under way and has a checkpoint to go on from."""

@@ -55,6 +55,7 @@ class TrainRequest:
     resolution: int | None = None
     more_resolutions: str | None = None  # further ones, with commas between, that every photo is taken in too
     buckets: bool | None = None  # photos keep their shape, in sizes of about the same area
+    garment_weight: float | None = None  # of the loss inside of the photos' clothing, which masks find; 1: as elsewhere
     class_images: int | None = None  # pictures of the class drawn by the base; 0: no prior preservation
     prior_loss_weight: float | None = None
     checkpoint_every: int | None = None
@@ -86,6 +87,7 @@ class TrainRequest:
         for one in sides(self.more_resolutions):
             _within("more_resolutions", one, 64, 2048)
             _multiple_of_8("more_resolutions", one)
+        _within("garment_weight", self.garment_weight, 0.0, 1.0)
         _within("class_images", self.class_images, 0, 2000)
         _within("prior_loss_weight", self.prior_loss_weight, 0.0, 10.0)
         _within("checkpoint_every", self.checkpoint_every, 1, 100_000)

@@ -244,6 +244,11 @@ class Run:
                 self._status, self._closed = STATUS[type(event)], True
             self._changed.notify_all()
 
+    def add(self, event: Event) -> None:
+        """For the desk: something that came of the run after its end."""
+        with self._changed:
+            self._events.append(event)
+
     def abandon(self) -> None:
         """For the executor: let readers go though the run has not ended, since the studio closes."""
         with self._changed:

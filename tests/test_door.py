@@ -274,6 +274,19 @@ def test_a_training_that_was_paused_goes_on_to_the_same_weights_and_can_be_exten
     assert len(desk.runs()) == 1 and desk.run(run.id).request.steps == QUICK["steps"] + 2
 
 
+def test_another_checkpoint_of_a_run_is_taken_by_hand(desk):
+    run = desk.start(studio.TrainRequest("mika", **QUICK | {"class_images": 0, "checkpoint_every": 2}))
+    first = run.result(60)
+    scored = [event for event in run.snapshot() if isinstance(event, studio.CheckpointScored)]
+    other = next(event.step for event in scored if event.step not in (0, first.steps))
+    lora = desk.pick_checkpoint(run.id, other)
+    assert lora.steps == other and lora.trigger == first.trigger and lora.preview is not None
+    assert run.result(1) == lora and lora.path.read_bytes() != first.path.read_bytes()
+    assert desk.start(studio.DrawRequest("sks girl", lora=lora.slug, steps=1)).result(60)
+    with pytest.raises(ValueError, match="no checkpoint of step 99; it has 2, 4"):
+        desk.pick_checkpoint(run.id, 99)
+
+
 def test_a_training_paused_in_the_queue_rests_and_a_drawing_cannot_pause(desk):
     first, second = (desk.start(studio.TrainRequest("mika", **QUICK | {"steps": 400, "seed": seed})) for seed in (1, 2))
     second.pause()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from studio.engine.buckets import size_for
 from studio.engine.drawing import render_batch
@@ -31,10 +33,14 @@ SHOWN_GARMENTS = ("tops", "colours")  # kinds of ready words that class prompts 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture to learn from, at the training's resolution, and what it is called."""
+    """One picture to learn from, at the training's resolution, and what it is called.
+
+    `aside` is white where it counts less (L, as large), or None.
+    """
 
     image: Image.Image
     caption: str
+    aside: Image.Image | None = None
 
 
 @dataclass(frozen=True)
@@ -42,12 +48,14 @@ class Examples:
     """Pictures as the UNet takes them; all on the training's device.
 
     mean, std: [count, channels, height / f, width / f], scaled: the VAE's posterior, sampled afresh at each step.
+    aside: [count, 1, height / f, width / f], 0 to 1: how much of each cell counts less.
     text: [count, tokens, width]. added: what SDXL's layout takes beside the text, [count, ...] each. captions: what
     the text says, for text encoders that learn.
     """
 
     mean: Tensor
     std: Tensor
+    aside: Tensor
     text: Tensor
     added: dict[str, Tensor]
     captions: tuple[str, ...]
@@ -59,29 +67,36 @@ class Examples:
         """A batch of the rows."""
         added = {name: value[rows] for name, value in self.added.items()}
         said = tuple(self.captions[row] for row in rows.tolist())
-        return Examples(self.mean[rows], self.std[rows], self.text[rows], added, said)
+        return Examples(self.mean[rows], self.std[rows], self.aside[rows], self.text[rows], added, said)
 
 
 def joined(parts: Sequence[Examples]) -> Examples:
     """All of one size, in their order."""
     added = {name: torch.cat([part.added[name] for part in parts]) for name in parts[0].added}
-    mean, std, text = (torch.cat([getattr(part, name) for part in parts]) for name in ("mean", "std", "text"))
-    return Examples(mean, std, text, added, tuple(said for part in parts for said in part.captions))
+    tensors = (torch.cat([getattr(part, name) for part in parts]) for name in ("mean", "std", "aside", "text"))
+    return Examples(*tensors, added, tuple(said for part in parts for said in part.captions))
 
 
-def instance_pictures(subject: Subject, request: TrainRequest, factor: int) -> Iterator[Picture]:
+def instance_pictures(subject: Subject, request: TrainRequest, factor: int,
+                      aside: Mapping[str, Image.Image] = MappingProxyType({})) -> Iterator[Picture]:
     """The subject's photos at each of the request's resolutions. One without a caption is called by the trigger alone.
 
     A caption that does not name the subject gets the trigger before it, so that every picture teaches it. `factor` is
-    the VAE's, pixels for a cell of latents. They come one by one: 200 photos need no more memory than one.
+    the VAE's, pixels for a cell of latents; `aside` holds masks by the photos' files. They come one by one: 200 photos
+    need no more memory than one.
     """
     resolutions = dict.fromkeys([request.resolution or 0, *sides(request.more_resolutions)])
     for photo in subject.photos:
-        image = open_image(photo.path)
-        image = image.crop(photo.crop) if photo.crop else image
+        image, mask = taken(photo), aside.get(photo.file)
         for resolution in resolutions:
             size = size_for(*image.size, resolution, factor) if request.buckets else (resolution, resolution)
-            yield Picture(filling(image, size), _caption(photo, subject))
+            yield Picture(filling(image, size), _caption(photo, subject), filling(mask, size) if mask else None)
+
+
+def taken(photo: Photo) -> Image.Image:
+    """The photo as training sees it, RGB: its crop, or all of it."""
+    image = open_image(photo.path)
+    return image.crop(photo.crop) if photo.crop else image
 
 
 def filling(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -219,8 +234,13 @@ def _encode_one(picture: Picture, pipelines: PipelineCache, pipeline: Any) -> Ex
     if pipeline.unet.config.addition_embed_type == "text_time":
         pooled = texts["pooled_prompt_embeds"]
         added = {"text_embeds": pooled.to(device), "time_ids": _time_ids(pipeline, picture.image, pooled)}
+    mean = ((posterior.mean - shift) * scale).float()
+    aside = torch.zeros(1, 1, *mean.shape[2:], device=mean.device)
+    if picture.aside is not None:
+        inside = torch.from_numpy(np.array(picture.aside)).float().to(mean.device) / 255
+        aside = interpolate(inside[None, None], mean.shape[2:], mode="area")
     return Examples(
-        ((posterior.mean - shift) * scale).float(), (posterior.std * scale).float(),
+        mean, (posterior.std * scale).float(), aside,
         texts["prompt_embeds"].to(device), added, (picture.caption,),
     )
 

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from studio.engine.adapters import attached, load_fine_tune, load_lora
-from studio.engine.checkpoints import write_tensors
+from studio.engine.checkpoints import learnt_in, write_tensors
 from studio.engine.methods import TEXT_TARGETS
 from studio.engine.pipelines import PipelineCache
 from studio.engine.single_files import save_single_file
@@ -69,6 +69,13 @@ def write_lora(path: Path, learnt: Mapping[str, Tensor], request: TrainRequest, 
         told |= {"rank": str(request.rank), "alpha": str(request.alpha),
                  "lora_adapter_metadata": json.dumps(adapted, sort_keys=True)}
     write_tensors(learnt, path, told)
+
+
+def write_checkpoint(path: Path, checkpoint: Path, request: TrainRequest, subject: Subject, step: int, *,
+                     pipelines: PipelineCache, family: ModelFamily) -> None:
+    """What a checkpoint has learnt, as `write_lora` writes it. ValueError, in a sentence, for a damaged one."""
+    read_header(checkpoint)
+    write_lora(path, learnt_in(checkpoint), request, subject, family, step)
 
 
 def export_lora(lora: Lora, layout: str, folder: Path, *, pipelines: PipelineCache, family: ModelFamily) -> Path:

@@ -15,7 +15,7 @@ from studio.events import Event, MaskFound, NothingFound, StageReported
 from studio.families import ModelFamily
 from studio.library.images import content_of
 from studio.library.photos import open_image
-from studio.masks import EVERYDAY, Candidate, box_of, check_inside, overlap_of, png_of
+from studio.masks import EVERYDAY, Candidate, box_of, check_inside, overlap_of, png_of, united
 from studio.requests import MaskRequest
 
 if TYPE_CHECKING:
@@ -69,6 +69,20 @@ def find_masks(request: MaskRequest, *, pipelines: PipelineCache, family: ModelF
             yield _event(POINTED, shapes[0].score, box_of(shapes[0].image), shapes)
         else:
             yield NothingFound((), "No shape was found there; put the point, or the box, right on the thing.")
+
+
+def outline(image: Image.Image, phrase: str, *, pipelines: PipelineCache, family: ModelFamily) -> Image.Image | None:
+    """Everything in the picture that the phrase names as one mask (L, white inside); None where there is nothing."""
+    key, thresholds = content_of(image), family.masking
+    with pipelines.lend_helper(Detector, family.detector) as detector:
+        found, _ = detector.find(image, key, [phrase], thresholds["box_threshold"], thresholds["text_threshold"])
+    whole = None
+    for one in found[:MOST_THINGS]:
+        with pipelines.lend_helper(Segmenter, family.segmenters[thresholds["segmenter"]]) as segmenter:
+            shapes = segmenter.shapes(image, key, one.box)
+        if shapes:
+            whole = shapes[0].image if whole is None else united(whole, shapes[0].image)
+    return whole
 
 
 def _event(label: str, score: float, box: Sequence[int], shapes: Sequence[Candidate]) -> MaskFound:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from studio.engine.dataset import (
     encode,
     instance_pictures,
     joined,
+    taken,
     with_article,
 )
 from studio.engine.drawing import render
@@ -34,6 +35,7 @@ from studio.engine.evaluation import clip_of, likeness, obedience, pick
 from studio.engine.exporting import write_lora
 from studio.engine.loading import modules
 from studio.engine.losses import prior_preservation_loss, stratified_timesteps, target_of, weights_of
+from studio.engine.masking import outline
 from studio.engine.memory import free_bytes, is_out_of_memory
 from studio.engine.methods import method_of
 from studio.engine.optimisers import new_optimiser, rate_of
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
 ROOM_GB = 12.0  # for one 1024 px picture of SDXL without gradient checkpointing
 LONGEST_GRADIENT = 1.0
 SCORES = "scores.json"
+GARMENTS = "clothing"  # what the detector looks for in the photos
 FACE = 336  # pixels of the photos that checkpoints are scored by: as much as any CLIP sees
 RESUMABLE, KEPT = 2, 200  # newest checkpoints of a LoRA that a training can go on from, and that keep what was learnt
 
@@ -85,10 +88,13 @@ def train(request: TrainRequest, *, pipelines: PipelineCache, family: ModelFamil
             class_pictures.append(made)
         else:
             yield made
+    aside: dict[str, Image.Image] = {}
+    if (1.0 if request.garment_weight is None else request.garment_weight) < 1:
+        yield from _find_garments(subject, aside, pipelines, family)
     yield StageReported("Reading the photos")
     run = _Run(request, subject, pipelines, family, library, run_folder)
     try:
-        run.prepare(class_pictures, checkpoint)
+        run.prepare(class_pictures, aside, checkpoint)
         yield from run.go(until or request.steps or 0, stop, pause)
     finally:
         run.leave_for_good()
@@ -105,13 +111,13 @@ class _Run:
     library: Library
     folder: Path
 
-    def prepare(self, class_pictures: list[Picture], checkpoint: Path | None) -> None:
+    def prepare(self, class_pictures: list[Picture], aside: Mapping[str, Image.Image], checkpoint: Path | None) -> None:
         """Caches latents and text embeddings, makes what learns and its optimiser, and takes up the checkpoint."""
         request = self.request
         with self.pipelines.lend(self.family) as pipeline:
             faces: list[Image.Image] = []
-            self._photos = encode(_seen(instance_pictures(self.subject, request, pipeline.vae_scale_factor), faces),
-                                  self.pipelines, pipeline)
+            pictures = instance_pictures(self.subject, request, pipeline.vae_scale_factor, aside)
+            self._photos = encode(_seen(pictures, faces), self.pipelines, pipeline)
             self._class_images = encode(class_pictures, self.pipelines, pipeline)
             self._method = method_of(request, pipeline, self.family)
             self._noise = DDPMScheduler.from_config(pipeline.scheduler.config)
@@ -300,7 +306,8 @@ class _Run:
         with torch.autocast(device.type, self._dtype, enabled=self._dtype != torch.float32):
             text, added = self._said(pipeline, batch)
             said = pipeline.unet(noisy, timesteps, text, added_cond_kwargs=added or None, return_dict=False)[0]
-        squared = (said.float() - wanted).square().mean((1, 2, 3))
+        weights = 1 - (1 - (1.0 if self.request.garment_weight is None else self.request.garment_weight)) * batch.aside
+        squared = ((said.float() - wanted).square() * weights).mean((1, 2, 3)) / weights.mean((1, 2, 3))
         return squared * weights_of(self._noise, timesteps, self.request.snr_gamma or 0.0)
 
     def _said(self, pipeline: Any, batch: Examples) -> tuple[Tensor, dict[str, Tensor]]:
@@ -362,6 +369,20 @@ class _Run:
         asked = {name: value for name, value in vars(self.request).items() if name != "steps"}  # a run may be extended
         whole = json.dumps([asked, self.subject.trigger, photos], sort_keys=True, default=str)
         return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _find_garments(subject: Subject, found: dict[str, Image.Image], pipelines: PipelineCache, family: ModelFamily
+                   ) -> Iterator[StageReported]:
+    """Masks of the clothing in the photos, by file, into `found`; where they cannot be had, training does without."""
+    for number, photo in enumerate(subject.photos):
+        yield StageReported("Finding the garments", number, len(subject.photos))
+        try:
+            mask = outline(taken(photo), GARMENTS, pipelines=pipelines, family=family)
+        except (OSError, ValueError) as error:
+            yield StageReported(f"Garments count as much as the rest: {explain(error)}")
+            return
+        if mask is not None:
+            found[photo.file] = mask
 
 
 def _seen(pictures: Iterator[Picture], faces: list[Image.Image]) -> Iterator[Picture]:

@@ -1,8 +1,8 @@
-"""The loss of a training as a small drawing: what was measured, faint, and its trend, bold."""
+"""A training in small drawings: its loss with the trend, and its checkpoints by likeness and obedience."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from studio.ui.pieces import attributes
 
@@ -48,6 +48,45 @@ def loss_chart(steps: Sequence[int], losses: Sequence[float], total: int) -> str
         f"{_frame(low, high, total)}{line(losses, 'raw')}{line(trend, 'trend')}"
         f'<circle cx="{last[0]}" cy="{last[1]}" r="4"/></svg>'
     )
+
+
+def frontier_chart(scores: Mapping[int, tuple[float, float]], picked: int | None) -> str:
+    """SVG of (identity, obedience) of each step: identity to the right, obedience upwards; step 0 is the base."""
+    if len(scores) < 2:
+        return ""
+    spans = [_span([pair[axis] for pair in scores.values()]) for axis in (0, 1)]
+
+    def place(pair: tuple[float, float]) -> tuple[float, float]:
+        across, up = ((value - low) / (high - low) for value, (low, high) in zip(pair, spans, strict=True))
+        return LEFT + (WIDTH - LEFT - RIGHT) * across, HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * up
+
+    steps = sorted(scores)
+    path = " ".join("{:.1f},{:.1f}".format(*place(scores[step])) for step in steps)
+    dots = ""
+    for step in steps:
+        x, y = place(scores[step])
+        kind = "picked" if step == picked else "base" if step == 0 else "other"
+        told = f"{_step_name(step)}: likeness {scores[step][0]:.3f}, obedience {scores[step][1]:.3f}"
+        radius, below = (6 if step == picked else 4), y <= TOP + 14
+        dots += f'<g class="{kind}"><title>{told}</title><circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
+        dots += f'<text x="{x:.1f}" y="{y + (17 if below else -9):.1f}" text-anchor="middle">{_step_name(step)}</text></g>'
+    frame = f'<g class="frame"><line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>' \
+        f'<line x1="{LEFT}" x2="{LEFT}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>' \
+        f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" text-anchor="end">liker the photos</text>' \
+        f'<text x="{LEFT - 8}" y="{TOP}" text-anchor="end" transform="rotate(-90 {LEFT - 8} {TOP})">as asked</text></g>'
+    words = f"Likeness by obedience of {len(steps) - 1} checkpoints" + (f"; step {picked} is taken" if picked else "")
+    return f"<svg{attributes(class_='chart frontier', viewBox=f'0 0 {WIDTH} {HEIGHT}', role='img', aria_label=words)}>" \
+        f'{frame}<polyline class="raw" points="{path}"/>{dots}</svg>'
+
+
+def _step_name(step: int) -> str:
+    return str(step) if step else "base"
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    margin = max(high - low, 0.02) * 0.15
+    return low - margin, high + margin
 
 
 def _range(losses: Sequence[float]) -> tuple[float, float]:

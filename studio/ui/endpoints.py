@@ -34,9 +34,9 @@ def register(wiring: Wiring) -> None:
     """Inside a Blocks context. The names and parameters are a promise: docs/api.md."""
     for handler in (
         subjects, add_subject, edit_subject, remove_subject, add_photos, edit_photo, remove_photo,
-        propose_identifier, check_identifier, runs, run_status, pause, resume, extend, cancel, replay, loras,
-        remove_lora, export_lora, import_lora, pictures, favourite, delete_picture, restore_picture, check_prompt,
-        family, read_recipe, find_masks,
+        propose_identifier, check_identifier, runs, run_status, pause, resume, extend, cancel, pick_checkpoint,
+        replay, loras, remove_lora, export_lora, import_lora, pictures, favourite, delete_picture, restore_picture,
+        check_prompt, family, read_recipe, find_masks,
     ):
         wiring.endpoint(handler.__name__, handler)
     for handler in (edit_mask, combine_masks):  # a large mask takes memory by the gigabyte
@@ -134,6 +134,11 @@ def resume(desk: Studio, run: str) -> dict:
 def extend(desk: Studio, run: str, steps: int) -> dict:
     """Train a finished run for so many more steps; what it ended with stays as a LoRA of its own."""
     return status(desk.extend(run, steps))
+
+
+async def pick_checkpoint(desk: Studio, run: str, step: int) -> dict:
+    """Another checkpoint of a run as a LoRA; /run_status tells which steps have one (scores) and which was picked."""
+    return told_lora(await asyncio.to_thread(desk.pick_checkpoint, run, step))
 
 
 def cancel(desk: Studio, run: str) -> dict:

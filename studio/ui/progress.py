@@ -9,10 +9,10 @@ from html import escape
 from typing import Any
 
 from studio.desk import Studio
-from studio.events import LoraSaved, PictureDrawn, SampleDrawn, StepFinished
+from studio.events import CheckpointPicked, CheckpointScored, LoraSaved, PictureDrawn, SampleDrawn, StepFinished
 from studio.execution import Now, Run
 from studio.ui import pieces
-from studio.ui.chart import loss_chart, smoothed, thinned
+from studio.ui.chart import frontier_chart, loss_chart, smoothed, thinned
 
 EVERY = 0.1  # seconds between looks at a run that is waited for
 IN_WORDS = {"queued": "waiting", "running": "running", "paused": "paused", "finished": "finished",
@@ -27,16 +27,25 @@ class Training:
     steps: tuple[int, ...]
     losses: tuple[float, ...]
     samples: tuple[SampleDrawn, ...]
+    scores: dict[int, tuple[float, float]]  # step -> identity and obedience; 0 is the base
+    picked: int | None
+    reason: str
     lora: str | None
+    taken: int | None  # the step whose checkpoint is the LoRA
 
     @classmethod
     def of(cls, run: Run) -> Training:
         events = run.snapshot()
         done = [event for event in events if isinstance(event, StepFinished)]
-        saved = [event.slug for event in events if isinstance(event, LoraSaved)]
+        saved = [event for event in events if isinstance(event, LoraSaved)]
+        picked = [event for event in events if isinstance(event, CheckpointPicked)]
+        scores = {event.step: (event.identity, event.obedience) for event in events
+                  if isinstance(event, CheckpointScored)}
         return cls(
             run, tuple(event.step for event in done), tuple(event.loss for event in done),
-            tuple(event for event in events if isinstance(event, SampleDrawn)), saved[-1] if saved else None,
+            tuple(event for event in events if isinstance(event, SampleDrawn)), scores,
+            picked[-1].step if picked else None, picked[-1].reason if picked else "",
+            saved[-1].slug if saved else None, saved[-1].step if saved else None,
         )
 
     @property
@@ -61,7 +70,9 @@ def status(run: Run) -> dict[str, Any]:
             "loss_smoothed": [list(point) for point in thinned(list(zip(training.steps, trend, strict=True)))],
             "samples": [{"step": sample.step, "prompt": sample.prompt, "stored_at": sample.path}
                         for sample in training.samples],
-            "lora": training.lora,
+            "scores": [{"step": step, "identity": pair[0], "obedience": pair[1]}
+                       for step, pair in sorted(training.scores.items())],
+            "picked": training.picked, "reason": training.reason, "lora": training.lora, "taken": training.taken,
         }
     else:
         told["pictures"] = [event.path for event in run.snapshot() if isinstance(event, PictureDrawn)]
@@ -108,7 +119,8 @@ def training_view(training: Training | None, root: Any) -> str:
     run = training.run
     return '<div class="training">' + _headline(training) + _remark(training) + \
         (f'<div class="plot"><h3>Loss</h3>{loss_chart(training.steps, training.losses, training.total)}</div>'
-         if training.losses else "") + _filmstrip(training, root) + f"</div><!-- {run.status} -->"
+         if training.losses else "") + _frontier(training) + _filmstrip(training, root) + \
+        f"</div><!-- {run.status} -->"
 
 
 def _headline(training: Training) -> str:
@@ -147,12 +159,31 @@ def _remark(training: Training) -> str:
     return f'<div class="remark"><p>{kept}</p>{again}</div>'
 
 
+def _frontier(training: Training) -> str:
+    """The checkpoints by likeness and obedience, the pick and why."""
+    chart = frontier_chart(training.scores, training.taken or training.picked)
+    if not chart:
+        return ""
+    reason = f'<p class="faint">{escape(training.reason)}</p>' if training.reason else \
+        '<p class="faint">Of the samples: how like the photos they are (CLIP-I), and how much as asked (CLIP-T).</p>'
+    return f'<div class="plot"><h3>Checkpoints</h3>{reason}{chart}</div>'
+
+
 def _filmstrip(training: Training, root: Any) -> str:
+    """The samples, a column for each step and a row for each prompt; a column of a checkpoint can be taken."""
     if not training.samples:
         return ""
-    frames = "".join(
-        f"<figure>{pieces.image(root / sample.path, f'Sample at step {sample.step}')}"
-        f"<figcaption>{sample.step}</figcaption></figure>" for sample in training.samples
-    )
-    prompt = escape(training.samples[-1].prompt)
-    return f'<div class="film"><h3>Samples</h3><p class="faint">{prompt}</p><div class="strip">{frames}</div></div>'
+    columns: dict[int, list[SampleDrawn]] = {}
+    for sample in training.samples:
+        columns.setdefault(sample.step, []).append(sample)
+    frames = ""
+    for step, samples in columns.items():
+        pictures = "".join(pieces.image(root / sample.path, f"{sample.prompt}, at step {step}", title=sample.prompt)
+                           for sample in samples)
+        taken = training.run.ended and step == training.taken
+        take = pieces.button("Take it", "pick", run=training.run.id, step=step) \
+            if training.run.ended and step in training.scores and step and not taken else ""
+        name = f"{step}{', taken' if taken else ''}" if step else "before"
+        frames += f'<figure class="{"taken" if taken else ""}">{pictures}<figcaption>{name}{take}</figcaption></figure>'
+    prompts = escape("; ".join(sample.prompt for sample in next(reversed(columns.values()))))
+    return f'<div class="film"><h3>Samples</h3><p class="faint">{prompts}</p><div class="strip">{frames}</div></div>'

@@ -111,7 +111,7 @@ def test_targets_that_are_not_there_are_named(pipelines, toy):
 @pytest.mark.parametrize("wrong", [
     {"method": "hypernetwork"}, {"optimiser": "SGD"}, {"schedule": "linear"}, {"precision": "int4"}, {"rank": 257},
     {"dropout": 1.0}, {"accumulation": 0}, {"more_resolutions": "512, big"}, {"more_resolutions": "513"},
-    {"noise_offset": 2.0}, {"warm_up": -1}, {"text_encoder_learning_rate": -1.0},
+    {"garment_weight": 1.5}, {"noise_offset": 2.0}, {"warm_up": -1}, {"text_encoder_learning_rate": -1.0},
     {"optimiser": "Prodigy", "learning_rate": 1.0, "text_encoder_learning_rate": 0.5},
 ])
 def test_what_cannot_be_trained_is_refused_in_a_sentence(wrong):

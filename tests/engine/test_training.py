@@ -249,6 +249,16 @@ def test_the_crop_is_what_training_sees(library):
     assert image.size == (64, 64) and np.ptp(np.asarray(image), (0, 1)).max() == 0, "the middle of a flat ellipse"
 
 
+def test_what_lies_aside_goes_along_with_its_photo(library):
+    photo = library.subject("mika").photos[0]
+    library.edit_photo("mika", photo.file, crop=(0, 0, 200, 200))
+    mask = Image.new("L", (200, 200))
+    mask.paste(255, (100, 0, 200, 200))
+    pictures = list(instance_pictures(library.subject("mika"), SQUARE, 8, {photo.file: mask}))
+    assert np.asarray(pictures[0].aside).mean() == pytest.approx(127, abs=3) and pictures[1].aside is None
+    assert pictures[0].aside.size == (64, 64)
+
+
 def test_a_subject_without_photos_is_refused(trains, library):
     for photo in library.subject("mika").photos:
         library.remove_photo("mika", photo.file)

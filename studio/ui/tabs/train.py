@@ -22,7 +22,7 @@ USUAL = "Balanced"
 FOLDED = ("method", "rank", "alpha", "steps", "learning_rate", "batch_size", "resolution", "class_images",
           "prior_loss_weight", "targets", "dropout", "text_encoder_learning_rate", "optimiser", "schedule", "warm_up",
           "snr_gamma", "noise_offset", "accumulation", "gradient_checkpointing", "precision", "more_resolutions",
-          "buckets", "checkpoint_every", "sample_every", "pick_best")
+          "buckets", "garment_weight", "checkpoint_every", "sample_every", "pick_best")
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,8 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
     with gr.Accordion("How the photos are taken", open=False):
         made["buckets"] = gr.Checkbox(bool(usual.get("buckets")), label="Keep their shape", info="else their middle "
                                       "square, or the crop")
+        made["garment_weight"] = number("garment_weight", "Weight of garments", whole=False,
+                                        info="below 1, what is worn in the photos is learnt less, and comes off again")
         made["more_resolutions"] = gr.Textbox(usual.get("more_resolutions"), label="Further resolutions", max_length=80,
                                               placeholder="such as 512, 768")
     return made
@@ -135,6 +137,8 @@ def direct(desk: Studio, act: dict[str, Any]) -> Any:
         desk.run(run).pause()
     elif act.get("act") == "resume":
         desk.resume(run)
+    elif act.get("act") == "pick":
+        desk.pick_checkpoint(run, int(act.get("step") or 0))
     elif act.get("act") == "extend":
         desk.extend(run, int(act.get("steps") or 0))
     else:
