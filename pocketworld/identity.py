@@ -7,6 +7,7 @@ places. The judge reads whether the drawn one is still the subject, and whether 
 import random
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,13 +123,14 @@ def _try_subject(desk, name: str, judge: Judge, clip) -> Outcome:
     )
 
 
-def read_identity(judge: Judge, subject: Spec, rows: list[list[Image.Image]]) -> tuple[dict, tuple[int, int]]:
+def read_identity(judge: Judge, subject: Spec, rows: list[list[Image.Image]], drawn: Sequence[str] = DRAWN_SCENES
+                  ) -> tuple[dict, tuple[int, int]]:
     """Rows of pictures, one per drawn scene -> (right, of) by identity attribute, and of the scenes."""
     shown = visible(subject)
     wanted = [name for name in IDENTITY if shown.get(name, "none") != "none" and name in judge.trusted]
     identity = {name: [0, 0] for name in wanted}
     scenes = [0, 0]
-    for scene, row in zip(DRAWN_SCENES, rows, strict=True):
+    for scene, row in zip(drawn, rows, strict=True):
         for reading in judge.read(row):
             right = obeys(subject, reading)
             for name in wanted:

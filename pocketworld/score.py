@@ -52,6 +52,14 @@ def main(argv: list[str] | None = None) -> None:
         from pocketworld.mask_score import score_masks  # needs the studio too
 
         score_masks(options.out, options.studio_family, options.prompts)
+    elif options.leak:
+        from pocketworld.leak import PLAIN, score_leak
+
+        score_leak(options.out, {"plain DreamBooth": PLAIN, "the family's defaults": {}}, options.studio_family)
+    elif options.pick:
+        from pocketworld.picking import score_pick
+
+        score_pick(options.out, options.studio_family)
     elif options.identity:
         from pocketworld.identity import score_identity  # needs the studio; the rest does not
 
@@ -83,8 +91,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--masks", action="store_true", help="find things in held-out renders and in drawn pictures"
     )
+    parser.add_argument("--leak", action="store_true", help="teach subjects in one top, and draw them in others")
+    parser.add_argument("--pick", action="store_true", help="judge the picked checkpoints against the last ones")
     parser.add_argument(
-        "--studio-family", default="pocket", help="the studio's name of the family, for --identity and --masks"
+        "--studio-family", default="pocket", help="the studio's name of the family, for all but the first score"
     )
     parser.add_argument("--library", type=Path, default=None, help="where --identity keeps its library")
     return parser

@@ -7,12 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from studio.engine.evaluation import Clip
+from studio.engine.dataset import Seen, taken, with_article
+from studio.engine.evaluation import Clip, clip_of
+from studio.engine.masking import outline
+from studio.engine.pipelines import PipelineCache
+from studio.events import StageReported
+from studio.families import ModelFamily
+from studio.faults import explain
+from studio.requests import TrainRequest
+
+if TYPE_CHECKING:
+    from studio.library import Subject
 
 # For families that know the open world; a small one tells its own words.
 EVERYDAY: Mapping[str, Sequence[str]] = {
@@ -24,6 +35,38 @@ EVERYDAY: Mapping[str, Sequence[str]] = {
                "on a plain background", "at night", "in a city"),
 }
 ORDER = ("places", "tops", "bottoms", "accessories", "tops", "places")  # what is asked for; some again, knowing more
+
+
+GARMENTS = "clothing"  # what the detector looks for where garments are to count less
+
+
+def look_at(subject: Subject, request: TrainRequest, found: dict[str, Seen], *, pipelines: PipelineCache,
+            family: ModelFamily) -> Iterator[StageReported]:
+    """Find out what a training wants to know about each photo, by its file into `found`.
+
+    Where the networks for it cannot be had, it says so, and training does without.
+    """
+    weighs = request.garment_weight is not None and request.garment_weight < 1
+    for number, photo in enumerate(subject.photos):
+        asks = bool(request.describe) and not (photo.caption or "").strip()
+        if not asks and not weighs:
+            continue
+        yield StageReported("Looking at the photos", number, len(subject.photos))
+        try:
+            image = taken(photo)
+            words = caption_of(image, subject, pipelines=pipelines, family=family) if asks else ""
+            garments = outline(image, GARMENTS, pipelines=pipelines, family=family) if weighs else None
+        except (OSError, ValueError) as error:
+            yield StageReported(f"Photos are learnt as they are: {explain(error)}")
+            return
+        found[photo.file] = Seen(words, garments)
+
+
+def caption_of(image: Image.Image, subject: Subject, *, pipelines: PipelineCache, family: ModelFamily) -> str:
+    """Words for what a photo of the subject shows, as they follow its trigger: " in a red jacket, on the beach"."""
+    with clip_of(pipelines, family) as clip:
+        shown, = describe(clip, [image], family.prompt_start, with_article(subject.class_noun), family.words())
+    return shown.words
 
 
 @dataclass(frozen=True)
@@ -75,12 +118,11 @@ def _options(kind: str, known: Mapping[str, Sequence[str]]) -> Iterator[str]:
         if kind == "places":
             yield word
         elif kind == "accessories":
-            yield _with_article(word)
+            yield _one(word)
         else:
-            yield from (_with_article(f"{colour} {word}") for colour in colours)
+            yield from (_one(f"{colour} {word}") for colour in colours)
 
 
-def _with_article(words: str) -> str:
-    if words.endswith("s") and not words.endswith("ss"):
-        return words
-    return ("an " if words[:1] in "aeiou" else "a ") + words
+def _one(words: str) -> str:
+    """With an article, unless they are many: pants, glasses."""
+    return words if words.endswith("s") and not words.endswith("ss") else with_article(words)

@@ -77,20 +77,29 @@ def joined(parts: Sequence[Examples]) -> Examples:
     return Examples(*tensors, added, tuple(said for part in parts for said in part.captions))
 
 
-def instance_pictures(subject: Subject, request: TrainRequest, factor: int,
-                      aside: Mapping[str, Image.Image] = MappingProxyType({})) -> Iterator[Picture]:
-    """The subject's photos at each of the request's resolutions. One without a caption is called by the trigger alone.
+@dataclass(frozen=True)
+class Seen:
+    """What was found out about a photo: words for what it shows, to follow the trigger, and where its garments are."""
 
-    A caption that does not name the subject gets the trigger before it, so that every picture teaches it. `factor` is
-    the VAE's, pixels for a cell of latents; `aside` holds masks by the photos' files. They come one by one: 200 photos
-    need no more memory than one.
+    words: str = ""
+    garments: Image.Image | None = None
+
+
+def instance_pictures(subject: Subject, request: TrainRequest, factor: int,
+                      seen: Mapping[str, Seen] = MappingProxyType({})) -> Iterator[Picture]:
+    """The subject's photos at each of the request's resolutions, each with its caption.
+
+    One without a caption of its own is called by the trigger, and by the words that were `seen` in it; one whose
+    caption does not name the subject gets the trigger before it, so that every picture teaches it. `factor` is the
+    VAE's, pixels for a cell of latents. They come one by one: 200 photos need no more memory than one.
     """
     resolutions = dict.fromkeys([request.resolution or 0, *sides(request.more_resolutions)])
     for photo in subject.photos:
-        image, mask = taken(photo), aside.get(photo.file)
+        image, known = taken(photo), seen.get(photo.file, Seen())
         for resolution in resolutions:
             size = size_for(*image.size, resolution, factor) if request.buckets else (resolution, resolution)
-            yield Picture(filling(image, size), _caption(photo, subject), filling(mask, size) if mask else None)
+            garments = filling(known.garments, size) if known.garments else None
+            yield Picture(filling(image, size), _caption(photo, subject, known.words), garments)
 
 
 def taken(photo: Photo) -> Image.Image:
@@ -108,10 +117,10 @@ def filling(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, box=(left, top, left + across, top + down), reducing_gap=3.0)
 
 
-def _caption(photo: Photo, subject: Subject) -> str:
+def _caption(photo: Photo, subject: Subject, words: str) -> str:
     said = (photo.caption or "").strip()
     if not said:
-        return subject.instance_prompt
+        return subject.instance_prompt + words
     return said if subject.identifier in said.split() else f"{subject.instance_prompt}, {said}"
 
 

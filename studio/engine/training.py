@@ -19,15 +19,16 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from studio.engine.buckets import batch_at
+from studio.engine.captioning import look_at
 from studio.engine.checkpoints import learnt_in, load_checkpoint, save_checkpoint
 from studio.engine.dataset import (
     Examples,
     Picture,
+    Seen,
     draw_class_pictures,
     encode,
     instance_pictures,
     joined,
-    taken,
     with_article,
 )
 from studio.engine.drawing import render
@@ -35,7 +36,6 @@ from studio.engine.evaluation import clip_of, likeness, obedience, pick
 from studio.engine.exporting import write_lora
 from studio.engine.loading import modules
 from studio.engine.losses import prior_preservation_loss, stratified_timesteps, target_of, weights_of
-from studio.engine.masking import outline
 from studio.engine.memory import free_bytes, is_out_of_memory
 from studio.engine.methods import method_of
 from studio.engine.optimisers import new_optimiser, rate_of
@@ -61,7 +61,6 @@ if TYPE_CHECKING:
 ROOM_GB = 12.0  # for one 1024 px picture of SDXL without gradient checkpointing
 LONGEST_GRADIENT = 1.0
 SCORES = "scores.json"
-GARMENTS = "clothing"  # what the detector looks for in the photos
 FACE = 336  # pixels of the photos that checkpoints are scored by: as much as any CLIP sees
 RESUMABLE, KEPT = 2, 200  # newest checkpoints of a LoRA that a training can go on from, and that keep what was learnt
 
@@ -88,13 +87,12 @@ def train(request: TrainRequest, *, pipelines: PipelineCache, family: ModelFamil
             class_pictures.append(made)
         else:
             yield made
-    aside: dict[str, Image.Image] = {}
-    if (1.0 if request.garment_weight is None else request.garment_weight) < 1:
-        yield from _find_garments(subject, aside, pipelines, family)
+    seen: dict[str, Seen] = {}
+    yield from look_at(subject, request, seen, pipelines=pipelines, family=family)
     yield StageReported("Reading the photos")
     run = _Run(request, subject, pipelines, family, library, run_folder)
     try:
-        run.prepare(class_pictures, aside, checkpoint)
+        run.prepare(class_pictures, seen, checkpoint)
         yield from run.go(until or request.steps or 0, stop, pause)
     finally:
         run.leave_for_good()
@@ -111,13 +109,13 @@ class _Run:
     library: Library
     folder: Path
 
-    def prepare(self, class_pictures: list[Picture], aside: Mapping[str, Image.Image], checkpoint: Path | None) -> None:
+    def prepare(self, class_pictures: list[Picture], seen: Mapping[str, Seen], checkpoint: Path | None) -> None:
         """Caches latents and text embeddings, makes what learns and its optimiser, and takes up the checkpoint."""
         request = self.request
         with self.pipelines.lend(self.family) as pipeline:
             faces: list[Image.Image] = []
-            pictures = instance_pictures(self.subject, request, pipeline.vae_scale_factor, aside)
-            self._photos = encode(_seen(pictures, faces), self.pipelines, pipeline)
+            pictures = instance_pictures(self.subject, request, pipeline.vae_scale_factor, seen)
+            self._photos = encode(_shrunk(pictures, faces), self.pipelines, pipeline)
             self._class_images = encode(class_pictures, self.pipelines, pipeline)
             self._method = method_of(request, pipeline, self.family)
             self._noise = DDPMScheduler.from_config(pipeline.scheduler.config)
@@ -371,21 +369,7 @@ class _Run:
         return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def _find_garments(subject: Subject, found: dict[str, Image.Image], pipelines: PipelineCache, family: ModelFamily
-                   ) -> Iterator[StageReported]:
-    """Masks of the clothing in the photos, by file, into `found`; where they cannot be had, training does without."""
-    for number, photo in enumerate(subject.photos):
-        yield StageReported("Finding the garments", number, len(subject.photos))
-        try:
-            mask = outline(taken(photo), GARMENTS, pipelines=pipelines, family=family)
-        except (OSError, ValueError) as error:
-            yield StageReported(f"Garments count as much as the rest: {explain(error)}")
-            return
-        if mask is not None:
-            found[photo.file] = mask
-
-
-def _seen(pictures: Iterator[Picture], faces: list[Image.Image]) -> Iterator[Picture]:
+def _shrunk(pictures: Iterator[Picture], faces: list[Image.Image]) -> Iterator[Picture]:
     """The pictures as they come, each left small in `faces`."""
     for picture in pictures:
         faces.append(ImageOps.contain(picture.image, (FACE, FACE)))

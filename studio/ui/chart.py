@@ -69,13 +69,15 @@ def frontier_chart(scores: Mapping[int, tuple[float, float]], picked: int | None
         told = f"{_step_name(step)}: likeness {scores[step][0]:.3f}, obedience {scores[step][1]:.3f}"
         radius, below = (6 if step == picked else 4), y <= TOP + 14
         dots += f'<g class="{kind}"><title>{told}</title><circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
-        dots += f'<text x="{x:.1f}" y="{y + (17 if below else -9):.1f}" text-anchor="middle">{_step_name(step)}</text></g>'
+        y += 17 if below else -9
+        dots += f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{_step_name(step)}</text></g>'
     frame = f'<g class="frame"><line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>' \
         f'<line x1="{LEFT}" x2="{LEFT}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>' \
         f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" text-anchor="end">liker the photos</text>' \
         f'<text x="{LEFT - 8}" y="{TOP}" text-anchor="end" transform="rotate(-90 {LEFT - 8} {TOP})">as asked</text></g>'
     words = f"Likeness by obedience of {len(steps) - 1} checkpoints" + (f"; step {picked} is taken" if picked else "")
-    return f"<svg{attributes(class_='chart frontier', viewBox=f'0 0 {WIDTH} {HEIGHT}', role='img', aria_label=words)}>" \
+    named = attributes(class_="chart frontier", viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=words)
+    return f"<svg{named}>" \
         f'{frame}<polyline class="raw" points="{path}"/>{dots}</svg>'
 
 

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from studio.engine.adapters import fingerprint
-from studio.engine.dataset import class_prompts, draw_class_pictures, instance_pictures
+from studio.engine.dataset import Seen, class_prompts, draw_class_pictures, instance_pictures
 from studio.engine.evaluation import pick
 from studio.engine.losses import prior_preservation_loss, stratified_timesteps, weights_of
 from studio.engine.training import train
@@ -254,7 +254,7 @@ def test_what_lies_aside_goes_along_with_its_photo(library):
     library.edit_photo("mika", photo.file, crop=(0, 0, 200, 200))
     mask = Image.new("L", (200, 200))
     mask.paste(255, (100, 0, 200, 200))
-    pictures = list(instance_pictures(library.subject("mika"), SQUARE, 8, {photo.file: mask}))
+    pictures = list(instance_pictures(library.subject("mika"), SQUARE, 8, {photo.file: Seen("", mask)}))
     assert np.asarray(pictures[0].aside).mean() == pytest.approx(127, abs=3) and pictures[1].aside is None
     assert pictures[0].aside.size == (64, 64)
 

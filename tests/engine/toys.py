@@ -38,7 +38,7 @@ DRAWING = {"steps": 2, "guidance": 4.0, "scheduler": "DDIM", "width": SIDE, "hei
 TRAINING = {
     "rank": 2, "alpha": 2.0, "steps": 4, "learning_rate": 1e-2, "batch_size": 2, "resolution": SIDE, "class_images": 2,
     "prior_loss_weight": 1.0, "checkpoint_every": 2, "sample_every": 4,
-    "pick_best": False,
+    "pick_best": False, "describe": False,
 }
 
 

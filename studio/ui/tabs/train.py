@@ -22,7 +22,7 @@ USUAL = "Balanced"
 FOLDED = ("method", "rank", "alpha", "steps", "learning_rate", "batch_size", "resolution", "class_images",
           "prior_loss_weight", "targets", "dropout", "text_encoder_learning_rate", "optimiser", "schedule", "warm_up",
           "snr_gamma", "noise_offset", "accumulation", "gradient_checkpointing", "precision", "more_resolutions",
-          "buckets", "garment_weight", "checkpoint_every", "sample_every", "pick_best")
+          "buckets", "describe", "garment_weight", "checkpoint_every", "sample_every", "pick_best")
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,8 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
     with gr.Accordion("How the photos are taken", open=False):
         made["buckets"] = gr.Checkbox(bool(usual.get("buckets")), label="Keep their shape", info="else their middle "
                                       "square, or the crop")
+        made["describe"] = gr.Checkbox(bool(usual.get("describe", True)), label="Describe them",
+                                       info="photos without a caption get one that names garments and place")
         made["garment_weight"] = number("garment_weight", "Weight of garments", whole=False,
                                         info="below 1, what is worn in the photos is learnt less, and comes off again")
         made["more_resolutions"] = gr.Textbox(usual.get("more_resolutions"), label="Further resolutions", max_length=80,
