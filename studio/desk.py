@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -31,7 +32,7 @@ from studio.library import Added, Library, Lora, Picture, RunRecord, Subject
 from studio.library.photos import size_of
 from studio.masks import check_inside
 from studio.recipes import Recipe, read_png
-from studio.requests import FULL, DrawRequest, MaskRequest, TrainRequest, resolved
+from studio.requests import ADAMW_8BIT, FULL, NEEDS_BITSANDBYTES, DrawRequest, MaskRequest, TrainRequest, resolved
 from studio.runs import FINISHED, QUEUED, RUNNING, one_story
 from studio.settings import Quota
 
@@ -375,6 +376,8 @@ class Studio:
             _one_of("subject", request.subject, subjects)
             if not subjects[request.subject].photos:
                 raise ValueError(f"{subjects[request.subject].name} has no photos yet; add 3 to 20, then train.")
+            if request.optimiser == ADAMW_8BIT and find_spec("bitsandbytes") is None:
+                raise ValueError(NEEDS_BITSANDBYTES)
             self._may_train = self._may_train or self.library.lock()
             if not self._may_train:
                 raise ValueError(LOCKED)

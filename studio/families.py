@@ -64,7 +64,9 @@ class ModelFamily:
     schedulers: tuple[str, ...] = ("DDIM", "Euler", "DPM++ 2M", "PNDM")
     drawing: Mapping[str, Any] = field(default_factory=dict)  # defaults of DrawRequest
     training: Mapping[str, Any] = field(default_factory=dict)  # defaults of TrainRequest
-    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # name -> TrainRequest fields + "when"
+    # name -> fields of TrainRequest, "when" to take it, and "folded" for one that few want
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    unet_millions: float = 860.0  # parameters, to tell how much memory a training takes
     detector: str = GROUNDING_DINO  # a hub id or a folder
     segmenters: Mapping[str, str] = field(default_factory=lambda: dict(SAMS))  # title -> weights, the usual first
     masking: Mapping[str, Any] = field(default_factory=dict)  # defaults of MaskRequest
@@ -116,6 +118,19 @@ def _card(weights: str) -> dict[str, list[str]]:
     return json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
 
 
+# The reference report's own settings for SD 1.5 (rows B2 and B3): constant rates, every timestep alike.
+_REPORT = {"steps": 800, "schedule": "constant", "warm_up": 0, "snr_gamma": 0.0, "batch_size": 1, "folded": True}
+_REPORT_FULL = {**_REPORT, "method": "full", "learning_rate": 2e-6, "optimiser": "AdamW 8-bit"}
+SD15_REPORT = {
+    "Full": {**_REPORT_FULL, "when": "The whole UNet: the strongest likeness, a file as large as the family."},
+    "Full, with text encoder": {**_REPORT_FULL, "text_encoder_learning_rate": 2e-6,
+                                "when": "For faces; learns and overlearns fastest."},
+    "Full, 256 px": {**_REPORT_FULL, "resolution": 256, "when": "Where memory or time is short."},
+    **{f"LoRA, rank {rank}": {**_REPORT, "rank": rank, "alpha": float(rank), "learning_rate": 1e-4,
+                              "when": f"To compare ranks; {'small' if rank < 64 else 'large'} files."}
+       for rank in (1, 4, 8, 64, 128)},
+}
+
 SDXL_LAYOUT = {
     "pipelines": {
         "draw": "StableDiffusionXLPipeline",
@@ -155,7 +170,13 @@ POCKET = ModelFamily(
         "Quick": {"steps": 80, "rank": 4, "alpha": 4.0, "when": "A first look; the likeness is rough."},
         "Balanced": {"steps": 200, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
         "Thorough": {"steps": 300, "rank": 16, "alpha": 16.0, "when": "When a detail is still missing."},
+        "Full": {"method": "full", "learning_rate": 3e-4, "when": "The whole UNet instead of a LoRA.", "folded": True},
+        "Prodigy": {"optimiser": "Prodigy", "learning_rate": 1.0, "schedule": "constant", "folded": True,
+                    "when": "Finds the learning rate by itself."},
+        "With text encoders": {"text_encoder_learning_rate": 5e-4, "folded": True,
+                               "when": "When prompts hardly call the subject."},
     },
+    unet_millions=12.3,
     detector=str(ASSETS / "pocket-masks" / "detector"),
     segmenters={"Pocket SAM": str(ASSETS / "pocket-masks" / "segmenter")},
     scorer="",
@@ -182,7 +203,17 @@ SDXL = ModelFamily(
         "Quick": {"steps": 400, "rank": 8, "alpha": 8.0, "class_images": 0, "when": "A first look; no class images."},
         "Balanced": {"steps": 1000, "rank": 32, "alpha": 32.0, "when": "The usual choice for a character."},
         "Thorough": {"steps": 2000, "rank": 64, "alpha": 64.0, "when": "For fine detail; more photos help more."},
+        "16 GB card": {"rank": 16, "alpha": 16.0, "accumulation": 4, "gradient_checkpointing": True, "steps": 500,
+                       "optimiser": "AdamW 8-bit", "precision": "fp16", "folded": True,
+                       "when": "Every saving on, for a card of 16 GB or less."},
+        "Prodigy": {"rank": 32, "alpha": 32.0, "optimiser": "Prodigy", "learning_rate": 1.0, "schedule": "constant",
+                    "folded": True, "when": "Finds the learning rate by itself."},
+        "With text encoders": {"text_encoder_learning_rate": 5e-5, "folded": True,
+                               "when": "When prompts hardly call the subject."},
+        "Full": {"method": "full", "learning_rate": 2e-6, "optimiser": "AdamW 8-bit", "gradient_checkpointing": True,
+                 "schedule": "constant", "folded": True, "when": "The whole UNet; for cards of 48 GB and more."},
     },
+    unet_millions=2567.0,
     **SDXL_LAYOUT,
 )
 SD15 = ModelFamily(
@@ -205,6 +236,7 @@ SD15 = ModelFamily(
         "Quick": {"steps": 400, "rank": 4, "alpha": 4.0, "class_images": 0, "when": "A first look; no class images."},
         "Balanced": {"steps": 800, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
         "Thorough": {"steps": 1200, "rank": 64, "alpha": 64.0, "when": "For fine detail; more photos help more."},
+        **SD15_REPORT,
     },
     masking={"segmenter": "SAM base"},
     **SD15_LAYOUT,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from studio.families import SDXL, load_family
+from studio.families import SDXL, families, load_family
+from studio.requests import TrainRequest, resolved
 
 
 def written(folder, text):
@@ -36,3 +37,13 @@ def test_a_path_at_home_is_found(tmp_path, monkeypatch):
 def test_what_cannot_be_is_said_with_the_name_of_the_file(tmp_path, text, says):
     with pytest.raises(ValueError, match=f"mine.yaml: .*{says}"):
         written(tmp_path, text)
+
+
+@pytest.mark.parametrize("family", families().values(), ids=lambda family: family.name)
+def test_every_preset_is_a_training_that_may_be_asked_for_and_says_when(family):
+    for name, preset in family.presets.items():
+        asked = {field: value for field, value in preset.items() if field not in ("when", "folded")}
+        assert resolved(TrainRequest("mika", **asked), family.training), name
+        assert preset["when"].endswith("."), name
+    shown = [name for name, preset in family.presets.items() if not preset.get("folded")]
+    assert shown == ["Quick", "Balanced", "Thorough"]

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio.requests import ADAMW, ADAMW_8BIT, COSINE, PRODIGY
+from studio.requests import ADAMW, ADAMW_8BIT, COSINE, NEEDS_BITSANDBYTES, PRODIGY
 
 WEIGHT_DECAY = 1e-4
 LAST_RATE = 0.1  # of the learning rate, at the end of its cosine
@@ -29,8 +29,7 @@ def new_optimiser(name: str, groups: list[dict[str, Any]]) -> torch.optim.Optimi
         try:
             kind = import_module("bitsandbytes.optim").AdamW8bit
         except ImportError as error:
-            raise ValueError(f"{ADAMW_8BIT} needs the package bitsandbytes: install it with pip install bitsandbytes, "
-                             f"or choose {ADAMW}.") from error
+            raise ValueError(NEEDS_BITSANDBYTES) from error
         return kind(groups, weight_decay=WEIGHT_DECAY)
     if name != PRODIGY:
         raise ValueError(f"There is no optimiser {name!r}.")

@@ -174,7 +174,7 @@ def _sound(drafts: dict[str, Any]) -> dict[str, Any]:
 def standing_outputs(page: Page) -> list[Any]:
     """What depends on the family and the library, but is nothing that a visitor fills in."""
     return [page.about, page.draw.about, page.draw.card, page.draw.words, page.subject.note, page.subject.noun,
-            page.draw.form["lora"], page.train.preset]
+            page.draw.form["lora"], page.train.preset, page.train.other]
 
 
 def standing_updates(desk: Studio, family: ModelFamily, lora: str, preset: str | None = train.USUAL) -> list[Any]:
@@ -183,7 +183,7 @@ def standing_updates(desk: Studio, family: ModelFamily, lora: str, preset: str |
         about_family(family, desk.family), gr.Accordion(label=draw.knows(family)), family_view(family),
         words_view(chosen, desk.library.scenes(), family), subject.note_for(family),
         gr.Dropdown(subject.nouns_of(family)), draw.loras_of(desk, family, lora),
-        train.presets_of(desk, family, preset),
+        train.presets_of(desk, family, preset), train.others_of(family),
     ]
 
 

@@ -1,4 +1,5 @@
-"""How long a training will take on this machine: from trainings it has seen, else from what is known of its kind."""
+"""How long a training will take on this machine, from trainings it has seen or what is known of its kind; and how much
+memory."""
 
 from __future__ import annotations
 
@@ -8,10 +9,16 @@ from typing import Any
 from studio.desk import Studio
 from studio.events import StepFinished
 from studio.families import ModelFamily
+from studio.requests import FULL
 from studio.ui.pieces import duration
 
 # Seconds for one picture in one training step, at 128 px on two cores and at 1024 px on a middling GPU.
 CPU_SECONDS, GPU_SECONDS = 0.11, 0.9
+# Gigabytes of activations for one 1024 px picture of SDXL; and of a step's workspace whatever the family.
+ACTIVATIONS, WORKSPACE = 6.5, 1.0
+CHECKPOINTED = 0.3  # of the activations is left with gradient checkpointing
+ADAPTED = {"attention": 0.00057, "transformers": 0.0012, "everything": 0.0018}  # LoRA's parameters for each rank
+REMEMBERED = {"AdamW": 8, "AdamW 8-bit": 2, "Prodigy": 16}  # bytes for each parameter that learns
 CLASS_IMAGE = 10  # drawing one takes about as long as so many pictures in a training step
 
 
@@ -23,6 +30,24 @@ def seconds_for(desk: Studio, family: ModelFamily, preset: Mapping[str, Any]) ->
     return (learnt + asked.get("class_images", 0) * CLASS_IMAGE) * per_picture
 
 
+def memory_for(family: ModelFamily, preset: Mapping[str, Any], device: str) -> float:
+    """Gigabytes that a training with the family's defaults and this preset takes beside the studio itself."""
+    asked = {**family.training, **preset}
+    millions, width = family.unet_millions, 4 if family.dtype.get(device) == "float32" else 2
+    learns = millions if asked["method"] == FULL else \
+        millions * asked["rank"] * ADAPTED.get(asked["targets"], ADAPTED["everything"])
+    kept = millions * width + learns * (8 + REMEMBERED[asked["optimiser"]])
+    pictures = _in_a_step(asked["batch_size"], asked["class_images"]) * (asked["resolution"] / 1024) ** 2
+    active = ACTIVATIONS * (millions / 2567) ** 0.7 * pictures
+    return kept / 1000 + active * (CHECKPOINTED if asked["gradient_checkpointing"] else 1.0) + WORKSPACE
+
+
+def fits(desk: Studio, family: ModelFamily, preset: Mapping[str, Any]) -> bool:
+    """Whether the memory of this machine is enough; taken for granted while it is not known."""
+    plan = desk.executor.plan
+    return plan is None or memory_for(family, preset, plan.device) <= plan.memory_gb
+
+
 def _in_a_step(batch_size: int | None, class_images: int | None) -> int:
     """Pictures that a step learns from: photos, and half as many class images."""
     photos = batch_size or 1
@@ -30,11 +55,16 @@ def _in_a_step(batch_size: int | None, class_images: int | None) -> int:
 
 
 def preset_label(desk: Studio, family: ModelFamily, name: str) -> str:
-    """A preset's name, its time on this machine, and when to take it."""
-    preset = family.presets[name]
+    """A preset's name, its time and memory on this machine, and when to take it; where it does not fit, what does."""
+    preset, plan = family.presets[name], desk.executor.plan
     about = duration(_rounded(seconds_for(desk, family, preset)))
     steps = preset.get("steps", family.training.get("steps"))
-    return f"{name}\n{steps} steps, about {about}\n{preset.get('when', '')}"
+    needed = f"{memory_for(family, preset, plan.device if plan else 'cuda'):.0f} GB"
+    if fits(desk, family, preset):
+        return f"{name}\n{steps} steps, about {about}, {needed}\n{preset.get('when', '')}"
+    other = next((other for other, values in family.presets.items() if fits(desk, family, values)), None)
+    instead = f"take {other}" if other else "choose a smaller family"
+    return f"{name}\n{steps} steps, {needed}\nMore memory than this machine has ({plan.memory_gb:.0f} GB): {instead}."
 
 
 def _measured(desk: Studio, family: ModelFamily) -> float | None:

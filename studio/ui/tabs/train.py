@@ -32,6 +32,7 @@ class TrainTab:
     tab: gr.Tab
     form: dict[str, Any]  # a component for each field of TrainRequest but the family
     preset: gr.Radio
+    other: gr.Dropdown  # presets that few want
     view: gr.HTML
     face: gr.HTML
 
@@ -43,17 +44,20 @@ def train_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.
         with gr.Column(scale=4, min_width=300, elem_classes=["controls"]):
             subject = gr.Dropdown([], label="Subject", elem_id="train-subject")
             face = gr.HTML("", elem_classes=["face"], apply_default_css=False)
-            preset = gr.Radio(list(first.presets), value=None, label="Preset", elem_classes=["presets"])
+            preset = gr.Radio(shown_presets(first), value=None, label="Preset", elem_classes=["presets"])
             button = gr.Button("Train", variant="primary", size="lg", elem_classes=["act-main"])
             with gr.Accordion("More", open=False):
+                other = gr.Dropdown(folded_presets(first), value=None, label="Further presets", interactive=True,
+                                    info="they fill the fields below")
                 form = {"subject": subject, **_folded(first)}
         with gr.Column(scale=7, min_width=320, elem_classes=["stage-column"]):
             view = pieces.piece(training_view(None, None), "training-piece")
-    made = TrainTab(tab, form, preset, view, face)
+    made = TrainTab(tab, form, preset, other, view, face)
 
     wiring.on(button.click, TrainRequest, start, {**form, "family": family}, outputs=view, trigger_mode="once")
     wiring.listen(beat.tick, look, seen, [view, seen])
-    wiring.listen(preset.input, chosen_preset, [preset, family], [form[name] for name in FOLDED])
+    for chosen in (preset, other):
+        wiring.listen(chosen.input, chosen_preset, [chosen, family], [form[name] for name in FOLDED])
     wiring.listen(subject.change, face_of, subject, face)
     wiring.on_act(view, direct, None, view)
     return made
@@ -127,6 +131,11 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
     return made
 
 
+def others_of(family: ModelFamily) -> gr.Dropdown:
+    """The family's further presets, none of them chosen."""
+    return gr.Dropdown(folded_presets(family), value=None)
+
+
 def start(desk: Studio, request: TrainRequest) -> str:
     run = desk.start(request)
     return training_view(Training.of(run), desk.library.root)
@@ -163,7 +172,17 @@ def newest(desk: Studio) -> Run | None:
 def values_of(family: ModelFamily, preset: str | None) -> dict[str, Any]:
     """The fields of TrainRequest that a preset decides, whole."""
     return {**family.training, **{name: value for name, value in family.presets.get(preset or "", {}).items()
-                                  if name != "when"}}
+                                  if name not in ("when", "folded")}}
+
+
+def shown_presets(family: ModelFamily) -> list[str]:
+    return [name for name, values in family.presets.items() if not values.get("folded")]
+
+
+def folded_presets(family: ModelFamily) -> list[tuple[str, str]]:
+    """Those that few want, each with when to take it."""
+    return [(f"{name}: {values.get('when', '')}", name) for name, values in family.presets.items()
+            if values.get("folded")]
 
 
 def chosen_preset(desk: Studio, preset: str, family: str) -> list[Any]:
@@ -175,7 +194,7 @@ def choices(desk: Studio) -> list[tuple[str, str]]:
 
 
 def preset_choices(desk: Studio, family: ModelFamily) -> list[tuple[str, str]]:
-    return [(preset_label(desk, family, name), name) for name in family.presets]
+    return [(preset_label(desk, family, name), name) for name in shown_presets(family)]
 
 
 def presets_of(desk: Studio, family: ModelFamily, preset: str | None) -> gr.Radio:
