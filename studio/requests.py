@@ -21,8 +21,8 @@ MAX_PROMPT = 2_000
 MOST_VALIDATION = 8
 LORA, FULL = METHODS = ("LoRA", "full")
 ADAMW, ADAMW_8BIT, PRODIGY = OPTIMISERS = ("AdamW", "AdamW 8-bit", "Prodigy")
-NEEDS_BITSANDBYTES = f"{ADAMW_8BIT} needs the package bitsandbytes: install it with pip install bitsandbytes, or choose " \
-    f"{ADAMW}."
+NEEDS_BITSANDBYTES = f"{ADAMW_8BIT} needs the package bitsandbytes: install it with pip install bitsandbytes, or " \
+    f"choose {ADAMW}."
 CONSTANT, COSINE = SCHEDULES = ("constant", "cosine")
 PRECISIONS = ("auto", "bf16", "fp16", "fp32")  # that a step computes in; what is learnt is always kept in fp32
 MOST_PHRASES, LONGEST_PHRASE, MOST_POINTS = 20, 60, 100

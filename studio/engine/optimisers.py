@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
 from importlib import import_module
 from io import StringIO
@@ -52,24 +52,37 @@ def memory_of(optimiser: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict
     state = optimiser.state_dict()
     tensors: dict[str, Tensor] = {}
     plain: dict[str, Any] = {"state": {}, "groups": []}
-    for number, values in state["state"].items():
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                tensors[f"{number}.{name}"] = value
-            else:
-                plain["state"].setdefault(str(number), {})[name] = value
+    places: set[int] = set()
+    for name, value in _flat(state["state"]):
+        if isinstance(value, Tensor):  # bitsandbytes shares its tables among parameters, which no file may
+            tensors[name] = value.clone() if value.data_ptr() in places else value
+            places.add(value.data_ptr())
+        else:
+            plain["state"][name] = value
     for group in state["param_groups"]:
         plain["groups"].append({name: value for name, value in group.items()
                                 if name != "params" and isinstance(value, bool | int | float)})
     return tensors, plain
 
 
+def _flat(values: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Dicts within dicts as one, names with full stops between."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
+
+
 def remember(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
     """The way back of `memory_of`, for an optimiser over the same parameters."""
-    state: dict[int, dict[str, Any]] = {int(number): dict(values) for number, values in plain["state"].items()}
-    for name, tensor in tensors.items():
-        number, _, key = name.partition(".")
-        state.setdefault(int(number), {})[key] = tensor
+    state: dict[int, dict[str, Any]] = {}
+    for name, value in {**plain["state"], **tensors}.items():
+        number, *path, last = name.split(".")
+        within = state.setdefault(int(number), {})
+        for one in path:
+            within = within.setdefault(one, {})
+        within[last] = value
     groups = [{**group, **kept} for group, kept in
               zip(optimiser.state_dict()["param_groups"], plain["groups"], strict=True)]
     optimiser.load_state_dict({"state": state, "param_groups": groups})
