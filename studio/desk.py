@@ -162,6 +162,16 @@ class Studio:
         self._check_photos(photos, consent)
         return self.library.add_photos(slug, photos)
 
+    def describe(self, slug: str, family: str | None = None) -> Subject:
+        """Give each photo of the subject that has no caption one in the family's words, to be edited at will."""
+        self.notice()
+        subject, chosen = self.library.subject(slug), find_family(self.families, family or self.family.name)
+        for photo in subject.photos:
+            if not photo.caption.strip():
+                words = self.executor.ask("studio.engine.captioning:caption_of", photo, subject, family=chosen)
+                self.library.edit_photo(slug, photo.file, caption=f"{chosen.prompt_start} {subject.trigger}{words}")
+        return self.library.subject(slug)
+
     def export_lora(self, slug: str, layout: str = "diffusers") -> Path:
         """A LoRA as a file for other tools, in the library's folder exports: "diffusers" or "kohya".
 

@@ -23,7 +23,7 @@ from studio.faults import explain
 from studio.requests import TrainRequest
 
 if TYPE_CHECKING:
-    from studio.library import Subject
+    from studio.library import Photo, Subject
 
 # For families that know the open world; a small one tells its own words.
 EVERYDAY: Mapping[str, Sequence[str]] = {
@@ -53,19 +53,18 @@ def look_at(subject: Subject, request: TrainRequest, found: dict[str, Seen], *, 
             continue
         yield StageReported("Looking at the photos", number, len(subject.photos))
         try:
-            image = taken(photo)
-            words = caption_of(image, subject, pipelines=pipelines, family=family) if asks else ""
-            garments = outline(image, GARMENTS, pipelines=pipelines, family=family) if weighs else None
+            words = caption_of(photo, subject, pipelines=pipelines, family=family) if asks else ""
+            garments = outline(taken(photo), GARMENTS, pipelines=pipelines, family=family) if weighs else None
         except (OSError, ValueError) as error:
             yield StageReported(f"Photos are learnt as they are: {explain(error)}")
             return
         found[photo.file] = Seen(words, garments)
 
 
-def caption_of(image: Image.Image, subject: Subject, *, pipelines: PipelineCache, family: ModelFamily) -> str:
+def caption_of(photo: Photo, subject: Subject, *, pipelines: PipelineCache, family: ModelFamily) -> str:
     """Words for what a photo of the subject shows, as they follow its trigger: " in a red jacket, on the beach"."""
     with clip_of(pipelines, family) as clip:
-        shown, = describe(clip, [image], family.prompt_start, with_article(subject.class_noun), family.words())
+        shown, = describe(clip, [taken(photo)], family.prompt_start, with_article(subject.class_noun), family.words())
     return shown.words
 
 

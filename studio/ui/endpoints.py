@@ -33,7 +33,7 @@ MOST_PICTURES = 1000
 def register(wiring: Wiring) -> None:
     """Inside a Blocks context. The names and parameters are a promise: docs/api.md."""
     for handler in (
-        subjects, add_subject, edit_subject, remove_subject, add_photos, edit_photo, remove_photo,
+        subjects, add_subject, edit_subject, remove_subject, add_photos, edit_photo, remove_photo, describe_photos,
         propose_identifier, check_identifier, runs, run_status, pause, resume, extend, cancel, pick_checkpoint,
         replay, loras, remove_lora, export_lora, import_lora, pictures, favourite, delete_picture, restore_picture,
         check_prompt, family, read_recipe, find_masks,
@@ -86,6 +86,11 @@ def remove_photo(desk: Studio, subject: str, file: str) -> dict:
     """Remove one photo; the subject that is left."""
     desk.library.remove_photo(subject, file)
     return told_subject(desk.library.subject(subject))
+
+
+async def describe_photos(desk: Studio, subject: str, family: str | None = None) -> dict:
+    """Give each photo without a caption one that names garments, colours and place; the subject with its photos."""
+    return told_subject(await asyncio.to_thread(desk.describe, subject, family))
 
 
 def propose_identifier(desk: Studio, family: str | None = None, name: str | None = None, count: int = 5) -> list:

@@ -81,7 +81,9 @@ def sheet_view(subject: Subject | None, pending: Sequence[Pending], selected: st
     if not frames:
         return bad + '<p class="faint sheet-hint">Three to twenty pictures, the more different the better: other ' \
             "poses, other places, other light.</p>"
-    return f'{bad}<div class="sheet">{frames}</div>'
+    describes = subject is not None and any(not photo.caption.strip() for photo in subject.photos)
+    describe = pieces.button("Describe those without a caption", "describe", "brush") if describes else ""
+    return f'{bad}<div class="sheet">{frames}</div>{describe}'
 
 
 def _photo(photo: Photo, selected: bool) -> str:

@@ -94,7 +94,7 @@ def _wire(wiring: Wiring, view: tuple, family: Any, drop: Any, consent: Any, ano
     listen(another.click, propose_another, [identifier, family], identifier)
     listen(shift.click, propose_from_name, [name, family], identifier)
     wiring.on_act(shelf, act_on_shelf, family, list(view))
-    wiring.on_act(sheet, act_on_sheet, [selected, pending, photo], photos)
+    wiring.on_act(sheet, act_on_sheet, [selected, pending, photo, family], photos)
     wiring.on_act(cropper, act_on_crop, [selected, pending, photo], photos)
 
 
@@ -181,8 +181,8 @@ def act_on_shelf(desk: Studio, act: dict, family: str) -> tuple:
     return (gr.skip(),) * 15
 
 
-def act_on_sheet(desk: Studio, act: dict, slug: str, pending: Sequence[Pending], file: str) -> tuple:
-    """Caption, crop or remove a photo; leave out one that waits."""
+def act_on_sheet(desk: Studio, act: dict, slug: str, pending: Sequence[Pending], file: str, family: str) -> tuple:
+    """Caption, crop or remove a photo; leave out one that waits; caption all that have none."""
     what, named = act.get("act"), str(act.get("file", ""))
     if what == "caption":
         desk.library.edit_photo(slug, named, caption=str(act.get("value", "")))
@@ -190,6 +190,8 @@ def act_on_sheet(desk: Studio, act: dict, slug: str, pending: Sequence[Pending],
         desk.library.remove_photo(slug, named)
     elif what == "crop":
         file = "" if file == named else named
+    elif what == "describe":
+        desk.describe(slug, family)
     elif what == "leave_out":
         pending = [photo for number, photo in enumerate(pending) if str(number) != str(act.get("number"))]
     return _photos(desk, slug, pending, file)
