@@ -183,6 +183,21 @@ class Studio:
         return self.executor.ask("studio.engine.exporting:export_lora", lora, layout, self.library.root / "exports",
                                  family=family)
 
+    def publish(self, slug: str, repository: str, token: str, private: bool = True, pictures: Iterable[str] = (),
+                endpoint: str | None = None) -> str:
+        """Upload a LoRA to the Hugging Face Hub as owner/name, with a model card; returns where it lies.
+
+        `pictures` are ids of the library's, shown on the card. Raises ValueError where the hub refuses.
+        """
+        self.notice()
+        lora = self.library.lora(slug)
+        if not repository.strip() or not token.strip():
+            raise ValueError("Publishing needs a repository (owner/name) and a token of yours that may write to it.")
+        shown = [self.library.picture(id) for id in pictures]
+        return self.executor.ask(
+            "studio.engine.publishing:publish", lora, repository.strip(), shown, token=token.strip(), private=private,
+            endpoint=endpoint, family=find_family(self.families, lora.family))
+
     def import_lora(self, path: str | Path, name: str | None = None, family: str | None = None) -> Lora:
         """Take a LoRA of diffusers', kohya's or another known layout into the library.
 

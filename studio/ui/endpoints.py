@@ -35,8 +35,8 @@ def register(wiring: Wiring) -> None:
     for handler in (
         subjects, add_subject, edit_subject, remove_subject, add_photos, edit_photo, remove_photo, describe_photos,
         propose_identifier, check_identifier, runs, run_status, pause, resume, extend, cancel, pick_checkpoint,
-        replay, loras, remove_lora, export_lora, import_lora, pictures, favourite, delete_picture, restore_picture,
-        check_prompt, family, read_recipe, find_masks,
+        replay, loras, remove_lora, export_lora, import_lora, publish, pictures, favourite, delete_picture,
+        restore_picture, check_prompt, family, read_recipe, find_masks,
     ):
         wiring.endpoint(handler.__name__, handler)
     for handler in (edit_mask, combine_masks):  # a large mask takes memory by the gigabyte
@@ -225,6 +225,12 @@ async def import_lora(desk: Studio, file: dict, name: str | None = None, family:
     path = uploaded([file])[0]
     name = name or str(file.get("orig_name") or path.name).removesuffix(".safetensors")
     return told_lora(await asyncio.to_thread(desk.import_lora, path, name, family))
+
+
+async def publish(desk: Studio, lora: str, repository: str, token: str, private: bool = True,
+                  pictures: list | None = None) -> dict:
+    """Upload a LoRA to the Hugging Face Hub with a model card; `pictures` are ids of what the card shows. "url"."""
+    return {"url": await asyncio.to_thread(desk.publish, lora, repository, token, private, pictures or ())}
 
 
 def pictures(desk: Studio, search: str = "", favourites: bool = False, count: int = 50) -> list:
