@@ -16,6 +16,7 @@ from studio.ui.progress import carried_out, run_to_its_end, status
 from studio.ui.records import (
     drawn_picture,
     fetchable,
+    kept_for_a_while,
     sent,
     told_family,
     told_lora,
@@ -24,6 +25,7 @@ from studio.ui.records import (
     told_picture,
     told_subject,
 )
+from studio.ui.report import report
 from studio.ui.restoring import settings_in
 from studio.ui.subjects import create, from_name, proposals, verdict
 
@@ -34,9 +36,9 @@ def register(wiring: Wiring) -> None:
     """Inside a Blocks context. The names and parameters are a promise: docs/api.md."""
     for handler in (
         subjects, add_subject, edit_subject, remove_subject, add_photos, edit_photo, remove_photo, describe_photos,
-        propose_identifier, check_identifier, runs, run_status, pause, resume, extend, cancel, pick_checkpoint,
-        replay, loras, remove_lora, export_lora, import_lora, publish, pictures, favourite, delete_picture,
-        restore_picture, check_prompt, family, read_recipe, find_masks,
+        propose_identifier, check_identifier, runs, run_status, run_report, pause, resume, extend, cancel,
+        pick_checkpoint, replay, loras, remove_lora, export_lora, import_lora, publish, pictures, favourite,
+        delete_picture, restore_picture, check_prompt, family, read_recipe, find_masks,
     ):
         wiring.endpoint(handler.__name__, handler)
     for handler in (edit_mask, combine_masks):  # a large mask takes memory by the gigabyte
@@ -122,6 +124,12 @@ def runs(desk: Studio) -> list:
 def run_status(desk: Studio, run: str) -> dict:
     """How far a run is: status, step, total, loss, samples, eta in seconds, and the LoRA once it is there."""
     return status(desk.run(run))
+
+
+def run_report(desk: Studio, run: str) -> dict:
+    """A training as one self-contained HTML page: settings, curves, samples and scores. "file" is fetched."""
+    page = report(desk.run(run), desk.library.root)
+    return {"file": sent(kept_for_a_while(page.encode(), f"{run}.html"))}
 
 
 def pause(desk: Studio, run: str) -> dict:

@@ -68,6 +68,12 @@ def fetchable(mask: Image.Image) -> Path:
     return Path(processing_utils.save_pil_to_cache(mask, cache_dir=folder, name="mask", format="png"))
 
 
+def kept_for_a_while(data: bytes, name: str) -> Path:
+    """Bytes as a file that the page and the API may fetch."""
+    folder = processing_utils.get_upload_folder()
+    return Path(processing_utils.save_bytes_to_cache(data, name, folder))
+
+
 def told_family(family: ModelFamily) -> dict[str, Any]:
     return {
         "name": family.name, "title": family.title, "description": family.description, "licence": family.licence,

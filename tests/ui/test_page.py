@@ -8,12 +8,14 @@ import pytest
 from PIL import Image
 
 import studio
+from studio.events import to_json
 from studio.requests import DrawRequest, TrainRequest
 from studio.runs import Run
 from studio.settings import Settings
 from studio.ui import chart, pieces, progress, sheet, stage
 from studio.ui.app import DRAFTS, build, look, opening, standing_updates
 from studio.ui.forms import Wiring, fitting
+from studio.ui.report import report
 from studio.ui.restoring import settings_of
 from studio.ui.tabs import draw
 from studio.ui.visitors import Visitors
@@ -175,3 +177,23 @@ def test_the_look_fetches_nothing_from_outside():
     fonts = (*shown["theme"]._font, *shown["theme"]._font_mono)
     assert not any(isinstance(font, gr.themes.GoogleFont) for font in fonts)
     assert "http" not in style and "@import" not in style and shown["footer_links"] == []
+
+
+def test_the_report_of_a_run_holds_everything_and_fetches_nothing(desk):
+    library = desk.library
+    record = library.new_run("train", {"type": "TrainRequest", "subject": "mika", "steps": 4, "rank": 3,
+                                       "validation_prompt": EVIL}, f"Training {EVIL}")
+    folder = library.run_folder(record.id) / "samples"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (8, 8), "red").save(folder / "000002-1.png")
+    for event in (
+        studio.StepFinished(1, 4, 0.5, 1.0), studio.StepFinished(2, 4, 0.4, 1.0),
+        studio.SampleDrawn(2, f"runs/{record.id}/samples/000002-1.png", EVIL), studio.CheckpointScored(0, 0.1, 0.5),
+        studio.CheckpointScored(2, 0.7, 0.4), studio.CheckpointPicked(2, "It is the best."),
+        studio.LoraSaved("mika", 2, 4), studio.Finished(),
+    ):
+        library.append_event(record.id, to_json(event))
+    library.update_run(record.id, status="finished")
+    page = report(desk.run(record.id), library.root)
+    assert "<td>rank</td><td>3</td>" in page and "It is the best." in page and page.count("<svg") == 2
+    assert "data:image/png;base64," in page and "http" not in page and EVIL not in page
