@@ -44,6 +44,7 @@ OFTEN = ("hair", "hair", "clothing", "face")  # boxes that look like one another
 SIDE = 128  # pixels
 MAPS = (16, 8, 4)  # cells along the sides of the backbone's feature maps
 LIES_ON, LIES_WELL = 0.4, 0.8  # IoU of a query's box and a thing's: from where on its score rises, and where it is 1
+WRONG = 2.0  # weight of queries that lie on no such thing: outside of these batches few pictures have it
 HARDEST = 32  # cells of a picture, of those where a phrase is not
 FILLED = 0.3  # of a cell, from which on it is told that a phrase is there
 VALIDATED = ("clothing", "hair", "face", "hat", "scarf", "jacket", "sweater", "red top", "girl", "figure")
@@ -232,7 +233,7 @@ def query_loss(answer: Any, words: list[list[int]], labels: list[dict[str, Tenso
         mine = on[:, :, number].float()
         right = (ce * mine).sum(1) / mine.sum(1).clamp_min(1)
         wrong = (ce * (1 - mine)).topk(4, 1).values.mean(1)
-        named.append((right + wrong).mean())
+        named.append((right + WRONG * wrong).mean())
     near = general.detach() >= general.detach().topk(4, 1).values[:, -1:]  # the nearest come closer, however far
     pulled = (near | on) & there[:, None]
     apart = (boxes[:, :, None] - aims[:, None]).abs().sum(3) * 5 + (1 - general) * 2
