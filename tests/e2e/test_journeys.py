@@ -47,7 +47,7 @@ def test_a_reload_in_the_middle_of_a_training_loses_nothing(served: Served, open
     open_tab(page, "Train")
     expect(page.locator("#train-subject input")).to_have_value("Mika")
     page.get_by_role("button", name=re.compile(r"^More\b")).locator("visible=true").click()
-    for label, value in (("Steps", "2000"), ("Class images", "0"), ("Checkpoint every", "2"), ("Sample every", "1000")):
+    for label, value in (("Steps", "2000"), ("Class images", "0"), ("Checkpoint every", "1000"), ("Sample every", "1000")):
         page.get_by_label(label, exact=True).locator("visible=true").fill(value)
     page.get_by_role("button", name="Train", exact=True).locator("visible=true").click()
     running = page.locator(".training .headline", has=page.locator(".bar"))
@@ -62,6 +62,29 @@ def test_a_reload_in_the_middle_of_a_training_loses_nothing(served: Served, open
     page.get_by_role("button", name="Stop, keep what is learned").click()
     expect(page.get_by_role("button", name="Draw with it")).to_be_visible(timeout=TRAINING)
     expect(page.locator("#side .now.idle")).to_be_visible()
+
+
+def test_a_training_is_paused_goes_on_and_another_checkpoint_is_taken(served: Served, open_page: Opener) -> None:
+    page = open_page(served.url)
+    open_tab(page, "Train")
+    expect(page.locator("#train-subject input")).to_have_value("Mika")
+    page.get_by_role("button", name=re.compile(r"^More\b")).locator("visible=true").click()
+    for label, value in (("Steps", "6"), ("Batch size", "1"), ("Checkpoint every", "2"), ("Rank", "2")):
+        page.get_by_label(label, exact=True).locator("visible=true").fill(value)
+    page.get_by_role("button", name="Train", exact=True).locator("visible=true").click()
+    expect(page.locator(".training .headline .bar")).to_be_visible(timeout=TRAINING)
+    page.get_by_role("button", name="Pause", exact=True).click()
+    expect(page.locator(".training .headline")).to_contain_text("paused", timeout=TRAINING)
+    page.get_by_role("button", name="Go on", exact=True).click()
+    expect(page.locator(".training .headline")).to_contain_text("finished", timeout=TRAINING)
+    expect(page.locator(".frontier .picked")).to_have_count(1)
+    expect(page.locator(".strip figure")).to_have_count(4)
+    before = page.locator(".strip .taken figcaption").inner_text()
+    page.get_by_role("button", name="Take it", exact=True).first.click()
+    expect(page.locator(".strip .taken figcaption")).not_to_have_text(before)
+    page.reload()
+    expect(page.locator(".strip .taken figcaption")).not_to_have_text(before)
+    expect(page.get_by_role("button", name="Train 2 steps more", exact=True)).to_be_visible()
 
 
 def test_what_was_typed_is_there_after_a_reload(served: Served, open_page: Opener) -> None:
