@@ -148,8 +148,8 @@ def ready_words() -> dict[str, list[str]]:
 
 
 def ready_things() -> dict[str, list[str]]:
-    """What the detector finds, by kind, the plainest first. Of the words of `things`, those with a colour are left out: it
-    was taught "red jacket" too, and finds such a thing in one picture of eight."""
+    """What the detector finds, by kind, the plainest first. Of the words of `things`, those with a colour are left out:
+    it was taught "red jacket" too, and finds such a thing in one picture of eight."""
     return {
         "parts": ["clothing", "hair", "face", "figure", "top", "bottom", "shoes", "head"],
         "garments": [*vocabulary.TOPS, *vocabulary.BOTTOMS],
