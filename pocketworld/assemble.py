@@ -148,12 +148,14 @@ def ready_words() -> dict[str, list[str]]:
 
 
 def ready_things() -> dict[str, list[str]]:
-    """What the detector reliably finds, by kind. It was taught every word of `things`; garments by name, accessories,
-    kinds of figure and colours did not get over the threshold, and are not offered."""
+    """What the detector finds, by kind, the plainest first. Of the words of `things`, those with a colour are left out:
+    it was taught "red jacket" too, and finds such a thing in one picture of eight."""
     return {
         "parts": ["clothing", "hair", "face", "figure", "top", "bottom", "shoes", "head"],
-        "garments": ["pants", "shorts"],
-        "figures": ["person"],
+        "garments": [*vocabulary.TOPS, *vocabulary.BOTTOMS],
+        "accessories": list(vocabulary.ACCESSORIES[1:]),
+        "figures": ["person", *vocabulary.NOUNS],
+        "objects": list(vocabulary.OBJECTS),
         "other words": [word for words in SYNONYMS.values() for word in words[1:]],
     }
 

@@ -18,7 +18,6 @@ from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 from studio.masks import Box
 
 KEPT_PICTURES = 4  # whose image features stay in memory
-TOGETHER = 5  # phrases in one caption: more of them dilute one another
 SAME = 0.7  # IoU from which on two boxes of one phrase are the same thing
 
 
@@ -54,29 +53,25 @@ class Detector:
         """
         found: list[Found] = []
         best: dict[str, float] = {}
-        for start in range(0, len(phrases), TOGETHER):
-            some = phrases[start : start + TOGETHER]
-            boxes, peaks, means = self._look(image, key, some)
-            for number, phrase in enumerate(some):
-                best[phrase] = float(peaks[:, number].max())
-                mine = (peaks[:, number] >= box_threshold) & (means[:, number] >= text_threshold)
-                ranked = sorted(zip(peaks[mine, number].tolist(), boxes[mine].tolist(), strict=True), reverse=True)
-                found += _apart([Found(phrase, score, _pixels(box, image.size)) for score, box in ranked])
+        for phrase in phrases:  # one at a time: in one caption they dilute one another, and the backbone is remembered
+            boxes, peak, mean = self._look(image, key, phrase)
+            best[phrase] = float(peak.max())
+            mine = (peak >= box_threshold) & (mean >= text_threshold)
+            ranked = sorted(zip(peak[mine].tolist(), boxes[mine].tolist(), strict=True), reverse=True)
+            found += _apart([Found(phrase, score, _pixels(box, image.size)) for score, box in ranked])
         return found, best
 
     @torch.no_grad()
-    def _look(self, image: Image.Image, key: str, phrases: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
-        """Boxes [queries, 4] as parts of the sides, and the best and mean score of each phrase's words [queries, n]."""
-        inputs = self.processor(images=image, text=". ".join(phrases) + ".", return_tensors="pt")
-        inputs = inputs.to(self.network.device)
+    def _look(self, image: Image.Image, key: str, phrase: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Boxes [queries, 4] as parts of the sides, and the best and mean score of the phrase's words, [queries]."""
+        inputs = self.processor(images=image, text=f"{phrase}.", return_tensors="pt").to(self.network.device)
         with self._eyes.on(key):
             answer = self.network(**inputs)
         scores = answer.logits[0].sigmoid().float().cpu()
-        words = _words_of(inputs.input_ids[0].tolist(), self._stop, len(phrases), scores.shape[1])
-        peaks = torch.stack([scores[:, some].amax(1) for some in words], 1)
-        means = torch.stack([scores[:, some].mean(1) for some in words], 1)
+        words = _words_of(inputs.input_ids[0].tolist(), self._stop, scores.shape[1])
         centre, size = answer.pred_boxes[0].float().cpu().split(2, 1)
-        return torch.cat([centre - size / 2, centre + size / 2], 1), peaks, means
+        named = scores[:, words]
+        return torch.cat([centre - size / 2, centre + size / 2], 1), named.amax(1), named.mean(1)
 
 
 class Remembering(nn.Module):
@@ -129,16 +124,11 @@ def _apart(ranked: Sequence[Found]) -> list[Found]:
     return kept
 
 
-def _words_of(ids: Sequence[int], stop: int, count: int, longest: int) -> list[list[int]]:
-    """The places of each phrase's words in the caption: between the first token, the full stops and the end."""
-    places: list[list[int]] = [[]]
-    for place, id in enumerate(ids[1:longest], start=1):
-        if id == stop:
-            places.append([])
-        else:
-            places[-1].append(place)
-    # Words past the longest caption the detector reads count as a place where nothing is: the one of [CLS].
-    return [some or [0] for some in (places + [[]] * count)[:count]]
+def _words_of(ids: Sequence[int], stop: int, longest: int) -> list[int]:
+    """The places of the phrase's words in its caption: between the first token and the full stop."""
+    end = ids.index(stop, 1) if stop in ids[1:] else len(ids) - 1
+    # Where the caption is longer than the detector reads, the place of [CLS] stands for it: nothing is there.
+    return list(range(1, min(end, longest))) or [0]
 
 
 def _pixels(box: Sequence[float], size: tuple[int, int]) -> Box:
