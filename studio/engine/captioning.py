@@ -1,4 +1,4 @@
-"""What a photo shows, in words: garments, their colours, the place. Told by CLIP, by asking it which words fit best.
+"""What a photo shows, in words: the detector tells which garments, CLIP their colours and the place.
 
 Garments that a caption names are learnt as garments, not as part of the subject, so that it can take them off again.
 """
@@ -6,20 +6,20 @@ Garments that a caption names are learnt as garments, not as part of the subject
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import torch
 from PIL import Image
-from torch import Tensor
 
 from studio.engine.dataset import Seen, taken, with_article
+from studio.engine.detecting import Detector
 from studio.engine.evaluation import Clip, clip_of
 from studio.engine.masking import outline
 from studio.engine.pipelines import PipelineCache
 from studio.events import StageReported
 from studio.families import ModelFamily
 from studio.faults import explain
+from studio.library.images import content_of
 from studio.requests import TrainRequest
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ EVERYDAY: Mapping[str, Sequence[str]] = {
     "places": ("on the beach", "in a forest", "on a street", "in a kitchen", "in the snow", "in a park", "in a room",
                "on a plain background", "at night", "in a city"),
 }
+SURE = {"tops": 0.3, "bottoms": 0.3, "accessories": 0.5}  # from which score of the detector on a garment is named
 ORDER = ("places", "tops", "bottoms", "accessories", "tops", "places")  # what is asked for; some again, knowing more
 
 
@@ -63,9 +64,23 @@ def look_at(subject: Subject, request: TrainRequest, found: dict[str, Seen], *, 
 
 def caption_of(photo: Photo, subject: Subject, *, pipelines: PipelineCache, family: ModelFamily) -> str:
     """Words for what a photo of the subject shows, as they follow its trigger: " in a red jacket, on the beach"."""
+    image, known = taken(photo), family.words() or EVERYDAY
+    with pipelines.lend_helper(Detector, family.detector) as detector:
+        known = {**known, **worn(detector, image, known)}
     with clip_of(pipelines, family) as clip:
-        shown, = describe(clip, [taken(photo)], family.prompt_start, with_article(subject.class_noun), family.words())
+        shown = describe(clip, image, f"{family.prompt_start} {with_article(subject.class_noun)}", known)
     return shown.words
+
+
+def worn(detector: Detector, image: Image.Image, known: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Of each kind of garment the one word that the detector is surest of, where it is sure enough; else none."""
+    asked = [word for kind in SURE for word in known.get(kind, ())]
+    _, best = detector.find(image, content_of(image), asked, 1.0, 1.0)
+    found: dict[str, list[str]] = {}
+    for kind, sure in SURE.items():
+        word = max(known.get(kind, ()), key=lambda one: best[one], default="")
+        found[kind] = [word] if word and best[word] >= sure else []
+    return found
 
 
 @dataclass(frozen=True)
@@ -85,33 +100,25 @@ class Shown:
         return "".join(parts) + (f", {self.places}" if self.places else "")
 
 
-def describe(clip: Clip, images: Sequence[Image.Image], start: str, noun: str,
-             words: Mapping[str, Sequence[str]]) -> list[Shown]:
-    """What each picture of a `noun` shows, in the words of a family; its prompts begin with `start`."""
-    known = {**EVERYDAY, **words} if not words else dict(words)
-    seen = clip.images(images)
-    kept: dict[str, Tensor] = {}
-    return [_told(clip, picture, f"{start} {noun}", known, kept) for picture in seen]
+def describe(clip: Clip, image: Image.Image, start: str, known: Mapping[str, Sequence[str]]) -> Shown:
+    """What the picture shows, in the known words: of each kind what fits best, or nothing, beside what is told already.
 
-
-def _told(clip: Clip, picture: Tensor, before: str, known: Mapping[str, Sequence[str]], kept: dict[str, Tensor]
-          ) -> Shown:
-    shown = Shown()
+    `start` is how its prompt begins, such as "a cartoon of a girl".
+    """
+    picture, shown = clip.images([image])[0], Shown()
     for kind in ORDER:
-        options = [Shown(**{**vars(shown), kind: option}) for option in _options(kind, known)]
         if kind == "bottoms" and shown.tops.endswith("dress"):
             continue
-        texts = [before + option.words for option in options]
-        new = [text for text in dict.fromkeys(texts) if text not in kept]
-        if new:
-            kept.update(zip(new, clip.texts(new), strict=True))
-        fits = torch.stack([kept[text] for text in texts]) @ picture
-        shown = options[int(fits.argmax())]
+        options = [replace(shown, **{kind: option}) for option in _options(kind, known)]
+        if len(options) > 1:
+            fits = clip.texts([start + option.words for option in options]) @ picture
+            shown = options[int(fits.argmax())]
     return shown
 
 
 def _options(kind: str, known: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    yield ""
+    if kind not in SURE or not known.get(kind):  # what the detector saw is there
+        yield ""
     colours = known.get("colours", ())
     for word in known.get(kind, ()):
         if kind == "places":

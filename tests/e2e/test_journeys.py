@@ -47,7 +47,7 @@ def test_a_reload_in_the_middle_of_a_training_loses_nothing(served: Served, open
     open_tab(page, "Train")
     expect(page.locator("#train-subject input")).to_have_value("Mika")
     page.get_by_role("button", name=re.compile(r"^More\b")).locator("visible=true").click()
-    for label, value in (("Steps", "2000"), ("Class images", "0"), ("Checkpoint every", "1000"), ("Sample every", "1000")):
+    for label, value in (("Steps", "2000"), ("Checkpoint every", "1000"), ("Sample every", "1000")):
         page.get_by_label(label, exact=True).locator("visible=true").fill(value)
     page.get_by_role("button", name="Train", exact=True).locator("visible=true").click()
     running = page.locator(".training .headline", has=page.locator(".bar"))
