@@ -1,0 +1,113 @@
+"""Run diffusers' own training script unmodified: `python -m benchmarks.peer SCRIPT [its flags]`.
+
+It wants torchvision for six small transforms, which does not load beside a CPU torch. They are given here, made of PIL
+and torch, before the script is imported; nothing else of it is touched.
+"""
+
+from __future__ import annotations
+
+import random
+import runpy
+import sys
+from collections.abc import Callable, Sequence
+from enum import Enum
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+
+class InterpolationMode(Enum):
+    NEAREST = "nearest"
+    BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+    LANCZOS = "lanczos"
+
+
+class Resize:
+    """The shorter side to `size` pixels."""
+
+    def __init__(self, size: int, interpolation: InterpolationMode = InterpolationMode.BILINEAR) -> None:
+        self.size, self.filter = size, Image.Resampling[interpolation.name]
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        scale = self.size / min(image.size)
+        return image.resize((round(image.width * scale), round(image.height * scale)), self.filter)
+
+
+class CenterCrop:
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        left, top = (image.width - self.size) // 2, (image.height - self.size) // 2
+        return crop(image, top, left, self.size, self.size)
+
+
+class RandomCrop(CenterCrop):
+    @staticmethod
+    def get_params(image: Image.Image, size: tuple[int, int]) -> tuple[int, int, int, int]:
+        return random.randint(0, image.height - size[0]), random.randint(0, image.width - size[1]), *size
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        return crop(image, *self.get_params(image, (self.size, self.size)))
+
+
+class RandomHorizontalFlip:
+    def __init__(self, p: float = 0.5) -> None:
+        self.share = p
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if random.random() < self.share else image
+
+
+class ToTensor:
+    def __call__(self, image: Image.Image) -> torch.Tensor:
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
+
+
+class Normalize:
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        self.mean, self.std = mean[0], std[0]
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        return (pixels - self.mean) / self.std
+
+
+class Compose:
+    def __init__(self, transforms: Sequence[Callable[[Any], Any]]) -> None:
+        self.transforms = transforms
+
+    def __call__(self, image: Any) -> Any:
+        for transform in self.transforms:
+            image = transform(image)
+        return image
+
+
+def crop(image: Image.Image, top: int, left: int, height: int, width: int) -> Image.Image:
+    return image.crop((left, top, left + width, top + height))
+
+
+def stand_in() -> None:
+    """Put the transforms where `import torchvision` finds them."""
+    names = ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")
+    whole, transforms, functional = (ModuleType(name) for name in names)
+    for name, module in zip(names, (whole, transforms, functional), strict=True):
+        module.__spec__ = ModuleSpec(name, None)
+        sys.modules[name] = module
+    for kind in (InterpolationMode, Resize, CenterCrop, RandomCrop, RandomHorizontalFlip, ToTensor, Normalize, Compose):
+        setattr(transforms, kind.__name__, kind)
+    functional.crop = crop
+    whole.transforms, transforms.functional = transforms, functional
+
+
+if __name__ == "__main__":
+    import diffusers  # noqa: F401  # first: these look for torchvision themselves, and must find none
+    import transformers  # noqa: F401
+
+    stand_in()
+    sys.argv = sys.argv[1:]
+    runpy.run_path(sys.argv[0], run_name="__main__")

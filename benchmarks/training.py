@@ -1,0 +1,155 @@
+"""P1 to P3: a LoRA step, a sample at batch 4, and click to LoRA, beside diffusers' own script in one interleaved run.
+
+    python -m benchmarks.training path/to/train_dreambooth_lora_sdxl.py [--pairs 5]
+
+Pocket at 64 px, the sample subject's photos, rank 8 on attention, AdamW, float32, one thread, no class images: the same
+for both. The clock is the CPU time of whole processes; a step is the difference between a long and a short run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+import studio
+from benchmarks.results import table, write_section
+from studio.families import POCKET
+
+ROOT = Path(__file__).resolve().parents[1]
+SIDE, RANK, SHORT, LONG, LORA_STEPS = 64, 8, 10, 60, 20
+SUBJECT, PROMPT = "mika", "a picture of sks girl"
+OURS = {
+    "rank": RANK, "alpha": float(RANK), "targets": "attention", "optimiser": "AdamW", "schedule": "constant",
+    "warm_up": 0, "learning_rate": 1e-4, "snr_gamma": 0.0, "precision": "fp32", "resolution": SIDE, "class_images": 0,
+    "seed": 0, "describe": False, "garment_weight": 1.0, "pick_best": False, "checkpoint_every": 100_000,
+    "sample_every": 100_000,
+}
+
+
+def main(flags: Sequence[str]) -> None:
+    given = _parser().parse_args(list(flags))
+    if given.ours is not None:
+        return _train_here(given.ours, given.batch, given.warm)
+    rows = []
+    for number in range(given.pairs):
+        rows.append(_pair(given.script, number))
+        told = {name: round(value, 3) for name, value in rows[-1].items()}
+        print(f"pair {number + 1} of {given.pairs}:", told, flush=True)
+    write_section("training", _section(rows))
+
+
+def _pair(script: Path, number: int) -> dict[str, float]:
+    """CPU seconds of both; whoever goes first changes from pair to pair."""
+    works = {
+        "step": lambda: _per_step(lambda steps: _ours(steps, 1)),
+        "sample of 4": lambda: _per_step(lambda steps: _ours(steps, 4)) / 4,
+        "lora": lambda: _warm_lora(),
+        "their step": lambda: _per_step(lambda steps: _theirs(script, steps)),
+        "their lora": lambda: _theirs(script, LORA_STEPS),
+    }
+    order = works if number % 2 else dict(reversed(works.items()))
+    return {name: work() for name, work in order.items()}
+
+
+def _per_step(spent) -> float:
+    return (spent(LONG) - spent(SHORT)) / (LONG - SHORT)
+
+
+def _ours(steps: int, batch: int) -> float:
+    return _cpu_of([sys.executable, "-m", "benchmarks.training", "--ours", str(steps), "--batch", str(batch)])
+
+
+def _warm_lora() -> float:
+    """From the request to the LoRA in the library, in a studio that has the family loaded."""
+    told = subprocess.run([sys.executable, "-m", "benchmarks.training", "--ours", str(LORA_STEPS), "--warm"], cwd=ROOT,
+                          env=_environment(), check=True, capture_output=True, text=True).stdout
+    return float(told.split()[-1])
+
+
+def _theirs(script: Path, steps: int) -> float:
+    photos = ROOT / "assets" / "examples" / "subjects" / SUBJECT / "photos"
+    with tempfile.TemporaryDirectory() as folder:
+        only = Path(folder) / "photos"
+        only.mkdir()
+        for photo in photos.glob("*.png"):
+            (only / photo.name).write_bytes(photo.read_bytes())
+        return _cpu_of([
+            sys.executable, "-m", "benchmarks.peer", str(script), f"--pretrained_model_name_or_path={POCKET.weights}",
+            f"--instance_data_dir={only}", f"--instance_prompt={PROMPT}", f"--output_dir={folder}/out",
+            f"--resolution={SIDE}", "--train_batch_size=1", f"--rank={RANK}", f"--max_train_steps={steps}",
+            "--learning_rate=1e-4", "--lr_scheduler=constant", "--lr_warmup_steps=0", "--mixed_precision=no",
+            "--seed=0", "--checkpointing_steps=100000",
+        ])
+
+
+def _train_here(steps: int, batch: int, warm: bool) -> None:
+    """One training in this process; with `warm`, prints the CPU seconds of the training alone."""
+    with tempfile.TemporaryDirectory() as folder, studio.open(Path(folder) / "library", sample=True) as desk:
+        subject = desk.library.subject(SUBJECT)
+        if warm:
+            desk.executor.warm(POCKET).join()
+        began = time.process_time()
+        desk.start(studio.TrainRequest(subject.slug, steps=steps, batch_size=batch, **OURS)).result()
+        if warm:
+            print(time.process_time() - began)
+
+
+def _cpu_of(command: list[str]) -> float:
+    """CPU seconds of the command, its own processes included. Raises CalledProcessError with what it said."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, cwd=ROOT, env=_environment(), capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command[:4])} failed:\n{done.stderr[-3000:]}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1",
+            "TOKENIZERS_PARALLELISM": "false"}
+
+
+def _section(rows: Sequence[dict[str, float]]) -> str:
+    def ratio(theirs: str, ours: str) -> str:
+        return f"{median(row[theirs] / row[ours] for row in rows):.2f}x"
+
+    def middle(name: str, scale: float = 1.0) -> str:
+        return f"{scale * median(row[name] for row in rows):.3g}"
+
+    step, lora = middle("their step", 1000), f"P3: click to LoRA, {LORA_STEPS} steps, warm; theirs the whole script"
+    lines = [
+        ["P1: a step at batch 1", f"{step} ms", f"{middle('step', 1000)} ms", ratio("their step", "step"), "2.0x"],
+        ["P2: a sample at batch 4, theirs at batch 1", f"{step} ms", f"{middle('sample of 4', 1000)} ms",
+         ratio("their step", "sample of 4"), "4x"],
+        [lora, f"{middle('their lora')} s", f"{middle('lora')} s", ratio("their lora", "lora"), "7x"],
+    ]
+    return (
+        "## P1 to P3: training beside diffusers' script\n\n"
+        f"Pocket at {SIDE} px, rank {RANK} on attention, AdamW, float32, one thread, the same photos; CPU time of "
+        f"processes, medians of {len(rows)} interleaved pairs. Ours draws three samples at the end, theirs none. By "
+        "`python -m benchmarks.training train_dreambooth_lora_sdxl.py` with the script of diffusers, unmodified.\n\n"
+        + table(["what", "diffusers' script", "Understudy", "faster", "target"], lines)
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__.splitlines()[0])
+    parser.add_argument("script", type=Path, nargs="?",
+                        help="diffusers' examples/dreambooth/train_dreambooth_lora_sdxl.py")
+    parser.add_argument("--pairs", type=int, default=5, help="at least 5")
+    parser.add_argument("--ours", type=int, help=argparse.SUPPRESS)  # steps of one training in this process
+    parser.add_argument("--batch", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--warm", action="store_true", help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
