@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
+from studio.library.captions import LONGEST_CAPTION, paired
 from studio.library.photos import checked_crop, open_image, problems, shown, suggest_crop
 from studio.library.records import Added, Box, Photo, Subject
 from studio.library.shelf import DAMAGE, Shelf, now
@@ -30,7 +31,6 @@ from studio.library.store import (
 )
 from studio.recipes import sha256_of
 
-LONGEST_CAPTION = 1_000
 ADVISED_SIDE = 128  # pixels; below it a photo is called too small, whatever the family
 KEPT_SIDE = 2_048  # pixels; no family trains on more, and a phone's picture would take 30 MB as PNG
 
@@ -101,6 +101,8 @@ class Subjects(Shelf):
     def add_photos(self, slug: str, photos: Iterable[Any]) -> Added:
         """Add photos one by one: each is kept, or refused with its name and a reason, and the rest goes on.
 
+        Captions are taken from pairs (photo, caption), and from .txt and metadata.jsonl among or beside them.
+
         Raises OSError when the disk is full; the photos before it are kept, whole.
         """
         return self._add_photos(inside(self.root / "subjects", slug, "subject"), photos)
@@ -137,17 +139,17 @@ class Subjects(Shelf):
 
     def _add_photos(self, folder: Path, photos: Iterable[Any]) -> Added:
         kept, refused, before = [], [], len(self._read_photos(folder))
-        for number, given in enumerate(photos, start=before + 1):
+        for number, (given, caption) in enumerate(paired(photos), start=before + 1):
             name = shown(Path(given).name if isinstance(given, str | Path) else f"picture {number}")
             try:
                 incoming = _incoming(given, name)  # before the turn: it takes long, and others want to write
                 with self.writing:
-                    kept.append(self._store(folder, incoming))
+                    kept.append(self._store(folder, incoming, caption))
             except ValueError as error:
                 refused.append((name, str(error)))
         return Added(tuple(kept), tuple(refused))
 
-    def _store(self, folder: Path, incoming: Incoming) -> Photo:
+    def _store(self, folder: Path, incoming: Incoming, caption: str) -> Photo:
         """Write the photo under a free name, then its line; on an error neither is there."""
         if not folder.is_dir():
             raise ValueError(f"{incoming.name} was not added: its subject was removed meanwhile.")
@@ -162,7 +164,7 @@ class Subjects(Shelf):
         path = folder / "photos" / f"{stem}.png"
         while path.exists():
             path, number = path.with_name(f"{stem}-{number}.png"), number + 1
-        photo = Photo(path.name, path, "", incoming.crop, incoming.width, incoming.height, incoming.notes)
+        photo = Photo(path.name, path, caption, incoming.crop, incoming.width, incoming.height, incoming.notes)
         write_atomically(path, lambda temporary: temporary.write_bytes(incoming.png))
         try:
             self._write_photos(folder, [*have, photo])
@@ -216,9 +218,8 @@ def _read_photo(path: Path, row: Mapping[str, Any]) -> Photo:
     if not isinstance(width, int) or not isinstance(height, int):
         with Image.open(path) as image:
             width, height = ImageOps.exif_transpose(image).size if image.getexif().get(0x0112, 1) > 1 else image.size
-    beside = path.with_suffix(".txt")  # kohya's kind of caption
     if not isinstance(caption, str):
-        caption = one_line(beside.read_text(encoding="utf-8", errors="replace")) if beside.is_file() else ""
+        (_, caption), = paired([path])
     notes = row.get("notes")
     return Photo(path.name, path, caption[:LONGEST_CAPTION], checked_crop(crop, width, height), width, height,
                  tuple(map(str, notes)) if isinstance(notes, list) else ())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from studio.identifiers import Verdict
 from studio.library import Photo, Subject
+from studio.library.captions import paired
 from studio.library.photos import Box, open_image, problems, suggest_crop
 from studio.ui import pieces
 
@@ -24,6 +25,7 @@ class Pending:
     path: str
     jpeg: bytes
     notes: tuple[str, ...]
+    caption: str = ""
 
 
 Refused = tuple[tuple[str, str], ...]  # (file, reason) each
@@ -32,7 +34,7 @@ Refused = tuple[tuple[str, str], ...]  # (file, reason) each
 def look_at(paths: Iterable[str | Path], resolution: int) -> tuple[list[Pending], Refused]:
     """Open each file once: what can be used, as the training will see it, and what cannot, by name."""
     kept, refused = [], []
-    for path in map(Path, paths):
+    for path, caption in ((Path(photo), caption) for photo, caption in paired(paths)):
         try:
             image = open_image(path)
         except ValueError as error:
@@ -42,7 +44,7 @@ def look_at(paths: Iterable[str | Path], resolution: int) -> tuple[list[Pending]
         small.thumbnail((THUMBNAIL, THUMBNAIL))
         data = io.BytesIO()
         small.save(data, "JPEG", quality=88)
-        kept.append(Pending(str(path), data.getvalue(), problems(image, resolution)))
+        kept.append(Pending(str(path), data.getvalue(), problems(image, resolution), caption))
     return kept, tuple(refused)
 
 
@@ -98,9 +100,10 @@ def _photo(photo: Photo, selected: bool) -> str:
 
 
 def _waiting(number: int, photo: Pending) -> str:
+    caption = f'<p class="faint">{escape(photo.caption)}</p>' if photo.caption else ""
     drop = pieces.button("Leave this photo out", "leave_out", "close", quiet=True, number=number)
     return f'<figure class="photo"><div class="frame">{pieces.jpeg(photo.jpeg)}<span class="acts">{drop}</span>' \
-        f"</div>{_notes(photo.notes)}</figure>"
+        f"</div>{caption}{_notes(photo.notes)}</figure>"
 
 
 def _notes(notes: Sequence[str]) -> str:

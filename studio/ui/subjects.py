@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 from studio import identifiers
 from studio.desk import EXAMPLES, Studio
@@ -15,7 +15,7 @@ from studio.library import Library, Subject
 PROPOSALS = 40
 
 
-def create(desk: Studio, name: str, class_noun: str, identifier: str, photos: Sequence[Path], consent: bool
+def create(desk: Studio, name: str, class_noun: str, identifier: str, photos: Sequence[Any], consent: bool
            ) -> tuple[Subject, tuple[tuple[str, str], ...]]:
     """A new subject, and the photos that were refused by name with the reason.
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from studio.library import Library
 from studio.library.photos import checked_crop, open_image, problems, suggest_crop
 
 
@@ -154,3 +155,19 @@ def test_bytes_and_pillow_images_open_too():
     buffer = io.BytesIO()
     picture().save(buffer, "PNG")
     assert open_image(buffer.getvalue()).size == open_image(picture()).size == (64, 48)
+
+
+def test_captions_come_along_as_pairs_as_files_among_the_photos_and_beside_them(tmp_path):
+    library = Library(tmp_path / "library")
+    for name in ("a", "b", "c", "d"):
+        Image.new("RGB", (64, 64), (ord(name), 9, 9)).save(tmp_path / f"{name}.png")
+    (tmp_path / "among").mkdir()
+    (tmp_path / "among" / "b.txt").write_text("sks girl,\n in a coat", encoding="utf-8")
+    (tmp_path / "among" / "metadata.jsonl").write_text(
+        '{"file_name": "c.png", "text": "sks girl on the beach"}\n{torn', encoding="utf-8")
+    (tmp_path / "d.txt").write_text("sks girl waving", encoding="utf-8")
+    subject = library.add_subject("Mika", "girl", "sks", [
+        (tmp_path / "a.png", "sks girl smiling"), tmp_path / "b.png", tmp_path / "c.png", str(tmp_path / "d.png"),
+        tmp_path / "among" / "b.txt", tmp_path / "among" / "metadata.jsonl"])
+    assert [photo.caption for photo in subject.photos] == [
+        "sks girl smiling", "sks girl, in a coat", "sks girl on the beach", "sks girl waving"]

@@ -42,8 +42,9 @@ def subject_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, ask_con
         shelf = pieces.piece("", "shelf-piece")
         with gr.Row(elem_classes=["columns"]):
             with gr.Column(scale=7, min_width=320, elem_classes=["photos-column"]):
-                drop = gr.File(label="Drop or paste photos here: JPG, PNG, WebP, HEIC", file_count="multiple",
-                               type="filepath", height=112, elem_classes=["drop"], elem_id="photo-drop")
+                drop = gr.File(label="Drop or paste photos here: JPG, PNG, WebP, HEIC; captions as .txt too",
+                               file_count="multiple", type="filepath", height=112, elem_classes=["drop"],
+                               elem_id="photo-drop")
                 sheet = pieces.piece("", "sheet-piece")
                 cropper = gr.HTML("", js_on_load=(ASSETS / "cropper.js").read_text(encoding="utf-8"),
                                   apply_default_css=False, elem_classes=["piece", "cropper-piece"])
@@ -139,7 +140,8 @@ def take_photos(desk: Studio, files: Sequence[str] | None, slug: str, pending: S
 
 def add_subject(desk: Studio, name: str, noun: str | None, identifier: str, pending: Sequence[Pending], consent: bool,
                 family: str) -> tuple:
-    subject, refused = subjects.create(desk, name, noun or "", identifier, [Path(p.path) for p in pending], consent)
+    photos = [(Path(photo.path), photo.caption) for photo in pending]
+    subject, refused = subjects.create(desk, name, noun or "", identifier, photos, consent)
     return opened(desk, desk.families[family], subject.slug, refused=refused)
 
 
