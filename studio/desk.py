@@ -73,9 +73,11 @@ class Studio:
         if quota:
             library.max_bytes = int(quota.megabytes * 1e6)
         self._past: dict[str, Run] = {}
+        self._turn = threading.RLock()  # one at a time lets a training go on
         self._seen = time.monotonic()
         self._may_train = library.lock()
-        self._mine = [str(library.root / name) for name in ("pictures", "thumbnails", "images", "subjects", "outfits")]
+        self._mine = [str(library.root / name) for name in ("pictures", "thumbnails", "images", "subjects", "outfits",
+                                                          "exports")]
         house.served.extend(self._mine)
         for record in library.runs():
             self._serve(library.run_folder(record.id) / "samples")
@@ -289,7 +291,10 @@ class Studio:
         Only the holder of the library's lock may. Raises ValueError, for a run that was named, when it cannot go on.
         """
         if id is not None:
-            return [self._go_on(self._resting(id, "resumed"))]
+            with self._turn:
+                record = self._resting(id, "resumed")
+                self._check_quota_of(request_from_json(record.request))
+                return [self._go_on(record)]
         if not self._may_train:
             return []
         waiting = [record for record in self.library.runs() if record.status in (QUEUED, RUNNING)
@@ -302,13 +307,13 @@ class Studio:
 
         Raises ValueError when it cannot go on.
         """
-        record = self._resting(id, "extended")
-        request = request_from_json(record.request)
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
             raise ValueError(f"Say by how many steps, 1 or more; got {steps!r:.40}.")
-        longer = replace(request, steps=(request.steps or 0) + steps)
-        self._check_quota_of(longer)
-        return self._go_on(self.library.update_run(id, request=request_to_json(longer)))
+        with self._turn:
+            request = request_from_json(self._resting(id, "extended").request)
+            longer = replace(request, steps=(request.steps or 0) + steps)
+            self._check_quota_of(longer)
+            return self._go_on(self.library.update_run(id, request=request_to_json(longer)))
 
     def pick_checkpoint(self, id: str, step: int) -> Lora:
         """The checkpoint of a step of a run as a LoRA of the library, beside the one that was picked.
@@ -353,6 +358,8 @@ class Studio:
             raise ValueError(LOCKED)
         if what == "resumed" and run.status == FINISHED:
             raise ValueError(f"{run.title} is finished; extend it by some steps instead.")
+        if what == "extended" and run.status != FINISHED:
+            raise ValueError(f"{run.title} is {run.status}; let it go on to its end first (resume).")
         started = any(isinstance(event, CheckpointSaved) for event in run.snapshot())
         if started and last_checkpoint(run.snapshot(), self.library.run_folder(id)) is None:
             raise ValueError(f"The checkpoints of {run.title} have made room for newer work; train it anew.")

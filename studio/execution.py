@@ -91,7 +91,6 @@ class LocalExecutor:
         self._tasks = tasks
         self._max_waiting = max_waiting
         self._runs: dict[str, Run] = {}  # by id, oldest first
-        self._checkpoints: dict[str, Path] = {}
         self._lanes: dict[str, deque[Run]] = {task.kind: deque() for task in tasks.values()}
         self._current: dict[str, Run] = {}
         self._threads: dict[str, threading.Thread] = {}
@@ -127,8 +126,7 @@ class LocalExecutor:
                 if task.lasting and not run.ended and run.asked == request and run.library.root == library.root \
                         and not run.stop_asked:
                     return run
-            if len(self._lanes[task.kind]) >= self._max_waiting:
-                raise ValueError(f"{self._max_waiting} others wait already; try again in a few minutes.")
+            self._check_room(task.kind)
             whole = resolved(replace(request, family=family.name), getattr(family, task.defaults))
             return self._queue(self._new_run(task, request, whole, library, family))
 
@@ -138,15 +136,24 @@ class LocalExecutor:
         task = self._task(type(request))
         run = Run(record.id, task.kind, record.title, request, library, family, created=record.created,
                   events=events, keep=partial(_append, library, record.id), on_cancel=self._drop)
-        checkpoint = last_checkpoint(events, library.run_folder(record.id))
+        run.checkpoint = last_checkpoint(events, library.run_folder(record.id))
+        run.rewind(int(run.checkpoint.stem) if run.checkpoint else 0)
         # It was killed after its work, before it could say so.
         if _is_done(events, request):
             self._end(run, Finished())
             return run
         with self._changed:
-            if checkpoint is not None:
-                self._checkpoints[run.id] = checkpoint
+            known = self._runs.get(run.id)
+            if known is not None and not known.ended:
+                return known
+            self._check_room(run.kind)
             return self._queue(run)
+
+    def _check_room(self, kind: str) -> None:
+        if self._closing.is_set():
+            raise ValueError("This studio is closed; open it again.")
+        if len(self._lanes[kind]) >= self._max_waiting:
+            raise ValueError(f"{self._max_waiting} others wait already; try again in a few minutes.")
 
     def runs(self) -> list[Run]:
         """Runs of this process, newest first."""
@@ -273,7 +280,7 @@ class LocalExecutor:
         options: dict[str, Any] = {"pipelines": self.pipelines, "family": run.family, "library": run.library}
         work: Callable[..., Iterator[Event]] = getattr(import_module(module), function)
         if task.lasting:
-            options |= {"run_folder": run.library.run_folder(run.id), "checkpoint": self._checkpoints.get(run.id),
+            options |= {"run_folder": run.library.run_folder(run.id), "checkpoint": run.checkpoint,
                         "stop": lambda: run.stop_asked, "pause": lambda: run.pause_asked}
         else:
             options["stop"] = lambda: run.stop_asked or self._closing.is_set()
@@ -299,7 +306,6 @@ class LocalExecutor:
             if not run.ended:
                 run.publish(ending, keep=False)
         with self._changed:
-            self._checkpoints.pop(run.id, None)
             self._changed.notify_all()
 
 

@@ -19,6 +19,7 @@ from PIL import Image
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 2_000
 MOST_VALIDATION = 8
+MOST_RESOLUTIONS = 4
 LORA, FULL = METHODS = ("LoRA", "full")
 ADAMW, ADAMW_8BIT, PRODIGY = OPTIMISERS = ("AdamW", "AdamW 8-bit", "Prodigy")
 NEEDS_BITSANDBYTES = f"{ADAMW_8BIT} needs the package bitsandbytes: install it with pip install bitsandbytes, or " \
@@ -87,6 +88,8 @@ class TrainRequest:
         _one_of("precision", self.precision, PRECISIONS)
         _within("resolution", self.resolution, 64, 2048)
         _multiple_of_8("resolution", self.resolution)
+        if len(sides(self.more_resolutions)) > MOST_RESOLUTIONS:
+            raise ValueError(f"more_resolutions may be at most {MOST_RESOLUTIONS}")
         for one in sides(self.more_resolutions):
             _within("more_resolutions", one, 64, 2048)
             _multiple_of_8("more_resolutions", one)

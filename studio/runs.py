@@ -15,6 +15,7 @@ from studio.events import (
     ENDINGS,
     Cancelled,
     CheckpointSaved,
+    CheckpointScored,
     Event,
     Failed,
     Finished,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 QUEUED, RUNNING, PAUSED = "queued", "running", "paused"
 FINISHED, CANCELLED, FAILED = "finished", "cancelled", "failed"
 STATUS = {Finished: FINISHED, Cancelled: CANCELLED, Paused: PAUSED, Failed: FAILED}
+WALKED = (StepFinished, SampleDrawn, CheckpointSaved, CheckpointScored)
 CLOSED = "The studio was closed before this run ended; training goes on when the library is opened again."
 
 
@@ -73,6 +75,7 @@ class Run:
                  on_cancel: Callable[[Run], None] | None = None) -> None:
         self.id, self.kind, self.title, self.request = id, kind, title, request
         self.library, self.family, self.asked = library, family, asked or request
+        self.checkpoint: Path | None = None  # where a training goes on from
         self.created = created or datetime.now(timezone.utc).isoformat(timespec="microseconds")
         self._status = status
         self._events: list[Event] = list(events)
@@ -244,6 +247,11 @@ class Run:
                 self._status, self._closed = STATUS[type(event)], True
             self._changed.notify_all()
 
+    def rewind(self, step: int) -> None:
+        """For the executor: the run goes on from this step, and will walk those after it again."""
+        with self._changed:
+            self._events = [event for event in self._events if not (isinstance(event, WALKED) and event.step > step)]
+
     def add(self, event: Event) -> None:
         """For the desk: something that came of the run after its end."""
         with self._changed:
@@ -261,12 +269,8 @@ def one_story(events: Iterable[Event]) -> list[Event]:
     told: list[Event] = []
     for event in events:
         if isinstance(event, StepFinished):
-            while told and isinstance(told[-1], StepFinished | SampleDrawn | CheckpointSaved | StageReported) \
-                    and _step_of(told[-1]) >= event.step:
-                told.pop()
+            last = next((one.step for one in reversed(told) if isinstance(one, StepFinished)), 0)
+            if event.step <= last:
+                told = [one for one in told if not (isinstance(one, WALKED) and one.step >= event.step)]
         told.append(event)
     return told
-
-
-def _step_of(event: Event) -> float:
-    return getattr(event, "step", float("-inf"))

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.requests import DrawRequest, MaskRequest, TrainRequest
+from studio.requests import FULL, DrawRequest, MaskRequest, TrainRequest, sides
 
 LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 SPACE_PORT = 7860
+MOST_LOOKS = 20  # checkpoints or samples of one training
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,15 @@ class Quota:
     train_steps: int = 1_000
     rank: int = 64
     class_images: int = 100
-    batch_size: int = 8
+    batch_size: int = 8  # of a step, accumulated ones included
+    full: bool = False  # whether all weights may be trained: the files are as large as the family
     count: int = 8  # pictures of one drawing
     side: int = 1_024  # pixels, of pictures and of training
     idle_hours: float = 6.0  # then their library goes
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not value > 0:
+            if not isinstance(value, bool) and not value > 0:
                 raise ValueError(f"quota: {name} must be above 0, got {value}")
 
     def check(self, request: TrainRequest | DrawRequest | MaskRequest) -> None:
@@ -39,10 +41,24 @@ class Quota:
                   "batch_size": self.batch_size, "class_images": self.class_images, "rank": self.rank}
         if isinstance(request, TrainRequest):
             limits["steps"] = self.train_steps
+            self._check_training(request)
         for name, most in limits.items():
             asked = getattr(request, name, None)
             if asked is not None and asked > most:
                 raise ValueError(f"On this shared host {name.replace('_', ' ')} may be at most {most}, got {asked}.")
+
+
+    def _check_training(self, request: TrainRequest) -> None:
+        if request.method == FULL and not self.full:
+            raise ValueError("On this shared host a full fine-tune is too large; train a LoRA.")
+        if (request.batch_size or 1) * (request.accumulation or 1) > self.batch_size:
+            raise ValueError(f"On this shared host batch size times accumulation may be at most {self.batch_size}.")
+        if any(side > self.side for side in sides(request.more_resolutions)):
+            raise ValueError(f"On this shared host more resolutions may be at most {self.side}.")
+        often = min(request.checkpoint_every or request.steps or 1, request.sample_every or request.steps or 1)
+        if (request.steps or 1) / often > MOST_LOOKS:
+            raise ValueError(f"On this shared host a training may be looked at {MOST_LOOKS} times at most: take a "
+                             "larger number for checkpoint every and sample every.")
 
 
 @dataclass(frozen=True)

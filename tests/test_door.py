@@ -298,6 +298,8 @@ def test_a_training_paused_in_the_queue_rests_and_a_drawing_cannot_pause(desk):
     with pytest.raises(ValueError, match="Only a training can be paused"):
         drawing.pause()
     drawing.wait(60)
+    with pytest.raises(ValueError, match="is paused; let it go on|is cancelled; let it go on"):
+        desk.extend(second.id, 5)
     with pytest.raises(ValueError, match="Only a training can be extended"):
         desk.extend(drawing.id, 5)
 

@@ -307,6 +307,22 @@ def test_closing_cancels_drawings_and_leaves_training_to_go_on(library):
         executor.start(DrawRequest("b"), library, POCKET)
 
 
+def test_steps_that_are_walked_again_are_told_once_whatever_lies_between(executor, library):
+    walked = [StepFinished(1, 4, 0.5, 1.0), StepFinished(2, 4, 0.5, 1.0), StageReported("Reading the photos"),
+              StepFinished(2, 4, 0.4, 1.0), StepFinished(3, 4, 0.3, 1.0)]
+    steps = [event for event in one_story(walked) if isinstance(event, StepFinished)]
+    assert [(event.step, event.loss) for event in steps] == [(1, 0.5), (2, 0.4), (3, 0.3)]
+
+
+def test_a_training_that_goes_on_is_queued_once(start, executor, library):
+    opened = gate("mika")
+    first = start(TrainRequest("mika"))
+    record = library.run(first.id)
+    assert executor.resume(record, first.request, [], library, POCKET) is first
+    opened.set()
+    assert first.wait(5)
+
+
 def test_a_training_killed_between_its_lora_and_its_end_is_not_trained_twice(executor, library):
     record = library.new_run("train", {"type": "TrainRequest", **vars(TrainRequest("mika", steps=2))}, "Training Mika")
     run = executor.resume(record, TrainRequest("mika", steps=2), [LoraSaved("mika", 2)], library, POCKET)

@@ -1,5 +1,7 @@
 import pytest
 
+from studio.families import POCKET
+from studio.requests import TrainRequest, resolved
 from studio.settings import Quota, Settings, read_settings
 
 
@@ -45,3 +47,14 @@ def test_a_library_that_is_a_file_is_refused(tmp_path):
 def test_a_quota_of_nothing_is_refused():
     with pytest.raises(ValueError, match="megabytes must be above 0"):
         Quota(megabytes=0)
+
+
+@pytest.mark.parametrize("asked, said", [
+    ({"method": "full"}, "train a LoRA"), ({"accumulation": 8, "batch_size": 2}, "batch size times accumulation"),
+    ({"more_resolutions": "2048"}, "more resolutions"), ({"checkpoint_every": 1, "steps": 500}, "looked at 20 times"),
+])
+def test_a_visitor_s_training_keeps_within_the_quota(asked, said):
+    request = resolved(TrainRequest("mika", **asked), POCKET.training)
+    with pytest.raises(ValueError, match=said):
+        Quota().check(request)
+    Quota().check(resolved(TrainRequest("mika"), POCKET.training))

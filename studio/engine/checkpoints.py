@@ -56,7 +56,10 @@ def save_checkpoint(folder: Path, step: int, learnt: Mapping[str, Tensor], optim
     tensors, plain = memory_of(optimiser)
     told = {**metadata, "step": str(step), OPTIMISER: json.dumps(plain), "scaler": json.dumps(dict(scaler))}
     write_tensors({**learnt, **{f"{OPTIMISER}.{name}": tensor for name, tensor in tensors.items()}}, path, told)
-    older = sorted(folder.glob("*.safetensors"), reverse=True)
+    there = sorted(folder.glob("*.safetensors"), reverse=True)
+    for later in there[: there.index(path)]:  # written by a process that was killed before it could say so
+        later.unlink()
+    older = there[there.index(path) :]
     for place, old in enumerate(older[resumable:], start=resumable):
         if place < kept or int(old.stem) == spared:
             _slim(old)

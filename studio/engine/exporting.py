@@ -91,7 +91,7 @@ def export_lora(lora: Lora, layout: str, folder: Path, *, pipelines: PipelineCac
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{lora.slug}{'-kohya' if layout == KOHYA else ''}.safetensors"
     if layout == KOHYA:
-        return _as_kohya(lora, told, path)
+        return _as_kohya(lora, told, family, path)
     if not full:
         shutil.copyfile(lora.path, path)
         return path
@@ -104,10 +104,13 @@ def export_lora(lora: Lora, layout: str, folder: Path, *, pipelines: PipelineCac
             return Path(shutil.make_archive(str(path.with_suffix("")), "zip", aside))
 
 
-def _as_kohya(lora: Lora, told: Mapping[str, str], path: Path) -> Path:
+def _as_kohya(lora: Lora, told: Mapping[str, str], family: ModelFamily, path: Path) -> Path:
     """As sd-scripts writes it: lora_unet_ and lora_te_ names, alpha as a tensor of each layer, ss_ metadata."""
     learnt = load_file(lora.path)
-    of_sdxl = "stable-diffusion-xl" in told.get("modelspec.architecture", "")
+    if all(name.startswith("lora_") for name in learnt):  # it came from there
+        shutil.copyfile(lora.path, path)
+        return path
+    of_sdxl = "XL" in family.pipelines["draw"]
     named: dict[str, Tensor] = {}
     for name, tensor in convert_state_dict_to_kohya(learnt).items():
         if not of_sdxl:

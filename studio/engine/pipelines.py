@@ -155,6 +155,7 @@ class PipelineCache:
         loaded = self.loaded(pipeline)
         plan = loaded.plan.stepped_down()
         loaded.texts.clear()
+        loaded.beside.pop("fine-tunes", None)
         _collect(self.device)
         if plan is None:
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from studio.library import Lora, Picture
 
 WEIGHTS = "pytorch_lora_weights.safetensors"  # the name that diffusers looks for
+TRANSPORTS = ("httpx", "httpx2", "requests")  # huggingface_hub's, by its version
 CARD = """# {name}
 
 ![{name}](images/{first})
@@ -52,7 +54,7 @@ def publish(lora: Lora, repository: str, pictures: Sequence[Picture], *, token: 
             endpoint: str | None, pipelines: Any, family: ModelFamily) -> str:
     """Upload the LoRA, its card and pictures to `repository` (owner/name) in one commit; returns where it lies.
 
-    Raises ValueError, in a sentence, where the hub refuses, and OSError where it cannot be reached.
+    Raises ValueError, in a sentence, where the hub refuses or cannot be reached.
     """
     api = HfApi(endpoint=endpoint, token=token)
     with TemporaryDirectory() as aside:
@@ -78,6 +80,10 @@ def publish(lora: Lora, repository: str, pictures: Sequence[Picture], *, token: 
                 raise ValueError(f"The hub refuses this token for {repository}: take one that may write, from "
                                  "huggingface.co/settings/tokens.") from error
             raise ValueError(f"The hub could not take {repository} (status {status}); try again later.") from error
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] not in TRANSPORTS:
+                raise
+            raise ValueError("The hub cannot be reached; look at the connection, then publish again.") from error
     return str(url)
 
 
@@ -98,7 +104,7 @@ def model_card(lora: Lora, repository: str, pictures: Sequence[tuple[str, str]],
     }
     prompt = pictures[0][1] if pictures else lora.trigger
     code = (FULL_CODE if full else LORA_CODE).format(
-        base=family.weights if of_hub else family.name, repository=repository, prompt=prompt.replace('"', "'"))
+        base=family.weights if of_hub else family.name, repository=repository, prompt=json.dumps(prompt)[1:-1])
     text = CARD.format(
         name=lora.name, first=pictures[0][0] if pictures else "", kind="full fine-tune" if full else "LoRA",
         trigger=lora.trigger, family=family.title, steps=lora.steps, rank="" if full else f", at rank {lora.rank}",

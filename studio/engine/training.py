@@ -1,4 +1,4 @@
-"""DreamBooth LoRA: a subject taught to a family from a handful of photos (Ruiz et al. 2023, Hu et al. 2021)."""
+"""DreamBooth: a subject taught to a family from a handful of photos (Ruiz et al. 2023), as a LoRA or in all weights."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 ROOM_GB = 12.0  # for one 1024 px picture of SDXL without gradient checkpointing
 LONGEST_GRADIENT = 1.0
 SCORES = "scores.json"
+BYTES = 12  # of a checkpoint for each number that is learnt: itself, and AdamW's two
 FACE = 336  # pixels of the photos that checkpoints are scored by: as much as any CLIP sees
 RESUMABLE, KEPT = 2, 200  # newest checkpoints of a LoRA that a training can go on from, and that keep what was learnt
 
@@ -88,7 +89,10 @@ def train(request: TrainRequest, *, pipelines: PipelineCache, family: ModelFamil
         else:
             yield made
     seen: dict[str, Seen] = {}
-    yield from look_at(subject, request, seen, pipelines=pipelines, family=family)
+    for told in look_at(subject, request, seen, pipelines=pipelines, family=family):
+        if stop() or pause():
+            return
+        yield told
     yield StageReported("Reading the photos")
     run = _Run(request, subject, pipelines, family, library, run_folder)
     try:
@@ -117,6 +121,9 @@ class _Run:
             pictures = instance_pictures(self.subject, request, pipeline.vae_scale_factor, seen)
             self._photos = encode(_shrunk(pictures, faces), self.pipelines, pipeline)
             self._class_images = encode(class_pictures, self.pipelines, pipeline)
+            if request.method == FULL and self.pipelines.loaded(pipeline).plan.offload != "none":
+                raise ValueError(f"There is not memory enough for all weights of {self.family.title}: train a LoRA, or "
+                                 "choose a smaller family.")
             self._method = method_of(request, pipeline, self.family)
             self._noise = DDPMScheduler.from_config(pipeline.scheduler.config)
             self._pipeline, self._device = pipeline, pipeline._execution_device
@@ -139,7 +146,8 @@ class _Run:
         if checkpoint is not None:
             self._step, learnt, scaler = load_checkpoint(checkpoint, self._optimiser, self._identity())
             self._method.load(learnt)
-            self._scaler.load_state_dict(scaler)
+            if scaler and self._scaler.is_enabled():  # another machine may compute in another type
+                self._scaler.load_state_dict(scaler)
             self._scores = _scores_in(self.folder / SCORES, self._step)
 
     def arrive(self) -> None:
@@ -170,7 +178,7 @@ class _Run:
         """Steps, samples and checkpoints; a LoRA at the end or when stopped."""
         request, total = self.request, self.request.steps or 0
         pace, began = _Pace(total), self._step
-        if self._step == 0 and request.pick_best:
+        if self._step == 0 and request.pick_best and not stop() and not pause():
             yield from self._look()
         while self._step < min(until, total) and not stop() and not pause():
             loss = self._take_step()
@@ -194,10 +202,16 @@ class _Run:
     def _finish(self) -> Iterator[Event]:
         """The LoRA: of the best checkpoint by its scores where there are some, else of the last step."""
         step = self._step
-        if any(self._scores):
-            step, reason = pick(self._scores)
+        if self._scores_it and self._step in self._scores:
+            step, reason = pick(self._known())
             yield CheckpointPicked(step, reason)
         yield self._save_lora(step)
+
+    def _known(self) -> dict[int, tuple[float, float]]:
+        """Scores of the base, of this step, and of the checkpoints that are still there: full libraries let some go."""
+        folder = self.folder / "checkpoints"
+        return {step: pair for step, pair in self._scores.items()
+                if step in (0, self._step) or (folder / f"{step:06d}.safetensors").is_file()}
 
     def _look(self) -> Iterator[Event]:
         """Draw the validation prompts and score what comes out."""
@@ -244,6 +258,7 @@ class _Run:
                 self._optimiser.zero_grad(set_to_none=True)
                 self._sparing = True
                 self._spare(True)
+                self._scaler = _scaler_like(self._scaler, self._device.type)  # it may be in the middle of a step
 
     def _try_step(self) -> float:
         parts, losses = self.request.accumulation or 1, []
@@ -303,6 +318,9 @@ class _Run:
         wanted = target_of(self._noise, latents, noise, timesteps)
         with torch.autocast(device.type, self._dtype, enabled=self._dtype != torch.float32):
             text, added = self._said(pipeline, batch)
+            if self._dtype == torch.float32:  # nothing casts then: all has the type that the UNet has
+                noisy, text = noisy.to(pipeline.unet.dtype), text.to(pipeline.unet.dtype)
+                added = {name: value.to(pipeline.unet.dtype) for name, value in added.items()}
             said = pipeline.unet(noisy, timesteps, text, added_cond_kwargs=added or None, return_dict=False)[0]
         weights = 1 - (1 - (1.0 if self.request.garment_weight is None else self.request.garment_weight)) * batch.aside
         squared = ((said.float() - wanted).square() * weights).mean((1, 2, 3)) / weights.mean((1, 2, 3))
@@ -339,12 +357,13 @@ class _Run:
         return self.folder / "samples" / f"{step:06d}-{number}.png"
 
     def _save_checkpoint(self) -> CheckpointSaved:
-        full = self.request.method == FULL
+        full, learnt = self.request.method == FULL, self._method.tensors()
+        self.library.make_room(BYTES * sum(tensor.numel() for tensor in learnt.values()))
         path = save_checkpoint(
-            self.folder / "checkpoints", self._step, self._method.tensors(), self._optimiser,
+            self.folder / "checkpoints", self._step, learnt, self._optimiser,
             self._scaler.state_dict(), {"run": self._identity()},
             resumable=1 if full else RESUMABLE, kept=1 if full else KEPT,
-            spared=pick(self._scores)[0] if any(self._scores) else None,
+            spared=pick(self._known())[0] if self._step in self._scores else None,
         )
         return CheckpointSaved(self._step, str(path.relative_to(self.folder)))
 
@@ -380,6 +399,13 @@ def _scores_in(path: Path, step: int) -> dict[int, tuple[float, float]]:
     """The scores that were written down until a step."""
     told = read_json(path) if path.is_file() else {}
     return {int(at): (pair[0], pair[1]) for at, pair in told.items() if int(at) <= step}
+
+
+def _scaler_like(scaler: Any, device: str) -> Any:
+    made = torch.amp.GradScaler(device, enabled=scaler.is_enabled())
+    if made.is_enabled():
+        made.load_state_dict(scaler.state_dict())
+    return made
 
 
 def _computed_in(precision: str, device: str) -> torch.dtype:

@@ -9,7 +9,7 @@ from typing import Any
 from studio.library.store import one_line, read_lines
 
 LONGEST_CAPTION = 1_000
-METADATA = "metadata.jsonl"
+METADATA, LARGEST = "metadata.jsonl", 4_000_000  # bytes
 
 
 def paired(given: Iterable[Any]) -> list[tuple[Any, str]]:
@@ -17,13 +17,21 @@ def paired(given: Iterable[Any]) -> list[tuple[Any, str]]:
 
     Photos are paths or PIL images; caption files are left out of what comes back.
     """
-    items = [item if isinstance(item, tuple) else (item, "") for item in given]
+    items = [_pair(item) for item in given]
     files = [Path(photo) for photo, _ in items if isinstance(photo, str | Path)]
     told: dict[str, str] = {}
     for file in filter(is_caption_file, files):
         told |= _said_in(file)
     return [(photo, caption or _caption(photo, told)) for photo, caption in items
             if not (isinstance(photo, str | Path) and is_caption_file(Path(photo)))]
+
+
+def _pair(given: Any) -> tuple[Any, str]:
+    if not isinstance(given, tuple):
+        return given, ""
+    if len(given) != 2 or not isinstance(given[1], str):
+        raise ValueError(f"A photo and its caption are a pair (photo, text), got {given!r:.80}.")
+    return given[0], one_line(given[1])[:LONGEST_CAPTION]
 
 
 def is_caption_file(path: Path) -> bool:
@@ -45,6 +53,8 @@ def _caption(photo: Any, told: dict[str, str]) -> str:
 
 def _said_in(file: Path) -> dict[str, str]:
     """Captions by the photo's name, with or without its ending."""
+    if not file.is_file() or file.stat().st_size > LARGEST:
+        return {}
     if file.name == METADATA:
         return {str(row["file_name"]): one_line(row["text"]) for row in read_lines(file)
                 if isinstance(row.get("file_name"), str) and isinstance(row.get("text"), str)}

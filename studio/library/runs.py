@@ -13,6 +13,8 @@ from studio.library.records import RunRecord
 from studio.library.shelf import Shelf, now
 from studio.library.store import append_line, inside, read_json, read_lines, sweep, text_in, write_json
 
+NEEDED = 2  # newest checkpoints of a run that goes on
+
 
 class Runs(Shelf):
     """Trainings, as their files tell them."""
@@ -48,10 +50,12 @@ class Runs(Shelf):
         return inside(self.root / "runs", id, "run")
 
     def expendable(self) -> list[Path]:
-        """After the trash, the checkpoints of runs that have ended, oldest first."""
-        ended = [record.id for record in reversed(self.runs()) if record.status not in ("queued", "running", "paused")]
-        return [*super().expendable(), *(path for id in ended
-                                         for path in sorted(self.run_folder(id).glob("checkpoints/*.safetensors")))]
+        """After the trash, checkpoints: of runs that have ended, oldest first; of others all but the newest."""
+        found = super().expendable()
+        for record in reversed(self.runs()):
+            files = sorted(self.run_folder(record.id).glob("checkpoints/*.safetensors"))
+            found += files[:-NEEDED] if record.status in ("queued", "running", "paused") else files
+        return found
 
     def append_event(self, id: str, event: Mapping[str, Any]) -> None:
         """Write one event down; it is on disk when this returns."""

@@ -88,5 +88,6 @@ class Shelf:
             lacking -= sizes.get(path, 0)
 
     def expendable(self) -> list[Path]:
-        """Files that go first when room is short: the trash, oldest first."""
-        return sorted((self.root / "trash").glob("*/*.png"), key=lambda path: path.name)
+        """Files that go first when room is short: what was exported, and the trash, oldest first."""
+        return [*(self.root / "exports").glob("*"),
+                *sorted((self.root / "trash").glob("*/*.png"), key=lambda path: path.name)]

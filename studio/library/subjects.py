@@ -138,7 +138,7 @@ class Subjects(Shelf):
         return found, photos
 
     def _add_photos(self, folder: Path, photos: Iterable[Any]) -> Added:
-        kept, refused, before = [], [], len(self._read_photos(folder))
+        photos, kept, refused, before = list(photos), [], [], len(self._read_photos(folder))
         for number, (given, caption) in enumerate(paired(photos), start=before + 1):
             name = shown(Path(given).name if isinstance(given, str | Path) else f"picture {number}")
             try:
@@ -147,6 +147,8 @@ class Subjects(Shelf):
                     kept.append(self._store(folder, incoming, caption))
             except ValueError as error:
                 refused.append((name, str(error)))
+        if photos and not kept and not refused:
+            refused.append((shown(Path(photos[0]).name), "has captions only: give the photos with it."))
         return Added(tuple(kept), tuple(refused))
 
     def _store(self, folder: Path, incoming: Incoming, caption: str) -> Photo:

@@ -26,7 +26,9 @@ def seconds_for(desk: Studio, family: ModelFamily, preset: Mapping[str, Any]) ->
     """Seconds for a training with the family's defaults and this preset."""
     asked = {**family.training, **preset}
     per_picture = _measured(desk, family) or _known(desk, family)
-    learnt = asked.get("steps", 0) * _in_a_step(asked.get("batch_size"), asked.get("class_images"))
+    learnt = asked.get("steps", 0) * (asked.get("accumulation") or 1) \
+        * _in_a_step(asked.get("batch_size"), asked.get("class_images")) \
+        * ((asked.get("resolution") or family.resolution) / family.resolution) ** 2
     return (learnt + asked.get("class_images", 0) * CLASS_IMAGE) * per_picture
 
 
@@ -75,7 +77,8 @@ def _measured(desk: Studio, family: ModelFamily) -> float | None:
         steps = [event for event in run.snapshot() if isinstance(event, StepFinished)]
         early = next((event for event in steps[4:] if event.total > event.step), None)
         if early is not None:
-            pictures = _in_a_step(run.request.batch_size, run.request.class_images)
+            pictures = _in_a_step(run.request.batch_size, run.request.class_images) * (run.request.accumulation or 1)
+            pictures *= ((run.request.resolution or family.resolution) / family.resolution) ** 2
             return early.seconds_left / (early.total - early.step) / pictures
     return None
 

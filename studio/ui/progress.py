@@ -49,6 +49,12 @@ class Training:
         )
 
     @property
+    def kept(self) -> set[int]:
+        """The steps whose checkpoints are still there."""
+        folder = self.run.library.run_folder(self.run.id) / "checkpoints"
+        return {int(path.stem) for path in folder.glob("*.safetensors")}
+
+    @property
     def total(self) -> int:
         return self.run.request.steps or 0
 
@@ -72,7 +78,8 @@ def status(run: Run) -> dict[str, Any]:
                         for sample in training.samples],
             "scores": [{"step": step, "identity": pair[0], "obedience": pair[1]}
                        for step, pair in sorted(training.scores.items())],
-            "picked": training.picked, "reason": training.reason, "lora": training.lora, "taken": training.taken,
+            "checkpoints": sorted(training.kept), "picked": training.picked, "reason": training.reason,
+            "lora": training.lora, "taken": training.taken,
         }
     else:
         told["pictures"] = [event.path for event in run.snapshot() if isinstance(event, PictureDrawn)]
@@ -182,7 +189,7 @@ def _filmstrip(training: Training, root: Any) -> str:
                            for sample in samples)
         taken = training.run.ended and step == training.taken
         take = pieces.button("Take it", "pick", run=training.run.id, step=step) \
-            if training.run.ended and step in training.scores and step and not taken else ""
+            if training.run.ended and step in training.kept and not taken else ""
         name = f"{step}{', taken' if taken else ''}" if step else "before"
         frames += f'<figure class="{"taken" if taken else ""}">{pictures}<figcaption>{name}{take}</figcaption></figure>'
     prompts = escape("; ".join(sample.prompt for sample in next(reversed(columns.values()))))

@@ -84,8 +84,8 @@ def teach(guide: Guide) -> None:
     page.get_by_label("Sample every", exact=True).locator("visible=true").fill("12")
     guide.button("Train").locator("visible=true").click()
     expect(page.locator(".training .headline")).to_contain_text("24 of 24 steps", timeout=TRAINING)
-    expect(page.locator(".training .plot svg")).to_be_visible()
-    expect(page.locator(".film figure img")).to_have_count(2)
+    expect(page.locator(".training .plot svg").first).to_be_visible()
+    expect(page.locator(".film figure")).to_have_count(3)  # before, at step 12, at the end
 
 
 def draw_with_what_was_learned(guide: Guide) -> None:

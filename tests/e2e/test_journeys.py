@@ -56,7 +56,7 @@ def test_a_reload_in_the_middle_of_a_training_loses_nothing(served: Served, open
     expect(page.locator("#side .now")).to_contain_text("Mika")
     open_tab(page, "Train")
     expect(running).to_contain_text(re.compile(r"step \d+ of 2000"))
-    expect(page.locator(".training .plot svg")).to_be_visible()
+    expect(page.locator(".training .plot svg").first).to_be_visible()
     seen = page.locator(".training .headline").inner_text()
     expect(page.locator(".training .headline")).not_to_have_text(seen)
     page.get_by_role("button", name="Stop, keep what is learned").click()

@@ -89,3 +89,7 @@ def test_what_the_hub_refuses_is_told_with_the_remedy(hub, lora, toy, pipelines)
     with pytest.raises(ValueError, match="must be called owner/name"):
         publish(lora, "what is this//", [], token=TOKEN, **asked)
     assert hub.files == {}
+    hub.shutdown()
+    hub.server_close()
+    with pytest.raises(ValueError, match="cannot be reached"):
+        publish(lora, "mika/lora", [], token=TOKEN, **asked)

@@ -171,3 +171,12 @@ def test_captions_come_along_as_pairs_as_files_among_the_photos_and_beside_them(
         tmp_path / "among" / "b.txt", tmp_path / "among" / "metadata.jsonl"])
     assert [photo.caption for photo in subject.photos] == [
         "sks girl smiling", "sks girl, in a coat", "sks girl on the beach", "sks girl waving"]
+
+
+def test_captions_alone_are_refused_and_so_are_odd_pairs(tmp_path):
+    library = Library(tmp_path / "library")
+    (tmp_path / "a.txt").write_text("sks girl")
+    with pytest.raises(ValueError, match="captions only: give the photos with it"):
+        library.add_subject("Mika", "girl", "sks", [tmp_path / "a.txt"])
+    with pytest.raises(ValueError, match="are a pair"):
+        library.add_subject("Mika", "girl", "sks", [(tmp_path / "a.png", "x", 3)])
