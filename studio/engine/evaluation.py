@@ -21,6 +21,7 @@ from studio.engine.pipelines import PipelineCache
 from studio.families import ModelFamily
 
 WORTH = 1.0  # of obedience against identity
+CLEARLY = 0.05  # by which an earlier step must be better than the last one
 
 
 class Clip:
@@ -76,16 +77,18 @@ def obedience(pictures: Tensor, prompts: Tensor) -> float:
 def pick(scores: Mapping[int, tuple[float, float]]) -> tuple[int, str]:
     """The step to take, and why, from (identity, obedience) of each step; step 0 is the base, which is not taken.
 
-    Identity counts as the way from the base's to 1, obedience as the share of the base's that is left.
+    Identity counts as the way from the base's to 1, obedience as the share of the base's that is left; where the best
+    is not CLEARLY better than the last, the last is taken.
     """
     base_identity, base_obedience = scores.get(0, (0.0, 1.0))
     gained = {step: (identity - base_identity) / max(1 - base_identity, 1e-6)
               for step, (identity, _) in scores.items() if step}
     left = {step: min(1.0, obeyed / max(base_obedience, 1e-6)) for step, (_, obeyed) in scores.items() if step}
-    best = max(gained, key=lambda step: (gained[step] + WORTH * left[step], -step))
-    last = max(gained)
-    if best == last:
-        return best, f"The last step is the best: likeness {scores[best][0]:.2f}, obedience {scores[best][1]:.2f}."
+    worth = {step: gained[step] + WORTH * left[step] for step in gained}
+    best, last = max(worth, key=lambda step: (worth[step], -step)), max(worth)
+    if worth[best] - worth[last] < CLEARLY:
+        return last, "No earlier step is clearly better than the last one: likeness " \
+            f"{scores[last][0]:.2f}, obedience {scores[last][1]:.2f}."
     more, less = scores[best][1] - scores[last][1], scores[last][0] - scores[best][0]
     gives = f"obeys its prompts better than step {last} ({scores[best][1]:.2f} against {scores[last][1]:.2f})" \
         if more > 0 else f"is liker than step {last} ({scores[best][0]:.2f} against {scores[last][0]:.2f})"

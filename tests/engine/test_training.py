@@ -92,7 +92,8 @@ def test_a_scorer_that_cannot_be_had_ends_no_training(trains, toy):
 
 
 @pytest.mark.parametrize("scores, best, told", [
-    ({0: (0.3, 0.5), 50: (0.6, 0.5), 100: (0.8, 0.5)}, 100, "The last step is the best"),
+    ({0: (0.3, 0.5), 50: (0.6, 0.5), 100: (0.8, 0.5)}, 100, "No earlier step is clearly better"),
+    ({0: (0.3, 0.5), 50: (0.81, 0.5), 100: (0.8, 0.5)}, 100, "No earlier step is clearly better"),
     ({0: (0.3, 0.5), 50: (0.78, 0.5), 100: (0.8, 0.2)}, 50, "obeys its prompts better than step 100"),
     ({0: (0.3, 0.5), 50: (0.9, 0.5), 100: (0.8, 0.5)}, 50, "is liker than step 100"),
 ])

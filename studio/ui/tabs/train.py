@@ -122,8 +122,9 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
     with gr.Accordion("How the photos are taken", open=False):
         made["buckets"] = gr.Checkbox(bool(usual.get("buckets")), label="Keep their shape", info="else their middle "
                                       "square, or the crop")
-        made["describe"] = gr.Checkbox(bool(usual.get("describe", True)), label="Describe them",
-                                       info="photos without a caption get one that names garments and place")
+        made["describe"] = gr.Checkbox(bool(usual.get("describe")), label="Describe them",
+                                       info="photos without a caption get one that names garments and place: then "
+                                       "the outfit comes off, and prompts must say what is worn")
         made["garment_weight"] = number("garment_weight", "Weight of garments", whole=False,
                                         info="below 1, what is worn in the photos is learnt less, and comes off again")
         made["more_resolutions"] = gr.Textbox(usual.get("more_resolutions"), label="Further resolutions", max_length=80,
