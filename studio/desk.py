@@ -292,9 +292,7 @@ class Studio:
         """
         if id is not None:
             with self._turn:
-                record = self._resting(id, "resumed")
-                self._check_quota_of(request_from_json(record.request))
-                return [self._go_on(record)]
+                return [self._go_on(id, self._resting(id, "resumed"))]
         if not self._may_train:
             return []
         waiting = [record for record in self.library.runs() if record.status in (QUEUED, RUNNING)
@@ -310,10 +308,8 @@ class Studio:
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
             raise ValueError(f"Say by how many steps, 1 or more; got {steps!r:.40}.")
         with self._turn:
-            request = request_from_json(self._resting(id, "extended").request)
-            longer = replace(request, steps=(request.steps or 0) + steps)
-            self._check_quota_of(longer)
-            return self._go_on(self.library.update_run(id, request=request_to_json(longer)))
+            request = self._resting(id, "extended")
+            return self._go_on(id, replace(request, steps=(request.steps or 0) + steps))
 
     def pick_checkpoint(self, id: str, step: int) -> Lora:
         """The checkpoint of a step of a run as a LoRA of the library, beside the one that was picked.
@@ -346,8 +342,8 @@ class Studio:
         self.library.append_event(run.id, to_json(event))
         run.add(event)
 
-    def _resting(self, id: str, what: str) -> RunRecord:
-        """The record of a training that is not under way and has a checkpoint to go on from."""
+    def _resting(self, id: str, what: str) -> TrainRequest:
+        """The request of a training that is not under way and has a checkpoint to go on from."""
         run = self.run(id)
         if run.kind != "train":
             raise ValueError(f"Only a training can be {what}.")
@@ -363,13 +359,13 @@ class Studio:
         started = any(isinstance(event, CheckpointSaved) for event in run.snapshot())
         if started and last_checkpoint(run.snapshot(), self.library.run_folder(id)) is None:
             raise ValueError(f"The checkpoints of {run.title} have made room for newer work; train it anew.")
-        return self.library.run(id)
+        return request_from_json(self.library.run(id).request)
 
-    def _go_on(self, record: RunRecord) -> Run:
-        request = request_from_json(record.request)
+    def _go_on(self, id: str, request: TrainRequest) -> Run:
         family = find_family(self.families, request.family or self.family.name)
-        self._past.pop(record.id, None)
-        self.library.update_run(record.id, status=QUEUED)
+        self._check_quota(request, family)
+        self._past.pop(id, None)
+        record = self.library.update_run(id, request=request_to_json(request), status=QUEUED)
         return self.executor.resume(record, request, self._story(record), self.library, family)
 
     def _resumed(self, record: RunRecord) -> Run | None:
@@ -423,14 +419,11 @@ class Studio:
                 _one_of("segmenter", request.segmenter, family.segmenters)
             given = isinstance(request.picture, Image.Image)
             check_inside(request.points, request.box, request.picture.size if given else size_of(request.picture))
-        if self.quota:
-            self._check_quota(request, family)
-
-    def _check_quota_of(self, request: Request) -> None:
-        if self.quota:
-            self._check_quota(request, find_family(self.families, request.family or self.family.name))
+        self._check_quota(request, family)
 
     def _check_quota(self, request: Request, family: ModelFamily) -> None:
+        if not self.quota:
+            return
         waiting = len(self._under_way())
         if waiting >= self.quota.waiting:
             raise ValueError(f"You have {waiting} runs under way, as many as a visitor may; wait for one to end.")

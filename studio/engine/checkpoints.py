@@ -78,7 +78,17 @@ def _slim(path: Path) -> None:
 
 def learnt_in(path: Path) -> dict[str, Tensor]:
     """What a checkpoint has learnt, without what its training needs to go on."""
-    return {name: tensor for name, tensor in load_file(path).items() if not name.startswith(f"{OPTIMISER}.")}
+    return _parted(load_file(path))[0]
+
+
+def _parted(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """What was learnt, and what the optimiser remembers, each by its own names."""
+    learnt: dict[str, Tensor] = {}
+    memory: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        of_optimiser = name.startswith(f"{OPTIMISER}.")
+        (memory if of_optimiser else learnt)[name.removeprefix(f"{OPTIMISER}.")] = tensor
+    return learnt, memory
 
 
 def load_checkpoint(path: Path, optimiser: torch.optim.Optimizer, run: str
@@ -92,9 +102,6 @@ def load_checkpoint(path: Path, optimiser: torch.optim.Optimizer, run: str
         raise ValueError(f"{path.name} is a checkpoint of another training; start this one anew.")
     if OPTIMISER not in told:
         raise ValueError(f"{path.name} keeps what was learnt only; go on from a later checkpoint, or train anew.")
-    tensors = load_file(path)
-    memory = {name.removeprefix(f"{OPTIMISER}."): tensor for name, tensor in tensors.items()
-              if name.startswith(f"{OPTIMISER}.")}
+    learnt, memory = _parted(load_file(path))
     remember(optimiser, memory, json.loads(told[OPTIMISER]))
-    return int(told["step"]), {name: tensor for name, tensor in tensors.items()
-                               if not name.startswith(f"{OPTIMISER}.")}, json.loads(told.get("scaler", "{}"))
+    return int(told["step"]), learnt, json.loads(told.get("scaler", "{}"))

@@ -15,12 +15,12 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from studio.engine.weights import read_header
 from studio.families import ModelFamily
+from studio.library.wardrobe import WEIGHTS
 from studio.requests import FULL
 
 if TYPE_CHECKING:
     from studio.library import Lora, Picture
 
-WEIGHTS = "pytorch_lora_weights.safetensors"  # the name that diffusers looks for
 TRANSPORTS = ("httpx", "httpx2", "requests")  # huggingface_hub's, by its version
 CARD = """# {name}
 

@@ -50,7 +50,7 @@ class Training:
 
     @property
     def kept(self) -> set[int]:
-        """The steps whose checkpoints are still there."""
+        """The steps whose checkpoints are still there, by a look at the disk."""
         folder = self.run.library.run_folder(self.run.id) / "checkpoints"
         return {int(path.stem) for path in folder.glob("*.safetensors")}
 
@@ -183,13 +183,13 @@ def _filmstrip(training: Training, root: Any) -> str:
     columns: dict[int, list[SampleDrawn]] = {}
     for sample in training.samples:
         columns.setdefault(sample.step, []).append(sample)
-    frames = ""
+    frames, kept = "", training.kept if training.run.ended else set()
     for step, samples in columns.items():
         pictures = "".join(pieces.image(root / sample.path, f"{sample.prompt}, at step {step}", title=sample.prompt)
                            for sample in samples)
         taken = training.run.ended and step == training.taken
         take = pieces.button("Take it", "pick", run=training.run.id, step=step) \
-            if training.run.ended and step in training.kept and not taken else ""
+            if step in kept and not taken else ""
         name = f"{step}{', taken' if taken else ''}" if step else "before"
         frames += f'<figure class="{"taken" if taken else ""}">{pictures}<figcaption>{name}{take}</figcaption></figure>'
     prompts = escape("; ".join(sample.prompt for sample in next(reversed(columns.values()))))
