@@ -63,7 +63,7 @@ class TrainRequest:
     class_images: int | None = None  # pictures of the class drawn by the base; 0: no prior preservation
     prior_loss_weight: float | None = None
     checkpoint_every: int | None = None
-    sample_every: int | None = None
+    sample_every: int | None = None  # 0: no samples, but for checkpoints that are scored
     validation_prompt: str | None = None  # what samples show, a line for each; None: the subject in some places
     pick_best: bool | None = None  # score every checkpoint by its samples, and keep the best; else the last one
     seed: int | None = None
@@ -97,7 +97,7 @@ class TrainRequest:
         _within("class_images", self.class_images, 0, 2000)
         _within("prior_loss_weight", self.prior_loss_weight, 0.0, 10.0)
         _within("checkpoint_every", self.checkpoint_every, 1, 100_000)
-        _within("sample_every", self.sample_every, 1, 100_000)
+        _within("sample_every", self.sample_every, 0, 100_000)
         _text("validation_prompt", self.validation_prompt)
         if len(self.validation_prompts) > MOST_VALIDATION:
             raise ValueError(f"validation_prompt may have at most {MOST_VALIDATION} lines, got "

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from studio.engine.adapters import NAME, Adapter, take_out
 from studio.engine.loading import modules
+from studio.engine.lowrank import speed_up
 from studio.families import TARGETS, ModelFamily
 from studio.requests import FULL, TrainRequest
 
@@ -63,6 +64,9 @@ class LoraMethod:
         for matrix in self.tensors().values():
             matrix.data = matrix.data.float()
             matrix.requires_grad_(True)
+        for adapter in self.adapters.values():
+            for _, _, layer in adapter.places:
+                speed_up(layer, NAME)
         self._learn(False)
 
     def groups(self, rate: float, text_rate: float) -> list[dict[str, Any]]:

@@ -137,6 +137,7 @@ class _Run:
             size = (request.batch_size or 1) * ((request.resolution or 0) / 1024) ** 2
             self._sparing = on_gpu and free_bytes(self._device.type) < ROOM_GB * 2**30 * size
             self.pipelines.move_in(pipeline, self)
+            self._takes = pipeline.unet.dtype  # asked once: it walks over all modules
         self._optimiser = new_optimiser(request.optimiser or ADAMW, groups)
         self._rates = [group["lr"] for group in groups]
         self._texts_learn = taught_texts
@@ -186,7 +187,7 @@ class _Run:
             kept = self._step % (request.checkpoint_every or total) == 0 or self._step == total
             if kept and request.pick_best:
                 yield from self._look()
-            elif self._step % (request.sample_every or total) == 0 or self._step == total:
+            elif request.sample_every and (self._step % request.sample_every == 0 or self._step == total):
                 yield from self._draw_samples()
             if kept:
                 yield self._save_checkpoint()
@@ -319,8 +320,8 @@ class _Run:
         with torch.autocast(device.type, self._dtype, enabled=self._dtype != torch.float32):
             text, added = self._said(pipeline, batch)
             if self._dtype == torch.float32:  # nothing casts then: all has the type that the UNet has
-                noisy, text = noisy.to(pipeline.unet.dtype), text.to(pipeline.unet.dtype)
-                added = {name: value.to(pipeline.unet.dtype) for name, value in added.items()}
+                noisy, text = noisy.to(self._takes), text.to(self._takes)
+                added = {name: value.to(self._takes) for name, value in added.items()}
             said = pipeline.unet(noisy, timesteps, text, added_cond_kwargs=added or None, return_dict=False)[0]
         weights = 1 - (1 - (1.0 if self.request.garment_weight is None else self.request.garment_weight)) * batch.aside
         squared = ((said.float() - wanted).square() * weights).mean((1, 2, 3)) / weights.mean((1, 2, 3))

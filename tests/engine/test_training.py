@@ -196,6 +196,12 @@ def test_out_of_memory_steps_down_and_ends_in_the_same_weights(trains, library, 
         list(trains("again", class_images=0))
 
 
+def test_without_samples_only_the_lora_is_made(trains, library):
+    events = list(trains(sample_every=0))
+    assert not of(events, SampleDrawn)
+    assert of(events, LoraSaved)
+
+
 def test_class_images_are_drawn_once_and_kept(pipelines, toy, library):
     request = resolved(TrainRequest("mika"), toy.training)
 

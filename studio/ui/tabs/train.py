@@ -93,7 +93,7 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
                                     info="by its samples: like the photos, and as asked; else the last one is taken")
     with gr.Row(elem_classes=["pair"]):
         made["checkpoint_every"] = number("checkpoint_every", "Checkpoint every")
-        made["sample_every"] = number("sample_every", "Sample every")
+        made["sample_every"] = number("sample_every", "Sample every", info="0: no samples")
     with gr.Accordion("What learns", open=False):
         made["method"] = choice("method", "Method", METHODS, info="full: all weights of the UNet, in a copy")
         made["targets"] = choice("targets", "Targets", TARGETS, allow_custom_value=True,
