@@ -3,14 +3,13 @@
     python -m benchmarks.training path/to/train_dreambooth_lora_sdxl.py [--pairs 5]
 
 Pocket at 64 px, the sample subject's photos, rank 8 on attention, AdamW, float32, one thread, no class images: the same
-for both. The clock is the CPU time of whole processes; a step is the difference between a long and a short run.
+for both. The clock is the CPU time of processes; a step is the median from one step of the optimiser to the next.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,11 +19,12 @@ from pathlib import Path
 from statistics import median
 
 import studio
+from benchmarks.peer import told_at_exit
 from benchmarks.results import table, write_section
 from studio.families import POCKET
 
 ROOT = Path(__file__).resolve().parents[1]
-SIDE, RANK, SHORT, LONG, LORA_STEPS = 64, 8, 10, 60, 20
+SIDE, RANK, STEPS, LORA_STEPS = 64, 8, 60, 20
 SUBJECT, PROMPT = "mika", "a picture of sks girl"
 OURS = {
     "rank": RANK, "alpha": float(RANK), "targets": "attention", "optimiser": "AdamW", "schedule": "constant",
@@ -37,7 +37,7 @@ OURS = {
 def main(flags: Sequence[str]) -> None:
     given = _parser().parse_args(list(flags))
     if given.ours is not None:
-        return _train_here(given.ours, given.batch, given.warm)
+        return _train_here(given.ours, given.batch)
     rows = []
     for number in range(given.pairs):
         rows.append(_pair(given.script, number))
@@ -49,39 +49,28 @@ def main(flags: Sequence[str]) -> None:
 def _pair(script: Path, number: int) -> dict[str, float]:
     """CPU seconds of both; whoever goes first changes from pair to pair."""
     works = {
-        "step": lambda: _per_step(lambda steps: _ours(steps, 1)),
-        "sample of 4": lambda: _per_step(lambda steps: _ours(steps, 4)) / 4,
-        "lora": lambda: _warm_lora(),
-        "their step": lambda: _per_step(lambda steps: _theirs(script, steps)),
-        "their lora": lambda: _theirs(script, LORA_STEPS),
+        "step": lambda: _ours(STEPS, 1)["step"],
+        "sample of 4": lambda: _ours(STEPS, 4)["step"] / 4,
+        "lora": lambda: _ours(LORA_STEPS, 1)["lora"],
+        "their step": lambda: _theirs(script, STEPS)["step"],
+        "their lora": lambda: _theirs(script, LORA_STEPS)["whole"],
     }
     order = works if number % 2 else dict(reversed(works.items()))
     return {name: work() for name, work in order.items()}
 
 
-def _per_step(spent) -> float:
-    return (spent(LONG) - spent(SHORT)) / (LONG - SHORT)
+def _ours(steps: int, batch: int) -> dict[str, float]:
+    return _figures_of([sys.executable, "-m", "benchmarks.training", "--ours", str(steps), "--batch", str(batch)])
 
 
-def _ours(steps: int, batch: int) -> float:
-    return _cpu_of([sys.executable, "-m", "benchmarks.training", "--ours", str(steps), "--batch", str(batch)])
-
-
-def _warm_lora() -> float:
-    """From the request to the LoRA in the library, in a studio that has the family loaded."""
-    told = subprocess.run([sys.executable, "-m", "benchmarks.training", "--ours", str(LORA_STEPS), "--warm"], cwd=ROOT,
-                          env=_environment(), check=True, capture_output=True, text=True).stdout
-    return float(told.split()[-1])
-
-
-def _theirs(script: Path, steps: int) -> float:
+def _theirs(script: Path, steps: int) -> dict[str, float]:
     photos = ROOT / "assets" / "examples" / "subjects" / SUBJECT / "photos"
     with tempfile.TemporaryDirectory() as folder:
         only = Path(folder) / "photos"
         only.mkdir()
         for photo in photos.glob("*.png"):
             (only / photo.name).write_bytes(photo.read_bytes())
-        return _cpu_of([
+        return _figures_of([
             sys.executable, "-m", "benchmarks.peer", str(script), f"--pretrained_model_name_or_path={POCKET.weights}",
             f"--instance_data_dir={only}", f"--instance_prompt={PROMPT}", f"--output_dir={folder}/out",
             f"--resolution={SIDE}", "--train_batch_size=1", f"--rank={RANK}", f"--max_train_steps={steps}",
@@ -90,26 +79,24 @@ def _theirs(script: Path, steps: int) -> float:
         ])
 
 
-def _train_here(steps: int, batch: int, warm: bool) -> None:
-    """One training in this process; with `warm`, prints the CPU seconds of the training alone."""
+def _train_here(steps: int, batch: int) -> None:
+    """One training in this process, in a studio that has the family loaded; prints figures as `told_at_exit` does."""
+    told_at_exit()
     with tempfile.TemporaryDirectory() as folder, studio.open(Path(folder) / "library", sample=True) as desk:
         subject = desk.library.subject(SUBJECT)
-        if warm:
-            desk.executor.warm(POCKET).join()
-        began = time.process_time()
+        desk.executor.warm(POCKET).join()
+        began = time.process_time()  # from the request to the LoRA in the library
         desk.start(studio.TrainRequest(subject.slug, steps=steps, batch_size=batch, **OURS)).result()
-        if warm:
-            print(time.process_time() - began)
+        print(f"\nlora={time.process_time() - began}")
 
 
-def _cpu_of(command: list[str]) -> float:
-    """CPU seconds of the command, its own processes included. Raises CalledProcessError with what it said."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def _figures_of(command: list[str]) -> dict[str, float]:
+    """What the command prints as name=seconds. Raises SystemExit with what it said if it fails."""
     done = subprocess.run(command, cwd=ROOT, env=_environment(), capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(command[:4])} failed:\n{done.stderr[-3000:]}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    lines = [line.split("=") for line in done.stdout.splitlines() if line.startswith(("step=", "whole=", "lora="))]
+    return {name: float(value) for name, value in lines}
 
 
 def _environment() -> dict[str, str]:
@@ -147,7 +134,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pairs", type=int, default=5, help="at least 5")
     parser.add_argument("--ours", type=int, help=argparse.SUPPRESS)  # steps of one training in this process
     parser.add_argument("--batch", type=int, default=1, help=argparse.SUPPRESS)
-    parser.add_argument("--warm", action="store_true", help=argparse.SUPPRESS)
     return parser
 
 

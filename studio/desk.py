@@ -170,8 +170,8 @@ class Studio:
         subject, chosen = self.library.subject(slug), find_family(self.families, family or self.family.name)
         for photo in subject.photos:
             if not photo.caption.strip():
-                words = self.executor.ask("studio.engine.captioning:caption_of", photo, subject, family=chosen)
-                self.library.edit_photo(slug, photo.file, caption=f"{chosen.prompt_start} {subject.trigger}{words}")
+                said = self.executor.ask("studio.engine.captioning:caption_of", photo, subject, family=chosen)
+                self.library.edit_photo(slug, photo.file, caption=said)
         return self.library.subject(slug)
 
     def export_lora(self, slug: str, layout: str = "diffusers") -> Path:
@@ -364,9 +364,15 @@ class Studio:
     def _go_on(self, id: str, request: TrainRequest) -> Run:
         family = find_family(self.families, request.family or self.family.name)
         self._check_quota(request, family)
-        self._past.pop(id, None)
+        before = self.library.run(id)
         record = self.library.update_run(id, request=request_to_json(request), status=QUEUED)
-        return self.executor.resume(record, request, self._story(record), self.library, family)
+        try:
+            run = self.executor.resume(record, request, self._story(record), self.library, family)
+        except ValueError:  # too many wait: it rests as before, or the next start would take it up
+            self.library.update_run(id, request=before.request, status=before.status)
+            raise
+        self._past.pop(id, None)
+        return run
 
     def _resumed(self, record: RunRecord) -> Run | None:
         try:

@@ -24,10 +24,12 @@ TRAINING = {
     "method": "LoRA", "rank": 16, "alpha": 16.0, "dropout": 0.0, "targets": "attention", "steps": 800,
     "learning_rate": 1e-4, "text_encoder_learning_rate": 0.0, "optimiser": "AdamW", "schedule": "cosine", "warm_up": 10,
     "snr_gamma": 5.0, "noise_offset": 0.0, "batch_size": 1, "accumulation": 1, "gradient_checkpointing": False,
-    "precision": "auto", "more_resolutions": "", "buckets": False, "describe": False, "garment_weight": 1.0,
-    "class_images": 200, "prior_loss_weight": 1.0,
+    "precision": "auto", "more_resolutions": "", "buckets": False, "portrait": False, "describe": False,
+    "garment_weight": 1.0, "class_images": 200, "prior_loss_weight": 1.0,
     "checkpoint_every": 200, "sample_every": 200, "pick_best": True,
 }
+_ID_PHOTO = {"portrait": True, "buckets": False, "folded": True,
+             "when": "Head and shoulders on plain ground, for passport pictures and avatars."}
 _ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 _TRANSFORMERS = (*_ATTENTION, "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
 TARGETS = MappingProxyType({  # of a LoRA: what people call them -> names of modules, or their ends
@@ -73,6 +75,7 @@ class ModelFamily:
     scorer: str = CLIP  # that pictures are scored by: a hub id or a folder; empty: the family has one inside
     real_people: bool = True  # knows photographs; pocket does not
     prompt_start: str = "a photo of"  # how a first prompt begins
+    portrait_start: str = "a portrait photo of"
 
     def __post_init__(self) -> None:
         for name in ("pipelines", "dtype", "drawing", "training", "presets", "segmenters"):
@@ -107,6 +110,10 @@ class ModelFamily:
         """The subject in three places, to see how a training comes along."""
         places = self.words().get("places", [])[:5:2] or ["on the beach", "in a forest", "on a street at night"]
         return [f"{self.prompt_start} {trigger}, {place}" for place in places]
+
+    def portrait(self, trigger: str) -> str:
+        """The prompt of an ID photo."""
+        return f"{self.portrait_start} {trigger} on a plain white background"
 
     def things(self) -> dict[str, list[str]]:
         """What a small family's detector can find, by kind; empty for one that knows the open world."""
@@ -170,6 +177,7 @@ POCKET = ModelFamily(
         "Quick": {"steps": 80, "rank": 4, "alpha": 4.0, "when": "A first look; the likeness is rough."},
         "Balanced": {"steps": 200, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
         "Thorough": {"steps": 300, "rank": 16, "alpha": 16.0, "when": "When a detail is still missing."},
+        "ID photo": _ID_PHOTO,
         "Full": {"method": "full", "learning_rate": 3e-4, "when": "The whole UNet instead of a LoRA.", "folded": True},
         "Prodigy": {"optimiser": "Prodigy", "learning_rate": 1.0, "schedule": "constant", "folded": True,
                     "when": "Finds the learning rate by itself."},
@@ -182,6 +190,7 @@ POCKET = ModelFamily(
     scorer="",
     real_people=False,
     prompt_start="a cartoon of",
+    portrait_start="a portrait of",
 )
 SDXL = ModelFamily(
     name="sdxl",
@@ -203,6 +212,7 @@ SDXL = ModelFamily(
         "Quick": {"steps": 400, "rank": 8, "alpha": 8.0, "class_images": 0, "when": "A first look; no class images."},
         "Balanced": {"steps": 1000, "rank": 32, "alpha": 32.0, "when": "The usual choice for a character."},
         "Thorough": {"steps": 2000, "rank": 64, "alpha": 64.0, "when": "For fine detail; more photos help more."},
+        "ID photo": _ID_PHOTO,
         "16 GB card": {"rank": 16, "alpha": 16.0, "accumulation": 4, "gradient_checkpointing": True, "steps": 500,
                        "optimiser": "AdamW 8-bit", "precision": "fp16", "folded": True,
                        "when": "Every saving on, for a card of 16 GB or less."},
@@ -236,6 +246,7 @@ SD15 = ModelFamily(
         "Quick": {"steps": 400, "rank": 4, "alpha": 4.0, "class_images": 0, "when": "A first look; no class images."},
         "Balanced": {"steps": 800, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
         "Thorough": {"steps": 1200, "rank": 64, "alpha": 64.0, "when": "For fine detail; more photos help more."},
+        "ID photo": _ID_PHOTO,
         **SD15_REPORT,
     },
     masking={"segmenter": "SAM base"},

@@ -58,7 +58,8 @@ class TrainRequest:
     resolution: int | None = None
     more_resolutions: str | None = None  # further ones, with commas between, that every photo is taken in too
     buckets: bool | None = None  # photos keep their shape, in sizes of about the same area
-    describe: bool | None = None  # photos without a caption get one: garments, place
+    portrait: bool | None = None  # photos are cropped to head and shoulders, on plain ground
+    describe: bool | None = None  # photos without a caption are learnt with one too: garments, place
     garment_weight: float | None = None  # of the loss inside of the photos' clothing, which masks find; 1: as elsewhere
     class_images: int | None = None  # pictures of the class drawn by the base; 0: no prior preservation
     prior_loss_weight: float | None = None

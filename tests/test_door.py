@@ -304,6 +304,18 @@ def test_a_training_paused_in_the_queue_rests_and_a_drawing_cannot_pause(desk):
         desk.extend(drawing.id, 5)
 
 
+def test_a_training_that_cannot_go_on_since_too_many_wait_rests_as_before(desk, executor, monkeypatch):
+    run = desk.start(studio.TrainRequest("mika", **QUICK | {"steps": 400}))
+    run.pause()
+    assert run.wait(60)
+    monkeypatch.setattr(executor, "_max_waiting", 0)
+    with pytest.raises(ValueError, match="others wait already"):
+        desk.resume(run.id)
+    assert desk.library.run(run.id).status == "paused"
+    monkeypatch.undo()
+    desk.resume(run.id)[0].cancel()
+
+
 def test_only_one_process_trains_in_a_library_and_any_may_draw(desk, executor):
     second = studio.open(desk.library.root, executor=executor)
     with pytest.raises(ValueError, match="Another studio has this library open"):

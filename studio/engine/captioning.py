@@ -11,16 +11,12 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from studio.engine.dataset import Seen, taken, with_article
+from studio.engine.dataset import taken, with_article
 from studio.engine.detecting import Detector
 from studio.engine.evaluation import Clip, clip_of
-from studio.engine.masking import outline
 from studio.engine.pipelines import PipelineCache
-from studio.events import StageReported
 from studio.families import ModelFamily
-from studio.faults import explain
 from studio.library.images import content_of
-from studio.requests import TrainRequest
 
 if TYPE_CHECKING:
     from studio.library import Photo, Subject
@@ -38,37 +34,19 @@ SURE = {"tops": 0.3, "bottoms": 0.3, "accessories": 0.5}  # from which score of 
 ORDER = ("places", "tops", "bottoms", "accessories", "tops", "places")  # what is asked for; some again, knowing more
 
 
-GARMENTS = "clothing"  # what the detector looks for where garments are to count less
-
-
-def look_at(subject: Subject, request: TrainRequest, found: dict[str, Seen], *, pipelines: PipelineCache,
-            family: ModelFamily) -> Iterator[StageReported]:
-    """Find out what a training wants to know about each photo, by its file into `found`.
-
-    Where the networks for it cannot be had, it says so, and training does without.
-    """
-    weighs = request.garment_weight is not None and request.garment_weight < 1
-    for number, photo in enumerate(subject.photos):
-        asks = bool(request.describe) and not (photo.caption or "").strip()
-        if not asks and not weighs:
-            continue
-        yield StageReported("Looking at the photos", number, len(subject.photos))
-        try:
-            words = caption_of(photo, subject, pipelines=pipelines, family=family) if asks else ""
-            garments = outline(taken(photo), GARMENTS, pipelines=pipelines, family=family) if weighs else None
-        except (OSError, ValueError) as error:
-            yield StageReported(f"Photos are learnt as they are: {explain(error)}")
-            return
-        found[photo.file] = Seen(words, garments)
-
-
 def caption_of(photo: Photo, subject: Subject, *, pipelines: PipelineCache, family: ModelFamily) -> str:
-    """Words for what a photo of the subject shows, as they follow its trigger: " in a red jacket, on the beach"."""
-    image, known = taken(photo), family.words() or EVERYDAY
+    """A whole caption for the photo: "a photo of sks girl in a red jacket, on the beach"."""
+    words = words_for(taken(photo), subject.class_noun, pipelines=pipelines, family=family)
+    return f"{family.prompt_start} {subject.trigger}{words}"
+
+
+def words_for(image: Image.Image, class_noun: str, *, pipelines: PipelineCache, family: ModelFamily) -> str:
+    """Words for what a picture shows, as they follow its subject: " in a red jacket, on the beach"."""
+    known = family.words() or EVERYDAY
     with pipelines.lend_helper(Detector, family.detector) as detector:
         known = {**known, **worn(detector, image, known)}
     with clip_of(pipelines, family) as clip:
-        shown = describe(clip, image, f"{family.prompt_start} {with_article(subject.class_noun)}", known)
+        shown = describe(clip, image, f"{family.prompt_start} {with_article(class_noun)}", known)
     return shown.words
 
 

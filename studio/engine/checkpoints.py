@@ -6,10 +6,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from studio.engine.optimisers import memory_of, remember
@@ -19,13 +19,16 @@ OPTIMISER = "optimiser"
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
-    """Save atomically; the same tensors and metadata give the same bytes."""
+    """Save atomically; the same tensors and metadata give the same bytes. What is on a CPU is not copied."""
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    data = _ordered(save(whole, dict(metadata)))
     part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("wb") as file:
-            file.write(data)
+        part.touch()
+        usual = part.stat().st_mode
+        save_file(whole, part, dict(metadata))
+        part.chmod(usual)  # the library makes files that nobody else may read
+        with part.open("r+b") as file:
+            _order(file)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -33,14 +36,16 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[s
         part.unlink(missing_ok=True)
 
 
-def _ordered(data: bytes) -> bytes:
-    """A safetensors file with its metadata in alphabetical order; the library leaves that to chance."""
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
+def _order(file: BinaryIO) -> None:
+    """Put the metadata of a safetensors file in alphabetical order, in place; the library leaves that to chance."""
+    length = int.from_bytes(file.read(8), "little")
+    header = json.loads(file.read(length))
     entries = {"__metadata__": dict(sorted(header.pop("__metadata__", {}).items())), **header}
-    text = json.dumps(entries, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + data[8 + length :]
+    text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode().ljust(length)
+    if len(text) != length:
+        raise ValueError(f"the header of {file.name} cannot be ordered in place")
+    file.seek(8)
+    file.write(text)
 
 
 def save_checkpoint(folder: Path, step: int, learnt: Mapping[str, Tensor], optimiser: torch.optim.Optimizer,

@@ -79,27 +79,34 @@ def joined(parts: Sequence[Examples]) -> Examples:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was found out about a photo: words for what it shows, to follow the trigger, and where its garments are."""
+    """What was found out about a photo: words for what it shows, to follow the trigger; files of where its garments
+    are and of the portrait made of it."""
 
     words: str = ""
-    garments: Image.Image | None = None
+    garments: Path | None = None
+    portrait: Path | None = None
 
 
-def instance_pictures(subject: Subject, request: TrainRequest, factor: int,
+def instance_pictures(subject: Subject, request: TrainRequest, family: ModelFamily, factor: int,
                       seen: Mapping[str, Seen] = MappingProxyType({})) -> Iterator[Picture]:
     """The subject's photos at each of the request's resolutions, each with its caption.
 
-    One without a caption of its own is called by the trigger, and by the words that were `seen` in it; one whose
-    caption does not name the subject gets the trigger before it, so that every picture teaches it. `factor` is the
-    VAE's, pixels for a cell of latents. They come one by one: 200 photos need no more memory than one.
+    One without a caption of its own is called by the trigger. If words were `seen` in it, it comes a second time, with
+    them: so the garments belong to the subject where a prompt says nothing, and come off where it names others. One
+    whose caption does not name the subject gets the trigger before it, so that every picture teaches it. `factor` is
+    the VAE's, pixels for a cell of latents. They come one by one: 200 photos need no more memory than one.
     """
     resolutions = dict.fromkeys([request.resolution or 0, *sides(request.more_resolutions)])
     for photo in subject.photos:
-        image, known = taken(photo), seen.get(photo.file, Seen())
+        known = seen.get(photo.file, Seen())
+        image = open_image(known.portrait) if known.portrait else taken(photo)
+        aside = Image.open(known.garments).convert("L") if known.garments else None
         for resolution in resolutions:
             size = size_for(*image.size, resolution, factor) if request.buckets else (resolution, resolution)
-            garments = filling(known.garments, size) if known.garments else None
-            yield Picture(filling(image, size), _caption(photo, subject, known.words), garments)
+            garments = filling(aside, size) if aside else None
+            filled = filling(image, size)
+            for caption in dict.fromkeys(_captions(photo, subject, family, known)):
+                yield Picture(filled, caption, garments)
 
 
 def taken(photo: Photo) -> Image.Image:
@@ -117,11 +124,15 @@ def filling(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, box=(left, top, left + across, top + down), reducing_gap=3.0)
 
 
-def _caption(photo: Photo, subject: Subject, words: str) -> str:
+def _captions(photo: Photo, subject: Subject, family: ModelFamily, seen: Seen) -> Iterator[str]:
+    """What a photo is called: by its own caption; else by the trigger, and a second time with what was seen."""
     said = (photo.caption or "").strip()
-    if not said:
-        return subject.instance_prompt + words
-    return said if subject.identifier in said.split() else f"{subject.instance_prompt}, {said}"
+    if said:
+        yield said if subject.identifier in said.split() else f"{subject.instance_prompt}, {said}"
+        return
+    yield family.portrait(subject.trigger) if seen.portrait else subject.instance_prompt
+    if seen.words:
+        yield (f"{family.portrait_start} {subject.trigger}" if seen.portrait else subject.instance_prompt) + seen.words
 
 
 def class_prompts(subject: Subject, family: ModelFamily) -> list[str]:
@@ -217,18 +228,22 @@ def _draw_class_batch(numbers: list[int], prompts: Sequence[str], folder: Path, 
         write_png(image, folder / f"{number:04d}.png", recipe)
 
 
+@torch.no_grad()
 def encode(pictures: Iterable[Picture], pipelines: PipelineCache, pipeline: Any) -> list[Examples]:
     """Latents and text embeddings of the pictures, by a pipeline that is lent: a bucket for each size."""
     buckets: dict[tuple[int, int], list[Examples]] = {}
+    latents: tuple[Image.Image, Tensor, Tensor] | None = None
     for picture in pictures:
-        buckets.setdefault(picture.image.size, []).append(_encode_one(picture, pipelines, pipeline))
+        if latents is None or latents[0] is not picture.image:  # with another caption it comes right after itself
+            latents = picture.image, *_latents(picture.image, pipeline)
+        buckets.setdefault(picture.image.size, []).append(_example(picture, *latents[1:], pipelines, pipeline))
     return [joined(rows) for rows in buckets.values()]
 
 
-@torch.no_grad()
-def _encode_one(picture: Picture, pipelines: PipelineCache, pipeline: Any) -> Examples:
+def _latents(image: Image.Image, pipeline: Any) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of the VAE's posterior, [1, channels, height / f, width / f] each, scaled."""
     vae, device = pipeline.vae, pipeline._execution_device
-    pixels = torch.from_numpy(np.array(picture.image)).permute(2, 0, 1)[None].to(device, torch.float32) / 127.5 - 1
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].to(device, torch.float32) / 127.5 - 1
     # SDXL's own VAE overflows in half precision; its configuration says so.
     upcast = vae.dtype == torch.float16 and vae.config.get("force_upcast", False)
     kept_dtype = vae.dtype
@@ -238,20 +253,20 @@ def _encode_one(picture: Picture, pipelines: PipelineCache, pipeline: Any) -> Ex
     if upcast:
         vae.to(kept_dtype)
     shift, scale = vae.config.get("shift_factor") or 0.0, vae.config.scaling_factor
-    texts = pipelines.encode(pipeline, picture.caption, None, guided=False)
+    return ((posterior.mean - shift) * scale).float(), (posterior.std * scale).float()
+
+
+def _example(picture: Picture, mean: Tensor, std: Tensor, pipelines: PipelineCache, pipeline: Any) -> Examples:
+    texts, device = pipelines.encode(pipeline, picture.caption, None, guided=False), mean.device
     added = {}
     if pipeline.unet.config.addition_embed_type == "text_time":
         pooled = texts["pooled_prompt_embeds"]
         added = {"text_embeds": pooled.to(device), "time_ids": _time_ids(pipeline, picture.image, pooled)}
-    mean = ((posterior.mean - shift) * scale).float()
-    aside = torch.zeros(1, 1, *mean.shape[2:], device=mean.device)
+    aside = torch.zeros(1, 1, *mean.shape[2:], device=device)
     if picture.aside is not None:
-        inside = torch.from_numpy(np.array(picture.aside)).float().to(mean.device) / 255
+        inside = torch.from_numpy(np.array(picture.aside)).float().to(device) / 255
         aside = interpolate(inside[None, None], mean.shape[2:], mode="area")
-    return Examples(
-        mean, (posterior.std * scale).float(), aside,
-        texts["prompt_embeds"].to(device), added, (picture.caption,),
-    )
+    return Examples(mean, std, aside, texts["prompt_embeds"].to(device), added, (picture.caption,))
 
 
 def _time_ids(pipeline: Any, image: Image.Image, pooled: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,10 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from studio.engine.buckets import batch_at
-from studio.engine.captioning import look_at
 from studio.engine.checkpoints import learnt_in, load_checkpoint, save_checkpoint
 from studio.engine.dataset import (
     Examples,
     Picture,
-    Seen,
     draw_class_pictures,
     encode,
     instance_pictures,
@@ -35,6 +33,7 @@ from studio.engine.drawing import render
 from studio.engine.evaluation import clip_of, likeness, obedience, pick
 from studio.engine.exporting import write_lora
 from studio.engine.loading import modules
+from studio.engine.looking import look_at, seen_in
 from studio.engine.losses import prior_preservation_loss, stratified_timesteps, target_of, weights_of
 from studio.engine.memory import free_bytes, is_out_of_memory
 from studio.engine.methods import method_of
@@ -88,15 +87,14 @@ def train(request: TrainRequest, *, pipelines: PipelineCache, family: ModelFamil
             class_pictures.append(made)
         else:
             yield made
-    seen: dict[str, Seen] = {}
-    for told in look_at(subject, request, seen, pipelines=pipelines, family=family):
+    for told in look_at(subject, request, run_folder, pipelines=pipelines, family=family, library=library):
         if stop() or pause():
             return
         yield told
     yield StageReported("Reading the photos")
     run = _Run(request, subject, pipelines, family, library, run_folder)
     try:
-        run.prepare(class_pictures, seen, checkpoint)
+        run.prepare(class_pictures, checkpoint)
         yield from run.go(until or request.steps or 0, stop, pause)
     finally:
         run.leave_for_good()
@@ -113,12 +111,13 @@ class _Run:
     library: Library
     folder: Path
 
-    def prepare(self, class_pictures: list[Picture], seen: Mapping[str, Seen], checkpoint: Path | None) -> None:
+    def prepare(self, class_pictures: list[Picture], checkpoint: Path | None) -> None:
         """Caches latents and text embeddings, makes what learns and its optimiser, and takes up the checkpoint."""
         request = self.request
         with self.pipelines.lend(self.family) as pipeline:
             faces: list[Image.Image] = []
-            pictures = instance_pictures(self.subject, request, pipeline.vae_scale_factor, seen)
+            pictures = instance_pictures(self.subject, request, self.family, pipeline.vae_scale_factor,
+                                         seen_in(self.folder))
             self._photos = encode(_shrunk(pictures, faces), self.pipelines, pipeline)
             self._class_images = encode(class_pictures, self.pipelines, pipeline)
             if request.method == FULL and self.pipelines.loaded(pipeline).plan.offload != "none":
@@ -240,7 +239,10 @@ class _Run:
 
     def _prompts(self) -> list[str]:
         """The validation prompts."""
-        return list(self.request.validation_prompts) or self.family.validation_prompts(self.subject.trigger)
+        usual = self.family.validation_prompts(self.subject.trigger)
+        if self.request.portrait:
+            usual = [self.family.portrait(self.subject.trigger), *usual[:-1]]
+        return list(self.request.validation_prompts) or usual
 
     def _take_step(self) -> float:
         """One optimiser step on photos and class images; returns its loss. Steps down once when memory runs out."""
@@ -390,9 +392,12 @@ class _Run:
 
 
 def _shrunk(pictures: Iterator[Picture], faces: list[Image.Image]) -> Iterator[Picture]:
-    """The pictures as they come, each left small in `faces`."""
+    """The pictures as they come, each left small in `faces`, once."""
+    last = None
     for picture in pictures:
-        faces.append(ImageOps.contain(picture.image, (FACE, FACE)))
+        if picture.image is not last:
+            faces.append(ImageOps.contain(picture.image, (FACE, FACE)))
+        last = picture.image
         yield picture
 
 

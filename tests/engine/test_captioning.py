@@ -21,7 +21,7 @@ def subject(tmp_path):
 
 def test_a_photo_is_described_by_its_garments_their_colours_and_its_place(subject, pipelines, family):
     words = caption_of(subject.photos[0], subject, pipelines=pipelines, family=family)
-    assert words == " in a blue jacket and black pants, on the beach"
+    assert words == "a cartoon of sks girl in a blue jacket and black pants, on the beach"
 
 
 def test_what_is_not_worn_is_not_named(pipelines, family):

@@ -20,7 +20,7 @@ from studio.events import (
     StageReported,
     StepFinished,
 )
-from studio.families import ModelFamily
+from studio.families import POCKET, ModelFamily
 from studio.requests import TrainRequest, resolved
 from tests.engine.toys import new_library
 
@@ -245,14 +245,14 @@ def test_a_caption_that_does_not_say_the_trigger_gets_it(library):
     first, second, _ = subject.photos
     library.edit_photo("mika", first.file, caption="in the park")
     library.edit_photo("mika", second.file, caption="sks girl, waving")
-    said = [picture.caption for picture in instance_pictures(library.subject("mika"), SQUARE, 8)]
+    said = [picture.caption for picture in instance_pictures(library.subject("mika"), SQUARE, POCKET, 8)]
     assert said == ["a picture of sks girl, in the park", "sks girl, waving", "a picture of sks girl"]
 
 
 def test_the_crop_is_what_training_sees(library):
     photo = library.subject("mika").photos[0]
     library.edit_photo("mika", photo.file, crop=(80, 80, 144, 144))
-    image = next(instance_pictures(library.subject("mika"), SQUARE, 8)).image
+    image = next(instance_pictures(library.subject("mika"), SQUARE, POCKET, 8)).image
     assert image.size == (64, 64) and np.ptp(np.asarray(image), (0, 1)).max() == 0, "the middle of a flat ellipse"
 
 
@@ -261,7 +261,9 @@ def test_what_lies_aside_goes_along_with_its_photo(library):
     library.edit_photo("mika", photo.file, crop=(0, 0, 200, 200))
     mask = Image.new("L", (200, 200))
     mask.paste(255, (100, 0, 200, 200))
-    pictures = list(instance_pictures(library.subject("mika"), SQUARE, 8, {photo.file: Seen("", mask)}))
+    mask.save(library.root / "mask.png")
+    seen = {photo.file: Seen(garments=library.root / "mask.png")}
+    pictures = list(instance_pictures(library.subject("mika"), SQUARE, POCKET, 8, seen))
     assert np.asarray(pictures[0].aside).mean() == pytest.approx(127, abs=3) and pictures[1].aside is None
     assert pictures[0].aside.size == (64, 64)
 

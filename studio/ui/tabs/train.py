@@ -22,7 +22,7 @@ USUAL = "Balanced"
 FOLDED = ("method", "rank", "alpha", "steps", "learning_rate", "batch_size", "resolution", "class_images",
           "prior_loss_weight", "targets", "dropout", "text_encoder_learning_rate", "optimiser", "schedule", "warm_up",
           "snr_gamma", "noise_offset", "accumulation", "gradient_checkpointing", "precision", "more_resolutions",
-          "buckets", "describe", "garment_weight", "checkpoint_every", "sample_every", "pick_best")
+          "buckets", "portrait", "describe", "garment_weight", "checkpoint_every", "sample_every", "pick_best")
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,11 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
     with gr.Accordion("How the photos are taken", open=False):
         made["buckets"] = gr.Checkbox(bool(usual.get("buckets")), label="Keep their shape", info="else their middle "
                                       "square, or the crop")
+        made["portrait"] = gr.Checkbox(bool(usual.get("portrait")), label="Head and shoulders on plain ground",
+                                       info="for ID photos")
         made["describe"] = gr.Checkbox(bool(usual.get("describe")), label="Describe them",
-                                       info="photos without a caption get one that names garments and place: then "
-                                       "the outfit comes off, and prompts must say what is worn")
+                                       info="photos without a caption are learnt a second time with one that names "
+                                       "garments and place, so that the outfit comes off when asked")
         made["garment_weight"] = number("garment_weight", "Weight of garments", whole=False,
                                         info="below 1, what is worn in the photos is learnt less, and comes off again")
         made["more_resolutions"] = gr.Textbox(usual.get("more_resolutions"), label="Further resolutions", max_length=80,
