@@ -1,8 +1,9 @@
 """Whether a character taught in one outfit can take it off: `python -m pocketworld score --leak`.
 
 Each subject wears the same top in all of its photos; then it is drawn in ten others. The judge reads whether the top
-that was asked for is there; and of the clothing, as the studio's masks find it, how much has the photos' top's colour.
-Plain DreamBooth (one constant prompt, no class images, same steps and rank) is measured beside the family's defaults.
+that was asked for is there, and whether the old one comes through in kind or colour; and of the clothing, as the
+studio's masks find it, how much has the photos' top's colour. Plain DreamBooth (one constant prompt, no class images,
+same steps and rank) is measured beside the family's defaults, and beside the family itself, which was taught nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ SELF = ("noun", "fur", "hair", "hair_colour")  # what is the subject's own, what
 SCENES = ("beach", "forest", "snow", "kitchen", "street at night")
 OTHERS, SEEDS = 10, 4
 NEAR = 60.0  # distance in RGB up to which a pixel has a garment's colour: half of what lies between two of them
-PLAIN = {"describe": False, "garment_weight": 1.0, "class_images": 0}
+BASE = "nothing taught"
+PLAIN = {"describe": False, "garment_weight": 1.0, "class_images": 0, "pick_best": False}
 
 
 @dataclass
@@ -40,15 +42,18 @@ class Outcome:
     """Counts over all pictures of one way of training, and how much of the old colour is left in each."""
 
     asked: list[bool] = field(default_factory=list)  # the asked garment and its colour are there
-    kept: list[bool] = field(default_factory=list)  # the photos' own top, in kind and colour, is there
+    kept: list[bool] = field(default_factory=list)  # the photos' own top is there, in kind or in colour
     colour: list[float] = field(default_factory=list)  # of the clothing's pixels
     identity: list[bool] = field(default_factory=list)
     pictures: list[tuple[str, Image.Image]] = field(default_factory=list)
 
 
-def score_leak(out: Path, ways: Mapping[str, Mapping[str, Any]], family: str = "pocket",
+def score_leak(out: Path, ways: Mapping[str, Mapping[str, Any] | None], family: str = "pocket",
                subjects: Sequence[str] = CHOSEN, others: int = OTHERS, seeds: int = SEEDS) -> dict[str, Outcome]:
-    """Train, draw and read every subject in every way; writes a section of RESULTS.md, JSON and a sheet."""
+    """Train, draw and read every subject in every way; writes a section of RESULTS.md, JSON and a sheet.
+
+    A way is fields of TrainRequest, or None for the family as it is.
+    """
     outcomes = {way: Outcome() for way in ways}
     judge = Judge.load()
     with tempfile.TemporaryDirectory() as folder, studio.open(Path(folder) / "library", family) as desk:
@@ -82,16 +87,18 @@ def others_for(spec: Spec, count: int) -> list[tuple[str, str]]:
     return [(kinds[i % len(kinds)], colours[i % len(colours)]) for i in range(count)]
 
 
-def _try(desk: studio.Studio, name: str, settings: Mapping[str, Any], judge: Judge, outcome: Outcome, others: int,
+def _try(desk: studio.Studio, name: str, settings: Mapping[str, Any] | None, judge: Judge, outcome: Outcome, others: int,
          seeds: int) -> None:
     spec = dressed(name)
     photos = [render(one, 128, truth=False).image for one in take_photos(spec)]
     subject = desk.library.add_subject(name.title(), class_noun=spec.noun, identifier="sks", photos=photos)
-    lora = desk.start(studio.TrainRequest(subject=subject.slug, seed=0, **settings)).result()
+    asked = studio.TrainRequest(subject=subject.slug, seed=0, **settings) if settings is not None else None
+    lora = desk.start(asked).result().slug if asked else None
+    called = f"sks {spec.noun}" if asked else spec.noun
     for number, (kind, colour) in enumerate(others_for(spec, others)):
         scene = SCENES[number % len(SCENES)]
-        prompt = f"a cartoon of {article(f'sks {spec.noun}')} in {article(f'{colour} {kind}')}, {PLACES[scene][0]}"
-        drawn = desk.start(studio.DrawRequest(prompt=prompt, lora=lora.slug, count=seeds, seed=500 + number)).result()
+        prompt = f"a cartoon of {article(called)} in {article(f'{colour} {kind}')}, {PLACES[scene][0]}"
+        drawn = desk.start(studio.DrawRequest(prompt=prompt, lora=lora, count=seeds, seed=500 + number)).result()
         _read(desk, spec, kind, colour, [picture.image for picture in drawn], judge, outcome)
         if number == 0:
             outcome.pictures.append((prompt, drawn[0].image))
@@ -103,7 +110,7 @@ def _read(desk: studio.Studio, spec: Spec, kind: str, colour: str, pictures: lis
     own = [name for name in SELF if getattr(spec, name) and name in judge.trusted]
     for picture, reading in zip(pictures, judge.read(pictures), strict=True):
         outcome.asked.append(reading["top"].word == kind and reading["top_colour"].word == colour)
-        outcome.kept.append(reading["top"].word == spec.top and reading["top_colour"].word == spec.top_colour)
+        outcome.kept.append(reading["top"].word == spec.top or reading["top_colour"].word == spec.top_colour)
         right = obeys(spec, reading)
         outcome.identity += [right[name] for name in own]
         inside = _clothing(desk, picture)
@@ -134,7 +141,7 @@ def as_markdown(outcomes: Mapping[str, Outcome], subjects: Sequence[str], others
         "### The jacket problem: can it take off what it was taught in?",
         f"{len(subjects)} characters that training never saw, each in one and the same top in all of its {PHOTOS} "
         f"photos; then drawn in {others} other tops, {seeds} seeds each. Read by the judge, and by the studio's masks.",
-        table(["way", "asked top is there", "old top is there", "old colour within the top", "identity"], rows),
+        table(["way", "asked top is there", "old kind or colour is there", "old colour within the top", "identity"], rows),
         "Identity is of what the subject keeps whatever it wears: kind, fur, hair. 95% intervals in brackets.",
         "![One picture of each](grids/pocket-leak.png)",
         "`python -m pocketworld score --leak` makes this section, pocket-leak.json and the sheet.",

@@ -53,9 +53,10 @@ def main(argv: list[str] | None = None) -> None:
 
         score_masks(options.out, options.studio_family, options.prompts)
     elif options.leak:
-        from pocketworld.leak import PLAIN, score_leak
+        from pocketworld.leak import BASE, PLAIN, score_leak
 
-        score_leak(options.out, {"plain DreamBooth": PLAIN, "the family's defaults": {}}, options.studio_family)
+        ways = {BASE: None, "plain DreamBooth": PLAIN, "the family's defaults": {}}
+        score_leak(options.out, ways, options.studio_family)
     elif options.pick:
         from pocketworld.picking import score_pick
 

@@ -24,7 +24,7 @@ TRAINING = {
     "method": "LoRA", "rank": 16, "alpha": 16.0, "dropout": 0.0, "targets": "attention", "steps": 800,
     "learning_rate": 1e-4, "text_encoder_learning_rate": 0.0, "optimiser": "AdamW", "schedule": "cosine", "warm_up": 10,
     "snr_gamma": 5.0, "noise_offset": 0.0, "batch_size": 1, "accumulation": 1, "gradient_checkpointing": False,
-    "precision": "auto", "more_resolutions": "", "buckets": False, "portrait": False, "describe": False,
+    "precision": "auto", "more_resolutions": "", "buckets": False, "portrait": False, "describe": True,
     "garment_weight": 1.0, "class_images": 200, "prior_loss_weight": 1.0,
     "checkpoint_every": 200, "sample_every": 200, "pick_best": True,
 }
