@@ -87,8 +87,8 @@ def others_for(spec: Spec, count: int) -> list[tuple[str, str]]:
     return [(kinds[i % len(kinds)], colours[i % len(colours)]) for i in range(count)]
 
 
-def _try(desk: studio.Studio, name: str, settings: Mapping[str, Any] | None, judge: Judge, outcome: Outcome, others: int,
-         seeds: int) -> None:
+def _try(desk: studio.Studio, name: str, settings: Mapping[str, Any] | None, judge: Judge, outcome: Outcome,
+         others: int, seeds: int) -> None:
     spec = dressed(name)
     photos = [render(one, 128, truth=False).image for one in take_photos(spec)]
     subject = desk.library.add_subject(name.title(), class_noun=spec.noun, identifier="sks", photos=photos)
@@ -141,7 +141,8 @@ def as_markdown(outcomes: Mapping[str, Outcome], subjects: Sequence[str], others
         "### The jacket problem: can it take off what it was taught in?",
         f"{len(subjects)} characters that training never saw, each in one and the same top in all of its {PHOTOS} "
         f"photos; then drawn in {others} other tops, {seeds} seeds each. Read by the judge, and by the studio's masks.",
-        table(["way", "asked top is there", "old kind or colour is there", "old colour within the top", "identity"], rows),
+        table(["way", "asked top is there", "old kind or colour is there", "old colour within the top", "identity"],
+              rows),
         "Identity is of what the subject keeps whatever it wears: kind, fur, hair. 95% intervals in brackets.",
         "![One picture of each](grids/pocket-leak.png)",
         "`python -m pocketworld score --leak` makes this section, pocket-leak.json and the sheet.",

@@ -20,6 +20,7 @@ from studio.events import (
     CheckpointPicked,
     CheckpointSaved,
     CheckpointScored,
+    ClassChecked,
     Event,
     Failed,
     Finished,
@@ -43,8 +44,8 @@ from studio.runs import Progress, Run, RunCancelled, RunFailed, RunPaused
 from studio.settings import Quota
 
 __all__ = [
-    "Cancelled", "Candidate", "CheckpointPicked", "CheckpointSaved", "CheckpointScored", "DrawRequest", "Event",
-    "Failed", "Finished", "Library", "LocalExecutor", "Lora", "LoraSaved", "Mask", "MaskFound", "MaskRequest",
+    "Cancelled", "Candidate", "CheckpointPicked", "CheckpointSaved", "CheckpointScored", "ClassChecked", "DrawRequest",
+    "Event", "Failed", "Finished", "Library", "LocalExecutor", "Lora", "LoraSaved", "Mask", "MaskFound", "MaskRequest",
     "ModelFamily", "NothingFound", "Now", "Paused", "Photo", "Picture", "PictureDrawn", "PreviewDrawn", "Progress",
     "Quota", "Recipe", "Run", "RunCancelled", "RunFailed", "RunPaused", "SampleDrawn", "StageReported",
     "StepFinished", "Studio", "Subject", "TrainRequest", "masks", "open", "replay",

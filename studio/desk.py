@@ -35,6 +35,7 @@ from studio.recipes import Recipe, read_png
 from studio.requests import ADAMW_8BIT, FULL, NEEDS_BITSANDBYTES, DrawRequest, MaskRequest, TrainRequest, resolved
 from studio.runs import FINISHED, QUEUED, RUNNING, one_story
 from studio.settings import Quota
+from studio.twins import both_ways, twin_of
 
 log = logging.getLogger(__name__)
 EXAMPLES = ASSETS / "examples"
@@ -123,6 +124,23 @@ class Studio:
         if isinstance(request, TrainRequest):
             self._serve(self.library.run_folder(run.id) / "samples")
         return run
+
+    def start_both(self, request: TrainRequest) -> tuple[Run, Run]:
+        """Train twice from one seed, with class images and without: two runs that lie side by side on the page.
+
+        Raises what `start` raises; then neither is trained.
+        """
+        with_them, without = both_ways(request, find_family(self.families, request.family or self.family.name))
+        first = self.start(with_them)
+        try:
+            return first, self.start(without)
+        except ValueError:
+            first.cancel()
+            raise
+
+    def twin(self, run: Run) -> Run | None:
+        """The other one of two that `start_both` started."""
+        return twin_of(run, self.runs())
 
     def runs(self) -> list[Run]:
         """This library's runs, newest first: those of this process, and trainings of earlier ones."""

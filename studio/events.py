@@ -61,6 +61,27 @@ class CheckpointPicked:
 
 
 @dataclass(frozen=True)
+class ClassChecked:
+    """The bare class with what was learnt until `step`, and as the family draws it from the same seeds.
+
+    `diversity` is how unlike each other the pictures are, `before` how unlike the family's are, `drift` how far each
+    moved: cosine distances of CLIP's embeddings, 0 to 2. Paths below the library.
+    """
+
+    step: int
+    prompt: str
+    diversity: float
+    before: float
+    drift: float
+    pictures: tuple[str, ...]
+    base_pictures: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("pictures", "base_pictures"):  # lists, when they come from JSON
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+
+@dataclass(frozen=True)
 class LoraSaved:
     """What was learnt until `step` is in the library; the training had come to `trained` by then."""
 
@@ -133,12 +154,12 @@ class Failed:
 
 
 Event = (
-    StageReported | StepFinished | SampleDrawn | CheckpointSaved | CheckpointScored | CheckpointPicked | LoraSaved
-    | PreviewDrawn | PictureDrawn | MaskFound | NothingFound | Finished | Cancelled | Paused | Failed
+    StageReported | StepFinished | SampleDrawn | CheckpointSaved | CheckpointScored | CheckpointPicked | ClassChecked
+    | LoraSaved | PreviewDrawn | PictureDrawn | MaskFound | NothingFound | Finished | Cancelled | Paused | Failed
 )
 LASTING = (
-    StageReported, StepFinished, SampleDrawn, CheckpointSaved, CheckpointScored, CheckpointPicked, LoraSaved,
-    PictureDrawn, Finished, Cancelled, Paused, Failed,
+    StageReported, StepFinished, SampleDrawn, CheckpointSaved, CheckpointScored, CheckpointPicked, ClassChecked,
+    LoraSaved, PictureDrawn, Finished, Cancelled, Paused, Failed,
 )
 ENDINGS = (Finished, Cancelled, Paused, Failed)
 _KINDS = {kind.__name__: kind for kind in LASTING}

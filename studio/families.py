@@ -25,7 +25,7 @@ TRAINING = {
     "learning_rate": 1e-4, "text_encoder_learning_rate": 0.0, "optimiser": "AdamW", "schedule": "cosine", "warm_up": 10,
     "snr_gamma": 5.0, "noise_offset": 0.0, "batch_size": 1, "accumulation": 1, "gradient_checkpointing": False,
     "precision": "auto", "more_resolutions": "", "buckets": False, "portrait": False, "describe": True,
-    "garment_weight": 1.0, "class_images": 200, "prior_loss_weight": 1.0,
+    "garment_weight": 1.0, "class_images": 200, "prior_loss_weight": 1.0, "class_checks": 0,
     "checkpoint_every": 200, "sample_every": 200, "pick_best": True,
 }
 _ID_PHOTO = {"portrait": True, "buckets": False, "folded": True,
@@ -68,6 +68,7 @@ class ModelFamily:
     training: Mapping[str, Any] = field(default_factory=dict)  # defaults of TrainRequest
     # name -> fields of TrainRequest, "when" to take it, and "folded" for one that few want
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    class_images: int = 200  # that prior preservation takes where it is asked for
     unet_millions: float = 860.0  # parameters, to tell how much memory a training takes
     detector: str = GROUNDING_DINO  # a hub id or a folder
     segmenters: Mapping[str, str] = field(default_factory=lambda: dict(SAMS))  # title -> weights, the usual first
@@ -184,6 +185,7 @@ POCKET = ModelFamily(
         "With text encoders": {"text_encoder_learning_rate": 5e-4, "folded": True,
                                "when": "When prompts hardly call the subject."},
     },
+    class_images=32,
     unet_millions=12.3,
     detector=str(ASSETS / "pocket-masks" / "detector"),
     segmenters={"Pocket SAM": str(ASSETS / "pocket-masks" / "segmenter")},

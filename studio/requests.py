@@ -63,6 +63,7 @@ class TrainRequest:
     garment_weight: float | None = None  # of the loss inside of the photos' clothing, which masks find; 1: as elsewhere
     class_images: int | None = None  # pictures of the class drawn by the base; 0: no prior preservation
     prior_loss_weight: float | None = None
+    class_checks: int | None = None  # pictures of the bare class at the end, to see how far it moved; 0: none
     checkpoint_every: int | None = None
     sample_every: int | None = None  # 0: no samples, but for checkpoints that are scored
     validation_prompt: str | None = None  # what samples show, a line for each; None: the subject in some places
@@ -97,6 +98,7 @@ class TrainRequest:
         _within("garment_weight", self.garment_weight, 0.0, 1.0)
         _within("class_images", self.class_images, 0, 2000)
         _within("prior_loss_weight", self.prior_loss_weight, 0.0, 10.0)
+        _within("class_checks", self.class_checks, 0, 64)
         _within("checkpoint_every", self.checkpoint_every, 1, 100_000)
         _within("sample_every", self.sample_every, 0, 100_000)
         _text("validation_prompt", self.validation_prompt)

@@ -316,6 +316,28 @@ def test_a_training_that_cannot_go_on_since_too_many_wait_rests_as_before(desk, 
     desk.resume(run.id)[0].cancel()
 
 
+def test_one_press_trains_with_class_images_and_without_from_one_seed(desk):
+    first, second = desk.start_both(studio.TrainRequest("mika", **{**QUICK, "seed": None}))
+    assert (first.request.class_images, second.request.class_images) == (1, 0)
+    assert first.request.seed == second.request.seed
+    assert desk.twin(first) is second and desk.twin(second) is first
+    for run in (first, second):
+        run.result(120)
+        checked, = (event for event in run.snapshot() if isinstance(event, studio.ClassChecked))
+        assert len(checked.pictures) == 8
+    later = studio.open(desk.library.root, executor=LocalExecutor())
+    assert later.twin(later.run(first.id)).id == second.id, "another process finds them too"
+
+
+def test_a_pair_of_trainings_without_room_for_both_trains_neither(desk, executor, monkeypatch):
+    busy = desk.start(studio.TrainRequest("mika", **QUICK | {"steps": 400}))
+    monkeypatch.setattr(executor, "_max_waiting", 1)
+    with pytest.raises(ValueError, match="others wait already"):
+        desk.start_both(studio.TrainRequest("mika", **QUICK))
+    assert all(run.status == "cancelled" for run in desk.runs() if run is not busy)
+    busy.cancel()
+
+
 def test_only_one_process_trains_in_a_library_and_any_may_draw(desk, executor):
     second = studio.open(desk.library.root, executor=executor)
     with pytest.raises(ValueError, match="Another studio has this library open"):

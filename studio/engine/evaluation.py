@@ -74,6 +74,19 @@ def obedience(pictures: Tensor, prompts: Tensor) -> float:
     return float((pictures * prompts).sum(1).mean())
 
 
+def diversity(pictures: Tensor) -> float:
+    """How unlike each other pictures are: the mean of 1 - cosine over all pairs of embeddings, [n, width]."""
+    if len(pictures) < 2:
+        return 0.0
+    apart = 1 - pictures @ pictures.T
+    return float(apart.sum() / (len(pictures) * (len(pictures) - 1)))
+
+
+def drift(after: Tensor, before: Tensor) -> float:
+    """How far pictures moved, both [n, width]: the mean of 1 - cosine of each and the one it was."""
+    return float(1 - (after * before).sum(1).mean())
+
+
 def pick(scores: Mapping[int, tuple[float, float]]) -> tuple[int, str]:
     """The step to take, and why, from (identity, obedience) of each step; step 0 is the base, which is not taken.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +27,8 @@ from studio.engine.dataset import (
     encode,
     instance_pictures,
     joined,
-    with_article,
 )
 from studio.engine.drawing import render
-from studio.engine.evaluation import clip_of, likeness, obedience, pick
 from studio.engine.exporting import write_lora
 from studio.engine.loading import modules
 from studio.engine.looking import look_at, seen_in
@@ -39,27 +37,23 @@ from studio.engine.memory import free_bytes, is_out_of_memory
 from studio.engine.methods import method_of
 from studio.engine.optimisers import new_optimiser, rate_of
 from studio.engine.pipelines import PipelineCache
+from studio.engine.samples import Samples
 from studio.events import (
     CheckpointPicked,
     CheckpointSaved,
-    CheckpointScored,
     Event,
     LoraSaved,
-    SampleDrawn,
     StageReported,
     StepFinished,
 )
 from studio.families import ModelFamily
-from studio.faults import explain
-from studio.library.store import read_json, write_json
-from studio.requests import ADAMW, COSINE, FULL, DrawRequest, TrainRequest, resolved
+from studio.requests import ADAMW, COSINE, FULL, DrawRequest, TrainRequest
 
 if TYPE_CHECKING:
     from studio.library import Library, Subject
 
 ROOM_GB = 12.0  # for one 1024 px picture of SDXL without gradient checkpointing
 LONGEST_GRADIENT = 1.0
-SCORES = "scores.json"
 BYTES = 12  # of a checkpoint for each number that is learnt: itself, and AdamW's two
 FACE = 336  # pixels of the photos that checkpoints are scored by: as much as any CLIP sees
 RESUMABLE, KEPT = 2, 200  # newest checkpoints of a LoRA that a training can go on from, and that keep what was learnt
@@ -141,14 +135,15 @@ class _Run:
         self._rates = [group["lr"] for group in groups]
         self._texts_learn = taught_texts
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=self._dtype == torch.float16)
-        self._step, self._scores, self._references = 0, {}, None
-        self._faces, self._scores_it = faces, bool(request.pick_best)
+        self._step = 0
+        self._samples = Samples(request, self.subject, self.family, self.pipelines, self.library, self.folder, faces,
+                                self._draw)
         if checkpoint is not None:
             self._step, learnt, scaler = load_checkpoint(checkpoint, self._optimiser, self._identity())
             self._method.load(learnt)
             if scaler and self._scaler.is_enabled():  # another machine may compute in another type
                 self._scaler.load_state_dict(scaler)
-            self._scores = _scores_in(self.folder / SCORES, self._step)
+            self._samples.take_up(self._step)
 
     def arrive(self) -> None:
         """What learns goes in; where memory is short, what training does not use leaves the accelerator."""
@@ -178,71 +173,48 @@ class _Run:
         """Steps, samples and checkpoints; a LoRA at the end or when stopped."""
         request, total = self.request, self.request.steps or 0
         pace, began = _Pace(total), self._step
-        if self._step == 0 and request.pick_best and not stop() and not pause():
-            yield from self._look()
-        while self._step < min(until, total) and not stop() and not pause():
+
+        def interrupted() -> bool:
+            return stop() or pause()
+
+        if request.pick_best and self._kept(self._step) and self._step not in self._samples.scores:
+            yield from _till(self._samples.scored(self._step), interrupted)  # of the base; or it was paused amidst them
+        while self._step < min(until, total) and not interrupted():
             loss = self._take_step()
             yield StepFinished(self._step, total, loss, pace.seconds_left(self._step))
-            kept = self._step % (request.checkpoint_every or total) == 0 or self._step == total
-            if kept and request.pick_best:
-                yield from self._look()
+            if self._kept(self._step) and request.pick_best:
+                yield from _till(self._samples.scored(self._step), interrupted)
             elif request.sample_every and (self._step % request.sample_every == 0 or self._step == total):
-                yield from self._draw_samples()
-            if kept:
+                yield from _till(self._samples.drawn(self._step), interrupted)
+            if self._kept(self._step):
                 yield self._save_checkpoint()
         if self._step == 0:
             return
-        if self._step % (request.checkpoint_every or total) and began < self._step < total:
+        if not self._kept(self._step) and began < self._step:
             yield self._save_checkpoint()
-        if stop() and self._step < total:
+        if self._step == total and not (pause() and request.pick_best and total not in self._samples.scores):
+            yield from self._finish(interrupted)
+        elif stop():
             yield self._save_lora(self._step)
-        elif self._step == total:
-            yield from self._finish()
 
-    def _finish(self) -> Iterator[Event]:
+    def _kept(self, step: int) -> bool:
+        """Whether a step leaves a checkpoint that may be picked; the base, at step 0, is what they are held against."""
+        return step % (self.request.checkpoint_every or self.request.steps or 1) == 0 or step == self.request.steps
+
+    def _finish(self, interrupted: Callable[[], bool]) -> Iterator[Event]:
         """The LoRA: of the best checkpoint by its scores where there are some, else of the last step."""
         step = self._step
-        if self._scores_it and self._step in self._scores:
-            step, reason = pick(self._known())
-            yield CheckpointPicked(step, reason)
-        yield self._save_lora(step)
+        if chosen := self._samples.picked(self._step):
+            step = chosen[0]
+            yield CheckpointPicked(*chosen)
+        learnt = self._method.tensors() if step == self._step else learnt_in(self._checkpoint(step))
+        if self.request.class_checks:
+            self._method.load(learnt)
+            yield from _till(self._samples.class_checked(step), interrupted)
+        yield self._save_lora(step, learnt)
 
-    def _known(self) -> dict[int, tuple[float, float]]:
-        """Scores of the base, of this step, and of the checkpoints that are still there: full libraries let some go."""
-        folder = self.folder / "checkpoints"
-        return {step: pair for step, pair in self._scores.items()
-                if step in (0, self._step) or (folder / f"{step:06d}.safetensors").is_file()}
-
-    def _look(self) -> Iterator[Event]:
-        """Draw the validation prompts and score what comes out."""
-        drawn = []
-        for sample in self._draw_samples():
-            drawn.append(self.library.root / sample.path)
-            yield sample
-        if not self._scores_it:
-            return
-        prompts = [prompt.replace(self.subject.trigger, with_article(self.subject.class_noun))
-                   for prompt in self._prompts()]
-        try:
-            with clip_of(self.pipelines, self.family) as clip:
-                if self._references is None:
-                    self._references = clip.images(self._faces), clip.texts(prompts)
-                pictures = clip.images([Image.open(path) for path in drawn])
-        except (OSError, ValueError) as error:  # it cannot be fetched: a training of hours must not end for that
-            self._scores_it = False
-            yield StageReported(f"Checkpoints are not scored, the last one is taken: {explain(error)}")
-            return
-        photos, texts = self._references
-        self._scores[self._step] = likeness(pictures, photos), obedience(pictures, texts)
-        write_json(self.folder / SCORES, {str(step): list(pair) for step, pair in self._scores.items()})
-        yield CheckpointScored(self._step, *self._scores[self._step])
-
-    def _prompts(self) -> list[str]:
-        """The validation prompts."""
-        usual = self.family.validation_prompts(self.subject.trigger)
-        if self.request.portrait:
-            usual = [self.family.portrait(self.subject.trigger), *usual[:-1]]
-        return list(self.request.validation_prompts) or usual
+    def _checkpoint(self, step: int) -> Path:
+        return self.folder / "checkpoints" / f"{step:06d}.safetensors"
 
     def _take_step(self) -> float:
         """One optimiser step on photos and class images; returns its loss. Steps down once when memory runs out."""
@@ -338,26 +310,17 @@ class _Run:
             do_classifier_free_guidance=False)
         return text, {**batch.added, "text_embeds": pooled[0]} if batch.added else {}
 
-    def _draw_samples(self) -> Iterator[SampleDrawn]:
-        """Each validation prompt with what was learnt so far, always from the run's seed."""
-        texts = (str(self.folder), self._step) if self._texts_learn else None
-        for number, prompt in enumerate(self._prompts(), start=1):
-            asked = resolved(
-                DrawRequest(prompt=prompt, seed=self.request.seed, width=self.request.resolution,
-                            height=self.request.resolution),
-                self.family.drawing,
-            )
-            with self.pipelines.lend(self.family, tenant=self) as pipeline:
-                self._spare(False)
-                image = render(self.pipelines, pipeline, asked, texts=texts)
-                self._spare(self._sparing)
-            path = self._sample(self._step, number)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            image.save(path)
-            yield SampleDrawn(self._step, str(path.relative_to(self.library.root)), prompt)
-
-    def _sample(self, step: int, number: int) -> Path:
-        return self.folder / "samples" / f"{step:06d}-{number}.png"
+    def _draw(self, asked: DrawRequest, step: int | None) -> Image.Image:
+        """The picture with what was learnt until the step, which the networks hold; None: as the family draws it."""
+        if step is None:
+            with self.pipelines.lend(self.family) as pipeline:
+                return render(self.pipelines, pipeline, asked)
+        with self.pipelines.lend(self.family, tenant=self) as pipeline:
+            self._spare(False)
+            image = render(self.pipelines, pipeline, asked,
+                           texts=(str(self.folder), step) if self._texts_learn else None)
+            self._spare(self._sparing)
+        return image
 
     def _save_checkpoint(self) -> CheckpointSaved:
         full, learnt = self.request.method == FULL, self._method.tensors()
@@ -366,15 +329,14 @@ class _Run:
             self.folder / "checkpoints", self._step, learnt, self._optimiser,
             self._scaler.state_dict(), {"run": self._identity()},
             resumable=1 if full else RESUMABLE, kept=1 if full else KEPT,
-            spared=pick(self._known())[0] if self._step in self._scores else None,
+            spared=chosen[0] if (chosen := self._samples.picked(self._step)) else None,
         )
         return CheckpointSaved(self._step, str(path.relative_to(self.folder)))
 
-    def _save_lora(self, step: int) -> LoraSaved:
-        """What was learnt until a step becomes a LoRA of the library."""
-        request, preview = self.request, self._sample(step, 1)
-        learnt = self._method.tensors() if step == self._step else \
-            learnt_in(self.folder / "checkpoints" / f"{step:06d}.safetensors")
+    def _save_lora(self, step: int, learnt: Mapping[str, Tensor] | None = None) -> LoraSaved:
+        """What was learnt until a step, by default this one, becomes a LoRA of the library."""
+        request, preview = self.request, self._samples.path(step)
+        learnt = self._method.tensors() if learnt is None else learnt
         lora = self.library.save_lora(
             name=self.subject.name, subject=self.subject.slug, family=self.family.name, trigger=self.subject.trigger,
             rank=request.rank if request.method != FULL else 0, alpha=request.alpha, steps=step,
@@ -401,10 +363,12 @@ def _shrunk(pictures: Iterator[Picture], faces: list[Image.Image]) -> Iterator[P
         yield picture
 
 
-def _scores_in(path: Path, step: int) -> dict[int, tuple[float, float]]:
-    """The scores that were written down until a step."""
-    told = read_json(path) if path.is_file() else {}
-    return {int(at): (pair[0], pair[1]) for at, pair in told.items() if int(at) <= step}
+def _till(events: Iterator[Event], interrupted: Callable[[], bool]) -> Iterator[Event]:
+    """The events, up to the one after which somebody wants it to stop or to rest."""
+    for event in events:
+        yield event
+        if interrupted():
+            return
 
 
 def _scaler_like(scaler: Any, device: str) -> Any:

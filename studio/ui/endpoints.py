@@ -44,6 +44,7 @@ def register(wiring: Wiring) -> None:
     for handler in (edit_mask, combine_masks):  # a large mask takes memory by the gigabyte
         wiring.endpoint(handler.__name__, handler, at_once=1)
     wiring.endpoint("train", train, TrainRequest)
+    wiring.endpoint("train_both", train_both, TrainRequest)
     wiring.endpoint("draw", draw, DrawRequest)
 
 
@@ -113,6 +114,12 @@ def check_identifier(desk: Studio, identifier: str, family: str | None = None) -
 def train(desk: Studio, request: TrainRequest) -> dict:
     """Start teaching a subject; returns at once, with the id of the run. /run_status tells how it goes."""
     return status(desk.start(request))
+
+
+def train_both(desk: Studio, request: TrainRequest) -> dict:
+    """Start two trainings from one seed, "with" class images and "without"; the "class" of each tells what became of
+    the bare class."""
+    return dict(zip(("with", "without"), map(status, desk.start_both(request)), strict=True))
 
 
 def runs(desk: Studio) -> list:

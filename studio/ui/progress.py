@@ -9,7 +9,15 @@ from html import escape
 from typing import Any
 
 from studio.desk import Studio
-from studio.events import CheckpointPicked, CheckpointScored, LoraSaved, PictureDrawn, SampleDrawn, StepFinished
+from studio.events import (
+    CheckpointPicked,
+    CheckpointScored,
+    ClassChecked,
+    LoraSaved,
+    PictureDrawn,
+    SampleDrawn,
+    StepFinished,
+)
 from studio.execution import Now, Run
 from studio.ui import pieces
 from studio.ui.chart import frontier_chart, loss_chart, smoothed, thinned
@@ -32,6 +40,7 @@ class Training:
     reason: str
     lora: str | None
     taken: int | None  # the step whose checkpoint is the LoRA
+    checked: ClassChecked | None  # what became of the bare class
 
     @classmethod
     def of(cls, run: Run) -> Training:
@@ -39,13 +48,14 @@ class Training:
         done = [event for event in events if isinstance(event, StepFinished)]
         saved = [event for event in events if isinstance(event, LoraSaved)]
         picked = [event for event in events if isinstance(event, CheckpointPicked)]
+        checked = [event for event in events if isinstance(event, ClassChecked)]
         scores = {event.step: (event.identity, event.obedience) for event in events
                   if isinstance(event, CheckpointScored)}
         return cls(
             run, tuple(event.step for event in done), tuple(event.loss for event in done),
-            tuple(event for event in events if isinstance(event, SampleDrawn)), scores,
+            tuple({event.path: event for event in events if isinstance(event, SampleDrawn)}.values()), scores,
             picked[-1].step if picked else None, picked[-1].reason if picked else "",
-            saved[-1].slug if saved else None, saved[-1].step if saved else None,
+            saved[-1].slug if saved else None, saved[-1].step if saved else None, checked[-1] if checked else None,
         )
 
     @property
@@ -79,11 +89,18 @@ def status(run: Run) -> dict[str, Any]:
             "scores": [{"step": step, "identity": pair[0], "obedience": pair[1]}
                        for step, pair in sorted(training.scores.items())],
             "checkpoints": sorted(training.kept), "picked": training.picked, "reason": training.reason,
-            "lora": training.lora, "taken": training.taken,
+            "lora": training.lora, "taken": training.taken, "class": _told_class(training.checked),
         }
     else:
         told["pictures"] = [event.path for event in run.snapshot() if isinstance(event, PictureDrawn)]
     return told
+
+
+def _told_class(checked: ClassChecked | None) -> dict[str, Any] | None:
+    if checked is None:
+        return None
+    return {"prompt": checked.prompt, "diversity": checked.diversity, "before": checked.before, "drift": checked.drift,
+            "stored_at": list(checked.pictures), "base_stored_at": list(checked.base_pictures)}
 
 
 async def carried_out(desk: Studio, request: Any) -> Any:
@@ -116,7 +133,13 @@ def _one_now(now: Now) -> str:
         f"{pieces.bar(now.fraction, now.title)}<p>{escape(words)}</p></div>"
 
 
-def training_view(training: Training | None, root: Any) -> str:
+def look_at_training(desk: Studio, run: Run | None) -> str:
+    """A training as the page shows it, beside its twin where it has one."""
+    twin = desk.twin(run) if run else None
+    return training_view(Training.of(run) if run else None, desk.library.root, Training.of(twin) if twin else None)
+
+
+def training_view(training: Training | None, root: Any, twin: Training | None = None) -> str:
     """The whole of a training: where it is, its loss, its samples, and what to do once it is over."""
     if training is None:
         return pieces.empty(
@@ -127,7 +150,7 @@ def training_view(training: Training | None, root: Any) -> str:
     return '<div class="training">' + _headline(training) + _remark(training) + \
         (f'<div class="plot"><h3>Loss</h3>{loss_chart(training.steps, training.losses, training.total)}</div>'
          if training.losses else "") + _frontier(training) + _filmstrip(training, root) + \
-        f"</div><!-- {run.status} -->"
+        (_side_by_side(training, twin, root) if twin else _bare_class(training, root)) + f"</div><!-- {run.status} -->"
 
 
 def _headline(training: Training) -> str:
@@ -194,3 +217,54 @@ def _filmstrip(training: Training, root: Any) -> str:
         frames += f'<figure class="{"taken" if taken else ""}">{pictures}<figcaption>{name}{take}</figcaption></figure>'
     prompts = escape("; ".join(sample.prompt for sample in next(reversed(columns.values()))))
     return f'<div class="film"><h3>Samples</h3><p class="faint">{prompts}</p><div class="strip">{frames}</div></div>'
+
+
+def _side_by_side(one: Training, other: Training, root: Any) -> str:
+    """With class images and without: what each kept of the subject and of its class."""
+    sides = sorted((one, other), key=lambda side: not side.run.request.class_images)
+    columns = "".join(
+        f'<div class="side"><h4>{name}</h4><dl>{_figures(side)}</dl>{_samples_of(side, root)}{_class_strip(side, root)}'
+        "</div>" for name, side in zip(("With class images", "Without"), sides, strict=True))
+    return '<div class="beside"><h3>With and without prior preservation</h3><p class="faint">Both from one seed. The ' \
+        "class should vary as much as before, and move little.</p>" f'<div class="sides">{columns}</div></div>'
+
+
+def _bare_class(training: Training, root: Any) -> str:
+    if training.checked is None:
+        return ""
+    return f'<div class="beside"><h3>The bare class</h3><dl>{_figures(training)}</dl>' \
+        f"{_class_strip(training, root)}</div>"
+
+
+def _figures(training: Training) -> str:
+    """Identity, and what became of the class, as terms with their figures; what is not there yet says so."""
+    checked = training.checked
+    step = training.taken or max(training.scores, default=0)
+    rows = [("Like the photos", f"{training.scores[step][0]:.2f}" if step in training.scores and step else "",
+             "CLIP-I, of 1")]
+    rows += [
+        ("The class varies", f"{checked.diversity:.2f}" if checked else "",
+         f"before: {checked.before:.2f}" if checked else ""),
+        ("The class moved", f"{checked.drift:.2f}" if checked else "", "0: not at all"),
+    ]
+    return "".join(f'<div><dt>{name}</dt><dd>{value or IN_WORDS[training.run.status]}</dd>'
+                   f'<span class="faint">{more if value else ""}</span></div>' for name, value, more in rows)
+
+
+def _samples_of(training: Training, root: Any) -> str:
+    """The subject, by the samples of the step that was taken, or of the newest."""
+    at = training.taken or max((sample.step for sample in training.samples), default=0)
+    shown = [sample for sample in training.samples if sample.step == at]
+    return f'<div class="photos">{"".join(pieces.image(root / one.path, one.prompt) for one in shown)}</div>'
+
+
+def _class_strip(training: Training, root: Any) -> str:
+    """The bare class after the training, and before it from the same seeds."""
+    checked = training.checked
+    if checked is None:
+        return ""
+    rows = "".join(
+        f'<p class="faint">{escape(checked.prompt)}, {when}</p><div class="photos">'
+        f'{"".join(pieces.image(root / path, f"{checked.prompt}, {when}") for path in paths)}</div>'
+        for when, paths in (("after", checked.pictures), ("before", checked.base_pictures)))
+    return rows

@@ -46,6 +46,13 @@ def report(run: Run, root: Path) -> str:
                   _table(["step", "likeness (CLIP-I)", "obedience (CLIP-T)"],
                          [[step or "base", f"{pair[0]:.4f}", f"{pair[1]:.4f}"]
                           for step, pair in sorted(training.scores.items())], str(training.taken))]
+    if training.checked:
+        parts += ["<h2>The bare class</h2>", _table(
+            ["", "diversity", "drift"],
+            [["before", f"{training.checked.before:.4f}", ""],
+             ["after", f"{training.checked.diversity:.4f}", f"{training.checked.drift:.4f}"]]),
+            f"<p>{escape(training.checked.prompt)}: {len(training.checked.pictures)} pictures from the same seeds; "
+            "cosine distances of CLIP.</p>"]
     if training.samples:
         parts += ["<h2>Samples</h2>", _samples(training, root)]
     return f"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{escape(run.title)}</title>" \

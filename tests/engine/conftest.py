@@ -73,10 +73,12 @@ def draws(pipelines: PipelineCache, family: ModelFamily, library: Library) -> Ca
 def trains(pipelines: PipelineCache, toy: ModelFamily, library: Library) -> Callable[..., Iterator[Any]]:
     """trains(folder, **fields and options of train) -> its events; the toy SDXL is taught unless told otherwise."""
     def trained(folder: str = "run", family: ModelFamily = toy, checkpoint: Path | None = None,
-                until: int | None = None, stop: Callable[[], bool] = lambda: False, **values: Any) -> Iterator[Any]:
+                until: int | None = None, stop: Callable[[], bool] = lambda: False,
+                pause: Callable[[], bool] = lambda: False, **values: Any) -> Iterator[Any]:
         request = resolved(TrainRequest("mika", **{"seed": 5, **values}), family.training)
         return train(request, pipelines=pipelines, family=family, library=library,
-                     run_folder=library.root / "runs" / folder, checkpoint=checkpoint, until=until, stop=stop)
+                     run_folder=library.root / "runs" / folder, checkpoint=checkpoint, until=until, stop=stop,
+                     pause=pause)
 
     return trained
 

@@ -1,3 +1,4 @@
+import json
 import threading
 from dataclasses import replace
 
@@ -15,10 +16,13 @@ from studio.events import (
     CheckpointPicked,
     CheckpointSaved,
     CheckpointScored,
+    ClassChecked,
     LoraSaved,
     SampleDrawn,
     StageReported,
     StepFinished,
+    from_json,
+    to_json,
 )
 from studio.families import POCKET, ModelFamily
 from studio.requests import TrainRequest, resolved
@@ -83,6 +87,38 @@ def test_the_best_checkpoint_is_the_lora_also_after_an_interruption(layout, toys
     parts += trains("parts", checkpoint=checkpoint, **asked)
     assert of(parts, CheckpointScored) == of(events, CheckpointScored) and of(parts, CheckpointPicked) == [picked]
     assert weights(library, of(parts, LoraSaved)[0].slug) == weights(library, saved.slug)
+
+
+def test_a_pause_amid_the_samples_of_a_checkpoint_loses_no_score(trains, library, toys):
+    asked = {"family": toys("sdxl")[0], "pick_best": True, "checkpoint_every": 2, "class_images": 0}
+    whole = list(trains("whole", **asked))
+    pause, parts = threading.Event(), []
+    for event in trains("parts", pause=pause.is_set, **asked):
+        parts.append(event)
+        if isinstance(event, SampleDrawn) and event.step == 4:
+            pause.set()
+    assert not of(parts, LoraSaved) and len(of(parts, CheckpointScored)) == 2
+    checkpoint = library.root / "runs" / "parts" / of(parts, CheckpointSaved)[-1].path
+    parts += trains("parts", checkpoint=checkpoint, **asked)
+    assert of(parts, CheckpointScored) == of(whole, CheckpointScored)
+    assert weights(library, of(parts, LoraSaved)[0].slug) == weights(library, of(whole, LoraSaved)[0].slug)
+
+
+def test_the_bare_class_is_looked_at_with_what_was_learnt_and_without(trains, library, family):
+    events = list(trains(family=family, class_images=0, class_checks=2, steps=6, learning_rate=1e-2, pick_best=False))
+    checked, = of(events, ClassChecked)
+    assert checked.prompt == "a cartoon of a girl" and checked.step == 6
+    after, before = ([np.asarray(Image.open(library.root / path)) for path in paths]
+                     for paths in (checked.pictures, checked.base_pictures))
+    assert len(after) == len(before) == 2 and not np.array_equal(after[0], before[0])
+    assert checked.drift > 0.01 and checked.before > 0.01 and checked.diversity > 0
+    assert from_json(json.loads(json.dumps(to_json(checked)))) == checked
+
+
+def test_a_class_that_nothing_changed_has_not_moved(trains, family):
+    events = list(trains(family=family, class_images=0, class_checks=2, steps=1, learning_rate=1e-8, pick_best=False))
+    checked, = of(events, ClassChecked)
+    assert abs(checked.drift) < 1e-3 and checked.diversity == pytest.approx(checked.before, abs=1e-3)
 
 
 def test_a_scorer_that_cannot_be_had_ends_no_training(trains, toy):

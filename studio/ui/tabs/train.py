@@ -15,14 +15,15 @@ from studio.runs import Run
 from studio.ui import pieces
 from studio.ui.estimates import preset_label
 from studio.ui.forms import Wiring
-from studio.ui.progress import Training, training_view
+from studio.ui.progress import look_at_training, training_view
 from studio.ui.side import stop, told_anew
 
 USUAL = "Balanced"
 FOLDED = ("method", "rank", "alpha", "steps", "learning_rate", "batch_size", "resolution", "class_images",
-          "prior_loss_weight", "targets", "dropout", "text_encoder_learning_rate", "optimiser", "schedule", "warm_up",
-          "snr_gamma", "noise_offset", "accumulation", "gradient_checkpointing", "precision", "more_resolutions",
-          "buckets", "portrait", "describe", "garment_weight", "checkpoint_every", "sample_every", "pick_best")
+          "prior_loss_weight", "class_checks", "targets", "dropout", "text_encoder_learning_rate", "optimiser",
+          "schedule", "warm_up", "snr_gamma", "noise_offset", "accumulation", "gradient_checkpointing", "precision",
+          "more_resolutions", "buckets", "portrait", "describe", "garment_weight", "checkpoint_every", "sample_every",
+          "pick_best")
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,13 @@ def train_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.
                 other = gr.Dropdown(folded_presets(first), value=None, label="Further presets", interactive=True,
                                     info="they fill the fields below")
                 form = {"subject": subject, **_folded(first)}
+                both = gr.Button("Train both ways: with class images and without", size="sm", elem_classes=["both"])
         with gr.Column(scale=7, min_width=320, elem_classes=["stage-column"]):
             view = pieces.piece(training_view(None, None), "training-piece")
     made = TrainTab(tab, form, preset, other, view, face)
 
     wiring.on(button.click, TrainRequest, start, {**form, "family": family}, outputs=view, trigger_mode="once")
+    wiring.on(both.click, TrainRequest, start_both, {**form, "family": family}, outputs=view, trigger_mode="once")
     wiring.listen(beat.tick, look, seen, [view, seen])
     for chosen in (preset, other):
         wiring.listen(chosen.input, chosen_preset, [chosen, family], [form[name] for name in FOLDED])
@@ -86,6 +89,7 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
         made["class_images"] = number("class_images", "Class images", info="0: no prior preservation")
         made["prior_loss_weight"] = number("prior_loss_weight", "Prior loss weight", whole=False,
                                            info="how much they count")
+    made["class_checks"] = number("class_checks", "Look at the bare class", info="so many pictures of it, at the end")
     made["validation_prompt"] = gr.Textbox(
         label="Validation prompts", lines=2, max_length=2000,
         placeholder="What the samples show, a line for each; empty: the subject in three places")
@@ -140,8 +144,11 @@ def others_of(family: ModelFamily) -> gr.Dropdown:
 
 
 def start(desk: Studio, request: TrainRequest) -> str:
-    run = desk.start(request)
-    return training_view(Training.of(run), desk.library.root)
+    return look_at_training(desk, desk.start(request))
+
+
+def start_both(desk: Studio, request: TrainRequest) -> str:
+    return look_at_training(desk, desk.start_both(request)[0])
 
 
 def direct(desk: Studio, act: dict[str, Any]) -> Any:
@@ -157,13 +164,12 @@ def direct(desk: Studio, act: dict[str, Any]) -> Any:
         desk.extend(run, int(act.get("steps") or 0))
     else:
         stop(desk, act)
-    return training_view(Training.of(desk.run(run)), desk.library.root) if run else gr.skip()
+    return look_at_training(desk, desk.run(run)) if run else gr.skip()
 
 
 def look(desk: Studio, seen: tuple) -> tuple:
     """The newest training, be it under way or over; this is how a page that was reloaded finds it again."""
-    run = newest(desk)
-    return told_anew([training_view(Training.of(run) if run else None, desk.library.root)], seen)
+    return told_anew([look_at_training(desk, newest(desk))], seen)
 
 
 def newest(desk: Studio) -> Run | None:
