@@ -223,16 +223,16 @@ def _side_by_side(one: Training, other: Training, root: Any) -> str:
     """With class images and without: what each kept of the subject and of its class."""
     sides = sorted((one, other), key=lambda side: not side.run.request.class_images)
     columns = "".join(
-        f'<div class="side"><h4>{name}</h4><dl>{_figures(side)}</dl>{_samples_of(side, root)}{_class_strip(side, root)}'
+        f'<div class="way"><h4>{name}</h4><dl>{_figures(side)}</dl>{_samples_of(side, root)}{_class_strip(side, root)}'
         "</div>" for name, side in zip(("With class images", "Without"), sides, strict=True))
-    return '<div class="beside"><h3>With and without prior preservation</h3><p class="faint">Both from one seed. The ' \
-        "class should vary as much as before, and move little.</p>" f'<div class="sides">{columns}</div></div>'
+    return '<div class="both-ways"><h3>With and without prior preservation</h3><p class="faint">Both from one seed. The ' \
+        "class should vary as much as before, and move little.</p>" f'<div class="ways">{columns}</div></div>'
 
 
 def _bare_class(training: Training, root: Any) -> str:
     if training.checked is None:
         return ""
-    return f'<div class="beside"><h3>The bare class</h3><dl>{_figures(training)}</dl>' \
+    return f'<div class="both-ways"><h3>The bare class</h3><dl>{_figures(training)}</dl>' \
         f"{_class_strip(training, root)}</div>"
 
 

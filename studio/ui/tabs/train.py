@@ -96,7 +96,7 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
     made["pick_best"] = gr.Checkbox(bool(usual.get("pick_best", True)), label="Pick the best checkpoint",
                                     info="by its samples: like the photos, and as asked; else the last one is taken")
     with gr.Row(elem_classes=["pair"]):
-        made["checkpoint_every"] = number("checkpoint_every", "Checkpoint every")
+        made["checkpoint_every"] = number("checkpoint_every", "Checkpoint every", info="so many steps")
         made["sample_every"] = number("sample_every", "Sample every", info="0: no samples")
     with gr.Accordion("What learns", open=False):
         made["method"] = choice("method", "Method", METHODS, info="full: all weights of the UNet, in a copy")
