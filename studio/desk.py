@@ -32,7 +32,7 @@ from studio.library import Added, Library, Lora, Picture, RunRecord, Subject
 from studio.library.photos import size_of
 from studio.masks import check_inside
 from studio.recipes import Recipe, read_png
-from studio.requests import ADAMW_8BIT, FULL, NEEDS_BITSANDBYTES, DrawRequest, MaskRequest, TrainRequest, resolved
+from studio.requests import ADAMW_8BIT, NEEDS_BITSANDBYTES, DrawRequest, MaskRequest, TrainRequest, resolved
 from studio.runs import FINISHED, QUEUED, RUNNING, one_story
 from studio.settings import Quota
 from studio.twins import both_ways, twin_of
@@ -343,15 +343,8 @@ class Studio:
             raise ValueError(f"{run.title} has no checkpoint of step {step!r:.20}; {known}.")
         subject, request = self.library.subject(run.request.subject), run.request
         family = find_family(self.families, request.family or self.family.name)
-        samples = sorted((folder.parent / "samples").glob(f"{step:06d}-*.png"))
-        lora = self.library.save_lora(
-            f"{subject.name} {step}", subject.slug, family.name, subject.trigger,
-            0 if request.method == FULL else request.rank, request.alpha, step,
-            preview=samples[0] if samples else None,
-            write=lambda path: self.executor.ask("studio.engine.exporting:write_checkpoint", path,
-                                                 folder / f"{step:06d}.safetensors", request, subject, step,
-                                                 family=family),
-        )
+        lora = self.executor.ask("studio.engine.exporting:keep_checkpoint", self.library,
+                                 folder / f"{step:06d}.safetensors", request, subject, family=family)
         self._tell(run, LoraSaved(lora.slug, step, max(steps)))
         return lora
 

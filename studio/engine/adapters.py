@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline
@@ -38,11 +39,12 @@ class Adapter:
     names: list[str] = field(default_factory=list)  # of the places, within their network
     in_text_encoders: bool = False
 
-    def inject(self) -> None:
+    def arrive(self, pipeline: Any) -> None:
+        """The pipeline computes with it from now on, until `leave`."""
         for parent, child, layer in self.places:
             setattr(parent, child, layer)
 
-    def eject(self) -> None:
+    def leave(self, pipeline: Any) -> None:
         for parent, child, layer in self.places:
             setattr(parent, child, layer.base_layer)
 
@@ -69,7 +71,7 @@ def take_out(*networks: nn.Module) -> Adapter:
                 adapter.names.append(path)
         for leftover in ("peft_config", "_hf_peft_config_loaded"):
             network.__dict__.pop(leftover, None)
-    adapter.eject()
+    adapter.leave(None)
     return adapter
 
 
@@ -86,16 +88,12 @@ def attached(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path |
         return
     adapter = _kept(pipelines, pipeline, path)
     key = f"{path.stat().st_mtime_ns} {path} {scale}" if adapter.in_text_encoders else None
-    if isinstance(adapter, FineTune):
-        with adapter.in_place(pipeline):
-            yield key
-        return
     adapter.scale(scale)
-    adapter.inject()
+    adapter.arrive(pipeline)
     try:
         yield key
     finally:
-        adapter.eject()
+        adapter.leave(pipeline)
 
 
 def _kept(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path) -> Adapter | FineTune:
@@ -116,25 +114,34 @@ def _kept(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path) -> 
 
 @dataclass
 class FineTune:
-    """Networks of a full fine-tune, which stand in for the family's own."""
+    """Networks of a full fine-tune, which stand in for the family's own.
+
+    `alone`: the family's go to the CPU meanwhile, as where a training needs the memory.
+    """
 
     networks: dict[str, nn.Module]
+    alone: bool = False
+    _theirs: dict[str, nn.Module] = field(default_factory=dict)
 
     @property
     def in_text_encoders(self) -> bool:
         return any(name != "unet" for name in self.networks)
 
-    @contextmanager
-    def in_place(self, pipeline: DiffusionPipeline) -> Iterator[None]:
-        """The pipeline draws with them for the length of the block."""
-        theirs = {name: getattr(pipeline, name) for name in self.networks}
-        try:
-            for name, own in self.networks.items():
-                setattr(pipeline, name, own)
-            yield
-        finally:
-            for name, network in theirs.items():
-                setattr(pipeline, name, network)
+    def scale(self, scale: float) -> None:
+        """All of it: there is no half of other weights."""
+
+    def arrive(self, pipeline: Any) -> None:
+        """The pipeline computes with them from now on, until `leave`."""
+        for name, own in self.networks.items():
+            theirs = self._theirs[name] = getattr(pipeline, name)
+            setattr(pipeline, name, own)
+            if self.alone and theirs.device.type != "cpu":
+                theirs.to("cpu")
+
+    def leave(self, pipeline: Any) -> None:
+        for name, theirs in self._theirs.items():
+            setattr(pipeline, name, theirs.to(self.networks[name].device) if self.alone else theirs)
+        self._theirs.clear()
 
 
 def load_fine_tune(pipeline: DiffusionPipeline, path: Path) -> FineTune:

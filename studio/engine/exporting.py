@@ -28,7 +28,7 @@ from studio.families import TARGETS, ModelFamily
 from studio.requests import FULL, TrainRequest
 
 if TYPE_CHECKING:
-    from studio.library import Lora, Subject
+    from studio.library import Library, Lora, Subject
 
 DIFFUSERS, KOHYA, SINGLE_FILE = "diffusers", "kohya", "single file"
 
@@ -71,11 +71,25 @@ def write_lora(path: Path, learnt: Mapping[str, Tensor], request: TrainRequest, 
     write_tensors(learnt, path, told)
 
 
-def write_checkpoint(path: Path, checkpoint: Path, request: TrainRequest, subject: Subject, step: int, *,
-                     pipelines: PipelineCache, family: ModelFamily) -> None:
-    """What a checkpoint has learnt, as `write_lora` writes it. ValueError, in a sentence, for a damaged one."""
+def keep_lora(library: Library, name: str, learnt: Mapping[str, Tensor], request: TrainRequest, subject: Subject,
+              family: ModelFamily, step: int, run_folder: Path) -> Lora:
+    """What a run learnt until a step as a LoRA of the library, with the first sample of that step as its face."""
+    samples = run_folder / "samples"
+    of_step = sorted(samples.glob(f"{step:06d}-*.png"))
+    return library.save_lora(
+        name, subject.slug, family.name, subject.trigger, 0 if request.method == FULL else request.rank or 0,
+        request.alpha or 0.0, step, write=lambda path: write_lora(path, learnt, request, subject, family, step),
+        preview=of_step[0] if of_step else max(samples.glob("[0-9]*.png"), default=None),
+    )
+
+
+def keep_checkpoint(library: Library, checkpoint: Path, request: TrainRequest, subject: Subject, *,
+                    pipelines: PipelineCache, family: ModelFamily) -> Lora:
+    """A checkpoint of a run as a LoRA named after its step. ValueError, in a sentence, for a damaged one."""
     read_header(checkpoint)
-    write_lora(path, learnt_in(checkpoint), request, subject, family, step)
+    step = int(checkpoint.stem)
+    return keep_lora(library, f"{subject.name} {step}", learnt_in(checkpoint), request, subject, family, step,
+                     checkpoint.parent.parent)
 
 
 def export_lora(lora: Lora, layout: str, folder: Path, *, pipelines: PipelineCache, family: ModelFamily) -> Path:

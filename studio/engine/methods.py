@@ -11,7 +11,7 @@ import torch
 from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 
-from studio.engine.adapters import NAME, Adapter, take_out
+from studio.engine.adapters import NAME, Adapter, FineTune, take_out
 from studio.engine.loading import modules
 from studio.engine.lowrank import speed_up
 from studio.families import TARGETS, ModelFamily
@@ -76,11 +76,11 @@ class LoraMethod:
 
     def arrive(self, pipeline: Any) -> None:
         for adapter in self.adapters.values():
-            adapter.inject()
+            adapter.arrive(pipeline)
 
     def leave(self, pipeline: Any) -> None:
         for adapter in self.adapters.values():
-            adapter.eject()
+            adapter.leave(pipeline)
 
     @contextmanager
     def learning(self) -> Iterator[None]:
@@ -114,28 +114,15 @@ class FullMethod:
     """All weights: of a copy of the UNet and, where they learn, of the text encoders; the family keeps its own."""
 
     def __init__(self, request: TrainRequest, pipeline: Any, taught: list[str]) -> None:
-        self._own: dict[str, nn.Module] = {}
-        for name in taught:
-            copied = copy.deepcopy(getattr(pipeline, name))
-            self._own[name] = copied.float().requires_grad_(True).eval()
-        self._theirs: dict[str, nn.Module] = {}
+        self._own = {name: copy.deepcopy(getattr(pipeline, name)).float().requires_grad_(True).eval()
+                     for name in taught}
+        fine_tune = FineTune(self._own, alone=True)
+        self.arrive, self.leave = fine_tune.arrive, fine_tune.leave
 
     def groups(self, rate: float, text_rate: float) -> list[dict[str, Any]]:
         texts = [p for name, network in self._own.items() if name != "unet" for p in network.parameters()]
         unet = list(self._own["unet"].parameters())
         return [{"params": unet, "lr": rate}, *([{"params": texts, "lr": text_rate}] if texts else [])]
-
-    def arrive(self, pipeline: Any) -> None:
-        for name, own in self._own.items():
-            self._theirs[name] = getattr(pipeline, name)
-            setattr(pipeline, name, own)
-            if self._theirs[name].device.type != "cpu":
-                self._theirs[name].to("cpu")
-
-    def leave(self, pipeline: Any) -> None:
-        for name, theirs in self._theirs.items():
-            setattr(pipeline, name, theirs.to(self._own[name].device))
-        self._theirs.clear()
 
     @contextmanager
     def learning(self) -> Iterator[None]:

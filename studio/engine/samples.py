@@ -59,13 +59,10 @@ class Samples:
             usual = [self.family.portrait(self.subject.trigger), *usual[:-1]]
         return list(self.request.validation_prompts) or usual
 
-    def path(self, step: int, number: int = 1) -> Path:
-        return self.folder / "samples" / f"{step:06d}-{number}.png"
-
     def drawn(self, step: int) -> Iterator[SampleDrawn]:
         """Each validation prompt with what was learnt so far, always from the run's seed."""
         for number, prompt in enumerate(self.prompts, start=1):
-            path = self._draw(prompt, self.request.seed or 0, step, self.path(step, number))
+            path = self._draw(prompt, self.request.seed or 0, step, f"{step:06d}-{number}.png")
             yield SampleDrawn(step, self._below(path), prompt)
 
     def scored(self, step: int) -> Iterator[Event]:
@@ -111,8 +108,8 @@ class Samples:
         for with_it in (True, False):
             for number in range(count):
                 yield StageReported("Drawing the bare class", len(paths), 2 * count)
-                path = self.folder / "samples" / f"class-{'after' if with_it else 'before'}-{number + 1}.png"
-                paths.append(self._draw(prompt, CLASS_SEED + number, step if with_it else None, path))
+                name = f"class-{'after' if with_it else 'before'}-{number + 1}.png"
+                paths.append(self._draw(prompt, CLASS_SEED + number, step if with_it else None, name))
         try:
             with clip_of(self.pipelines, self.family) as clip:
                 seen = clip.images([Image.open(path) for path in paths])
@@ -124,8 +121,8 @@ class Samples:
         yield ClassChecked(step, prompt, diversity(after), diversity(before), drift(after, before),
                            tuple(told[:count]), tuple(told[count:]))
 
-    def _draw(self, prompt: str, seed: int, step: int | None, path: Path) -> Path:
-        side = self.request.resolution
+    def _draw(self, prompt: str, seed: int, step: int | None, name: str) -> Path:
+        side, path = self.request.resolution, self.folder / "samples" / name
         asked = resolved(DrawRequest(prompt=prompt, seed=seed, width=side, height=side), self.family.drawing)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.draw(asked, step).save(path)

@@ -29,7 +29,7 @@ from studio.engine.dataset import (
     joined,
 )
 from studio.engine.drawing import render
-from studio.engine.exporting import write_lora
+from studio.engine.exporting import keep_lora
 from studio.engine.loading import modules
 from studio.engine.looking import look_at, seen_in
 from studio.engine.losses import prior_preservation_loss, stratified_timesteps, target_of, weights_of
@@ -335,14 +335,9 @@ class _Run:
 
     def _save_lora(self, step: int, learnt: Mapping[str, Tensor] | None = None) -> LoraSaved:
         """What was learnt until a step, by default this one, becomes a LoRA of the library."""
-        request, preview = self.request, self._samples.path(step)
         learnt = self._method.tensors() if learnt is None else learnt
-        lora = self.library.save_lora(
-            name=self.subject.name, subject=self.subject.slug, family=self.family.name, trigger=self.subject.trigger,
-            rank=request.rank if request.method != FULL else 0, alpha=request.alpha, steps=step,
-            preview=preview if preview.is_file() else max((self.folder / "samples").glob("*.png"), default=None),
-            write=lambda path: write_lora(path, learnt, request, self.subject, self.family, step),
-        )
+        lora = keep_lora(self.library, self.subject.name, learnt, self.request, self.subject, self.family, step,
+                         self.folder)
         return LoraSaved(lora.slug, step, self._step)
 
     def _identity(self) -> str:

@@ -225,8 +225,8 @@ def _side_by_side(one: Training, other: Training, root: Any) -> str:
     columns = "".join(
         f'<div class="way"><h4>{name}</h4><dl>{_figures(side)}</dl>{_samples_of(side, root)}{_class_strip(side, root)}'
         "</div>" for name, side in zip(("With class images", "Without"), sides, strict=True))
-    return '<div class="both-ways"><h3>With and without prior preservation</h3><p class="faint">Both from one seed. The ' \
-        "class should vary as much as before, and move little.</p>" f'<div class="ways">{columns}</div></div>'
+    return '<div class="both-ways"><h3>With and without prior preservation</h3><p class="faint">Both from one seed. ' \
+        "The class should vary as much as before, and move little.</p>" f'<div class="ways">{columns}</div></div>'
 
 
 def _bare_class(training: Training, root: Any) -> str:
