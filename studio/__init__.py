@@ -14,7 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio import masks
-from studio.desk import House, Studio, find_family, library_of, prepare
+from studio.desk import House, Studio, library_of, prepare
 from studio.events import (
     Cancelled,
     CheckpointPicked,
@@ -35,7 +35,7 @@ from studio.events import (
     StepFinished,
 )
 from studio.execution import LocalExecutor, Now
-from studio.families import ModelFamily, families
+from studio.families import ModelFamily, families, find_family
 from studio.library import Library, Lora, Photo, Picture, Subject
 from studio.masks import Candidate, Mask
 from studio.recipes import Recipe, read_png

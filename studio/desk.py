@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import tempfile
 import threading
@@ -16,33 +15,20 @@ from typing import Any
 
 from PIL import Image
 
-from studio.events import CheckpointSaved, Failed, LoraSaved, from_json, to_json
-from studio.execution import (
-    TASKS,
-    LocalExecutor,
-    Now,
-    Request,
-    Run,
-    last_checkpoint,
-    request_from_json,
-    request_to_json,
-)
-from studio.families import ASSETS, ModelFamily
-from studio.library import Added, Library, Lora, Picture, RunRecord, Subject
+from studio.execution import TASKS, LocalExecutor, Now, Request, Run, request_from_json
+from studio.families import ASSETS, ModelFamily, find_family
+from studio.library import Added, Library, Lora, Picture, Subject
 from studio.library.photos import size_of
 from studio.masks import check_inside
 from studio.recipes import Recipe, read_png
 from studio.requests import ADAMW_8BIT, NEEDS_BITSANDBYTES, DrawRequest, MaskRequest, TrainRequest, resolved
-from studio.runs import FINISHED, QUEUED, RUNNING, one_story
 from studio.settings import Quota
+from studio.trainings import Trainings
 from studio.twins import both_ways, twin_of
 
-log = logging.getLogger(__name__)
 EXAMPLES = ASSETS / "examples"
 CONSENT = "On this shared host, photos are taken only with consent: confirm that everyone who can be recognised in " \
     "them agrees, or that they show no real person."
-LOCKED = "Another studio has this library open and alone may train in it. Close that one, then try again; drawing " \
-    "works here meanwhile."
 
 
 @dataclass
@@ -73,10 +59,8 @@ class Studio:
         self.gone = False  # whether a visitor has left, or was sent away for being idle
         if quota:
             library.max_bytes = int(quota.megabytes * 1e6)
-        self._past: dict[str, Run] = {}
-        self._turn = threading.RLock()  # one at a time lets a training go on
         self._seen = time.monotonic()
-        self._may_train = library.lock()
+        self._trainings = Trainings(library, house.executor, house.families, family, self._check_quota)
         self._mine = [str(library.root / name) for name in ("pictures", "thumbnails", "images", "subjects", "outfits",
                                                           "exports")]
         house.served.extend(self._mine)
@@ -146,16 +130,15 @@ class Studio:
         """This library's runs, newest first: those of this process, and trainings of earlier ones."""
         live = [run for run in self.executor.runs() if run.library.root == self.library.root]
         known = {run.id for run in live}
-        past = [self._recorded(record) for record in self.library.runs() if record.id not in known]
-        return sorted(live + [run for run in past if run is not None], key=lambda run: run.created, reverse=True)
+        past = [run for run in self._trainings.past() if run.id not in known]
+        return sorted(live + past, key=lambda run: run.created, reverse=True)
 
     def run(self, id: str) -> Run:
         """Raises ValueError when this library has no such run."""
         live = self.executor.run(id)
         if live is not None and live.library.root == self.library.root:
             return live
-        record = next((record for record in self.library.runs() if record.id == id), None)
-        past = self._recorded(record) if record is not None else None
+        past = next((run for run in self._trainings.past() if run.id == id), None)
         if past is None:
             raise ValueError(f"There is no run {id!r} in this library.")
         return past
@@ -308,26 +291,14 @@ class Studio:
 
         Only the holder of the library's lock may. Raises ValueError, for a run that was named, when it cannot go on.
         """
-        if id is not None:
-            with self._turn:
-                return [self._go_on(id, self._resting(id, "resumed"))]
-        if not self._may_train:
-            return []
-        waiting = [record for record in self.library.runs() if record.status in (QUEUED, RUNNING)
-                   and self.executor.run(record.id) is None]
-        return [run for record in sorted(waiting, key=lambda record: record.created)
-                if (run := self._resumed(record)) is not None]
+        return self._trainings.resume_all() if id is None else [self._trainings.resume(self.run(id))]
 
     def extend(self, id: str, steps: int) -> Run:
         """Train a finished run for so many more steps, from where it ended; a schedule is laid over all of them.
 
         Raises ValueError when it cannot go on.
         """
-        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-            raise ValueError(f"Say by how many steps, 1 or more; got {steps!r:.40}.")
-        with self._turn:
-            request = self._resting(id, "extended")
-            return self._go_on(id, replace(request, steps=(request.steps or 0) + steps))
+        return self._trainings.extend(self.run(id), steps)
 
     def pick_checkpoint(self, id: str, step: int) -> Lora:
         """The checkpoint of a step of a run as a LoRA of the library, beside the one that was picked.
@@ -335,85 +306,7 @@ class Studio:
         Raises ValueError, naming the steps there are, for one that is not there.
         """
         self.notice()
-        run = self.run(id)
-        folder = self.library.run_folder(id) / "checkpoints"
-        steps = sorted(int(path.stem) for path in folder.glob("*.safetensors"))
-        if run.kind != "train" or step not in steps:
-            known = f"it has {', '.join(map(str, steps))}" if steps else "it has none any more"
-            raise ValueError(f"{run.title} has no checkpoint of step {step!r:.20}; {known}.")
-        subject, request = self.library.subject(run.request.subject), run.request
-        family = find_family(self.families, request.family or self.family.name)
-        lora = self.executor.ask("studio.engine.exporting:keep_checkpoint", self.library,
-                                 folder / f"{step:06d}.safetensors", request, subject, family=family)
-        self._tell(run, LoraSaved(lora.slug, step, max(steps)))
-        return lora
-
-    def _tell(self, run: Run, event: Any) -> None:
-        """Write down what came after the end of a run."""
-        self.library.append_event(run.id, to_json(event))
-        run.add(event)
-
-    def _resting(self, id: str, what: str) -> TrainRequest:
-        """The request of a training that is not under way and has a checkpoint to go on from."""
-        run = self.run(id)
-        if run.kind != "train":
-            raise ValueError(f"Only a training can be {what}.")
-        if not run.ended:
-            raise ValueError(f"{run.title} is {run.status}; it goes on by itself.")
-        self._may_train = self._may_train or self.library.lock()
-        if not self._may_train:
-            raise ValueError(LOCKED)
-        if what == "resumed" and run.status == FINISHED:
-            raise ValueError(f"{run.title} is finished; extend it by some steps instead.")
-        if what == "extended" and run.status != FINISHED:
-            raise ValueError(f"{run.title} is {run.status}; let it go on to its end first (resume).")
-        started = any(isinstance(event, CheckpointSaved) for event in run.snapshot())
-        if started and last_checkpoint(run.snapshot(), self.library.run_folder(id)) is None:
-            raise ValueError(f"The checkpoints of {run.title} have made room for newer work; train it anew.")
-        return request_from_json(self.library.run(id).request)
-
-    def _go_on(self, id: str, request: TrainRequest) -> Run:
-        family = find_family(self.families, request.family or self.family.name)
-        self._check_quota(request, family)
-        before = self.library.run(id)
-        record = self.library.update_run(id, request=request_to_json(request), status=QUEUED)
-        try:
-            run = self.executor.resume(record, request, self._story(record), self.library, family)
-        except ValueError:  # too many wait: it rests as before, or the next start would take it up
-            self.library.update_run(id, request=before.request, status=before.status)
-            raise
-        self._past.pop(id, None)
-        return run
-
-    def _resumed(self, record: RunRecord) -> Run | None:
-        try:
-            request = request_from_json(record.request)
-            family = find_family(self.families, request.family or self.family.name)
-            story = self._story(record)
-        except ValueError as error:
-            log.warning("the run %s cannot go on: %s", record.id, error)
-            self.library.append_event(record.id, to_json(Failed(f"This training could not go on: {error}")))
-            self.library.update_run(record.id, status="failed")
-            return None
-        return self.executor.resume(record, request, story, self.library, family)
-
-    def _story(self, record: RunRecord) -> list[Any]:
-        return one_story(from_json(event) for event in self.library.events(record.id))
-
-    def _recorded(self, record: RunRecord) -> Run | None:
-        """A run of another process: what its files say now; None where a later version wrote what is unknown here."""
-        if record.id in self._past:
-            return self._past[record.id]
-        try:
-            run = Run(record.id, record.kind, record.title, request_from_json(record.request), self.library, None,
-                      created=record.created, events=self._story(record), status=record.status)
-        except ValueError as error:
-            log.warning("the run %s was left out: %s", record.id, error)
-            return None
-        run.abandon()
-        if run.ended:
-            self._past[run.id] = run
-        return run
+        return self._trainings.pick(self.run(id), step)
 
     def _check(self, request: Request, family: ModelFamily) -> None:
         if isinstance(request, TrainRequest):
@@ -423,9 +316,7 @@ class Studio:
                 raise ValueError(f"{subjects[request.subject].name} has no photos yet; add 3 to 20, then train.")
             if request.optimiser == ADAMW_8BIT and find_spec("bitsandbytes") is None:
                 raise ValueError(NEEDS_BITSANDBYTES)
-            self._may_train = self._may_train or self.library.lock()
-            if not self._may_train:
-                raise ValueError(LOCKED)
+            self._trainings.check_lock()
         if isinstance(request, DrawRequest):
             if request.lora is not None:
                 _one_of("LoRA", request.lora, {lora.slug for lora in self.library.loras()})
@@ -505,13 +396,6 @@ class Studio:
                 self._house.visitors.remove(visitor)
                 visitor.gone = True
                 threading.Thread(target=visitor.leave, name="farewell", daemon=True).start()
-
-
-def find_family(families: Mapping[str, ModelFamily], name: str) -> ModelFamily:
-    """Raises ValueError with the known names."""
-    if name not in families:
-        raise ValueError(f"There is no family {name!r}; known are {', '.join(families)}.")
-    return families[name]
 
 
 def prepare(root: Path, sample: bool) -> Library:

@@ -319,3 +319,10 @@ def families(folder: Path | None = None) -> dict[str, ModelFamily]:
         own = load_family(path)
         found[own.name] = own
     return found
+
+
+def find_family(families: Mapping[str, ModelFamily], name: str) -> ModelFamily:
+    """Raises ValueError with the known names."""
+    if name not in families:
+        raise ValueError(f"There is no family {name!r}; known are {', '.join(families)}.")
+    return families[name]

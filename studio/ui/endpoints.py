@@ -8,7 +8,8 @@ from typing import Any
 from PIL import Image
 
 from studio import masks, wording
-from studio.desk import Studio, find_family
+from studio.desk import Studio
+from studio.families import find_family
 from studio.library.photos import Box
 from studio.requests import DrawRequest, MaskRequest, TrainRequest
 from studio.ui.forms import Wiring, uploaded
