@@ -23,7 +23,7 @@ from pocketworld.world import SUBJECTS
 RUNS = tuple((name, seed) for seed in (0, 1) for name in SUBJECTS if SUBJECTS[name].object is None)[:20]
 SCENES = ("street at night", "kitchen", "snow", "beach")  # the validation prompts have others
 SEEDS = 2
-ASKED = {"steps": 300, "checkpoint_every": 75, "sample_every": 75}
+ASKED = {"steps": 200, "checkpoint_every": 50, "sample_every": 50}
 TIE = 0.01  # of the judge's score: less is chance
 
 
