@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import studio
 from benchmarks.peer import told_at_exit
@@ -48,15 +50,14 @@ def main(flags: Sequence[str]) -> None:
 
 def _pair(script: Path, number: int) -> dict[str, float]:
     """CPU seconds of both; whoever goes first changes from pair to pair."""
-    works = {
-        "step": lambda: _ours(STEPS, 1)["step"],
-        "sample of 4": lambda: _ours(STEPS, 4)["step"] / 4,
-        "lora": lambda: _ours(LORA_STEPS, 1)["lora"],
-        "their step": lambda: _theirs(script, STEPS)["step"],
-        "their lora": lambda: _theirs(script, LORA_STEPS)["whole"],
-    }
-    order = works if number % 2 else dict(reversed(works.items()))
-    return {name: work() for name, work in order.items()}
+    works = [
+        lambda: {name: value for name, value in _ours(STEPS, 1).items() if name in ("step", "bare")},
+        lambda: {"sample of 4": _ours(STEPS, 4)["step"] / 4},
+        lambda: {"lora": _ours(LORA_STEPS, 1)["lora"]},
+        lambda: {"their step": _theirs(script, STEPS)["step"]},
+        lambda: {"their lora": _theirs(script, LORA_STEPS)["whole"]},
+    ]
+    return {name: value for work in (works if number % 2 else reversed(works)) for name, value in work().items()}
 
 
 def _ours(steps: int, batch: int) -> dict[str, float]:
@@ -88,6 +89,27 @@ def _train_here(steps: int, batch: int) -> None:
         began = time.process_time()  # from the request to the LoRA in the library
         desk.start(studio.TrainRequest(subject.slug, steps=steps, batch_size=batch, **OURS)).result()
         print(f"\nlora={time.process_time() - began}")
+        with desk.executor.pipelines.lend(POCKET) as pipeline:
+            print(f"bare={_bare_step(pipeline)}")
+
+
+def _bare_step(pipeline: Any, often: int = 20) -> float:
+    """CPU seconds of the UNet's own arithmetic at batch 1, forwards and back to its input: no step can take less."""
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    config, factor = pipeline.unet.config, pipeline.vae_scale_factor
+    latents = torch.randn(1, config.in_channels, SIDE // factor, SIDE // factor, requires_grad=True)
+    text = torch.randn(1, 77, config.cross_attention_dim)
+    pooled = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
+    added = {"text_embeds": torch.randn(1, pooled), "time_ids": torch.ones(1, 6)}
+    spent = []
+    for _ in range(often):
+        began = time.process_time()
+        with sdpa_kernel(SDPBackend.MATH):
+            pipeline.unet(latents, torch.tensor([500]), text, added_cond_kwargs=added)[0].square().mean().backward()
+        spent.append(time.process_time() - began)
+    return median(spent)
 
 
 def _figures_of(command: list[str]) -> dict[str, float]:
@@ -95,8 +117,8 @@ def _figures_of(command: list[str]) -> dict[str, float]:
     done = subprocess.run(command, cwd=ROOT, env=_environment(), capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(command[:4])} failed:\n{done.stderr[-3000:]}")
-    lines = [line.split("=") for line in done.stdout.splitlines() if line.startswith(("step=", "whole=", "lora="))]
-    return {name: float(value) for name, value in lines}
+    told = re.findall(r"^(step|whole|lora|bare)=(\S+)$", done.stdout, re.MULTILINE)
+    return {name: float(value) for name, value in told}
 
 
 def _environment() -> dict[str, str]:
@@ -124,6 +146,8 @@ def _section(rows: Sequence[dict[str, float]]) -> str:
         f"processes, medians of {len(rows)} interleaved pairs. Neither draws samples. By "
         "`python -m benchmarks.training train_dreambooth_lora_sdxl.py` with the script of diffusers, unmodified.\n\n"
         + table(["what", "diffusers' script", "Understudy", "faster", "target"], lines)
+        + f"\n\nThe UNet alone, without a LoRA, takes {middle('bare', 1000)} ms forwards and back to its input: against "
+        f"the script's step that is {ratio('their step', 'bare')}, which no eager step on this network can better."
     )
 
 
