@@ -146,7 +146,7 @@ def _section(rows: Sequence[dict[str, float]]) -> str:
         f"processes, medians of {len(rows)} interleaved pairs. Neither draws samples. By "
         "`python -m benchmarks.training train_dreambooth_lora_sdxl.py` with the script of diffusers, unmodified.\n\n"
         + table(["what", "diffusers' script", "Understudy", "faster", "target"], lines)
-        + f"\n\nThe UNet alone, without a LoRA, takes {middle('bare', 1000)} ms forwards and back to its input: against "
+        + f"\n\nThe UNet alone, without LoRA, takes {middle('bare', 1000)} ms forwards and back to its input: against "
         f"the script's step that is {ratio('their step', 'bare')}, which no eager step on this network can better."
     )
 

@@ -178,6 +178,8 @@ POCKET = ModelFamily(
         "Quick": {"steps": 80, "rank": 4, "alpha": 4.0, "when": "A first look; the likeness is rough."},
         "Balanced": {"steps": 200, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
         "Thorough": {"steps": 300, "rank": 16, "alpha": 16.0, "when": "When a detail is still missing."},
+        "Prior preservation": {"class_images": 32, "folded": True,
+                               "when": "Keeps the bare class as it was; the likeness suffers."},
         "ID photo": _ID_PHOTO,
         "Full": {"method": "full", "learning_rate": 3e-4, "when": "The whole UNet instead of a LoRA.", "folded": True},
         "Prodigy": {"optimiser": "Prodigy", "learning_rate": 1.0, "schedule": "constant", "folded": True,

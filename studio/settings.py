@@ -23,7 +23,8 @@ class Quota:
     visitors: int = 40  # at once; one more, and whoever was quiet the longest goes
     train_steps: int = 1_000
     rank: int = 64
-    class_images: int = 100
+    class_images: int = 200
+    class_checks: int = 16
     batch_size: int = 8  # of a step, accumulated ones included
     full: bool = False  # whether all weights may be trained: the files are as large as the family
     count: int = 8  # pictures of one drawing
@@ -38,7 +39,8 @@ class Quota:
     def check(self, request: TrainRequest | DrawRequest | MaskRequest) -> None:
         """Raises ValueError, naming the limit, for a resolved request that asks for more than a visitor may."""
         limits = {"count": self.count, "width": self.side, "height": self.side, "resolution": self.side,
-                  "batch_size": self.batch_size, "class_images": self.class_images, "rank": self.rank}
+                  "batch_size": self.batch_size, "class_images": self.class_images,
+                  "class_checks": self.class_checks, "rank": self.rank}
         if isinstance(request, TrainRequest):
             limits["steps"] = self.train_steps
             self._check_training(request)
@@ -46,7 +48,6 @@ class Quota:
             asked = getattr(request, name, None)
             if asked is not None and asked > most:
                 raise ValueError(f"On this shared host {name.replace('_', ' ')} may be at most {most}, got {asked}.")
-
 
     def _check_training(self, request: TrainRequest) -> None:
         if request.method == FULL and not self.full:
