@@ -24,7 +24,7 @@ from studio.recipes import Recipe, read_png
 from studio.requests import ADAMW_8BIT, NEEDS_BITSANDBYTES, DrawRequest, MaskRequest, TrainRequest, resolved
 from studio.settings import Quota
 from studio.trainings import Trainings
-from studio.twins import both_ways, twin_of
+from studio.twins import both_ways
 
 EXAMPLES = ASSETS / "examples"
 CONSENT = "On this shared host, photos are taken only with consent: confirm that everyone who can be recognised in " \
@@ -60,6 +60,7 @@ class Studio:
         if quota:
             library.max_bytes = int(quota.megabytes * 1e6)
         self._seen = time.monotonic()
+        self._turn = threading.Lock()  # one at a time starts a pair
         self._trainings = Trainings(library, house.executor, house.families, family, self._check_quota)
         self._mine = [str(library.root / name) for name in ("pictures", "thumbnails", "images", "subjects", "outfits",
                                                           "exports")]
@@ -112,19 +113,32 @@ class Studio:
     def start_both(self, request: TrainRequest) -> tuple[Run, Run]:
         """Train twice from one seed, with class images and without: two runs that lie side by side on the page.
 
-        Raises what `start` raises; then neither is trained.
+        Asking again while they are under way gives the same two. Raises what `start` raises; then neither is trained.
         """
-        with_them, without = both_ways(request, find_family(self.families, request.family or self.family.name))
-        first = self.start(with_them)
-        try:
-            return first, self.start(without)
-        except ValueError:
-            first.cancel()
-            raise
+        family = find_family(self.families, request.family or self.family.name)
+        with self._turn:
+            for first in self._under_way():
+                if first.asked == both_ways(request, family, first.request.seed)[0] and (second := self.twin(first)):
+                    return first, second
+            before = {run.id for run in self.executor.runs()}
+            first, second = both_ways(request, family)
+            run = self.start(first)
+            try:
+                other = self.start(second)
+            except Exception:
+                if run.id not in before:
+                    run.cancel()
+                raise
+            self.library.update_run(run.id, twin=other.id)
+            self.library.update_run(other.id, twin=run.id)
+            return run, other
 
     def twin(self, run: Run) -> Run | None:
         """The other one of two that `start_both` started."""
-        return twin_of(run, self.runs())
+        if run.kind != "train":
+            return None
+        other = self.library.run(run.id).twin
+        return next((one for one in self.runs() if one.id == other), None) if other else None
 
     def runs(self) -> list[Run]:
         """This library's runs, newest first: those of this process, and trainings of earlier ones."""

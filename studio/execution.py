@@ -329,7 +329,7 @@ def request_from_json(data: Mapping[str, Any], kinds: tuple[type, ...] = tuple(T
 
 def _title(request: Any, library: Library) -> str:
     if isinstance(request, TrainRequest):
-        return f"Training {library.subject(request.subject).name}"
+        return f"Training {library.subject(request.subject).name} {request.way}".strip()
     if isinstance(request, MaskRequest):
         return f"Finding {_short(', '.join(request.terms) or 'what was pointed at')}"
     return f"Drawing {_short(request.prompt)}"

@@ -127,7 +127,8 @@ def _card(weights: str) -> dict[str, list[str]]:
 
 
 # The reference report's own settings for SD 1.5 (rows B2 and B3): constant rates, every timestep alike.
-_REPORT = {"steps": 800, "schedule": "constant", "warm_up": 0, "snr_gamma": 0.0, "batch_size": 1, "folded": True}
+_REPORT = {"steps": 800, "schedule": "constant", "warm_up": 0, "snr_gamma": 0.0, "batch_size": 1, "describe": False,
+           "folded": True}
 _REPORT_FULL = {**_REPORT, "method": "full", "learning_rate": 2e-6, "optimiser": "AdamW 8-bit"}
 SD15_REPORT = {
     "Full": {**_REPORT_FULL, "when": "The whole UNet: the strongest likeness, a file as large as the family."},

@@ -99,6 +99,8 @@ class TrainRequest:
         _within("class_images", self.class_images, 0, 2000)
         _within("prior_loss_weight", self.prior_loss_weight, 0.0, 10.0)
         _within("class_checks", self.class_checks, 0, 64)
+        if self.class_checks == 1:
+            raise ValueError("class_checks must be 0 or 2 to 64: one picture alone cannot vary; got 1")
         _within("checkpoint_every", self.checkpoint_every, 1, 100_000)
         _within("sample_every", self.sample_every, 0, 100_000)
         _text("validation_prompt", self.validation_prompt)
@@ -110,6 +112,11 @@ class TrainRequest:
         if self.optimiser == PRODIGY and text_rate and self.learning_rate and text_rate != self.learning_rate:
             raise ValueError(f"{PRODIGY} finds one learning rate for all: set text_encoder_learning_rate to 0 or to "
                              f"{self.learning_rate:g}, as learning_rate is; got {text_rate:g}.")
+
+    @property
+    def way(self) -> str:
+        """What tells two trainings apart that are compared: with class images, or without; else nothing."""
+        return "" if not self.class_checks else "with class images" if self.class_images else "without class images"
 
     @property
     def validation_prompts(self) -> tuple[str, ...]:

@@ -209,8 +209,10 @@ class Run:
             return Progress(last.step / last.total, last.seconds_left, f"step {last.step} of {last.total}")
         if isinstance(last, StageReported):
             done = f" {last.done} of {last.total}" if last.total else ""
-            return Progress(last.done / last.total if last.total and self.kind == "mask" else 0.0, None,
-                            f"{last.stage}{done}")
+            step = next((event for event in reversed(events) if isinstance(event, StepFinished)), None)
+            fraction = last.done / last.total if last.total and self.kind == "mask" else \
+                step.step / step.total if step else 0.0
+            return Progress(fraction, None, f"{last.stage}{done}")
         return Progress(0.0, None, "starting" if self._status == RUNNING else self._status)
 
     def _drawing_progress(self, last: Event | None, preview: PreviewDrawn | None) -> Progress:

@@ -81,7 +81,7 @@ class Trainings:
         lora = self._executor.ask("studio.engine.exporting:keep_checkpoint", self._library,
                                   folder / f"{step:06d}.safetensors", run.request,
                                   self._library.subject(run.request.subject), family=self._family(run.request))
-        saved = LoraSaved(lora.slug, step, max(steps))
+        saved = LoraSaved(lora.slug, step, max(steps) if run.status == FINISHED else step)
         self._library.append_event(run.id, to_json(saved))
         run.add(saved)
         return lora

@@ -321,10 +321,12 @@ def test_one_press_trains_with_class_images_and_without_from_one_seed(desk):
     assert (first.request.class_images, second.request.class_images) == (1, 0)
     assert first.request.seed == second.request.seed
     assert desk.twin(first) is second and desk.twin(second) is first
+    assert desk.start_both(first.asked) == (first, second), "pressed twice"
     for run in (first, second):
         run.result(120)
         checked, = (event for event in run.snapshot() if isinstance(event, studio.ClassChecked))
         assert len(checked.pictures) == len(checked.base_pictures) == 2
+    assert {lora.name for lora in desk.library.loras()} == {"Mika with class images", "Mika without class images"}
     later = studio.open(desk.library.root, executor=LocalExecutor())
     assert later.twin(later.run(first.id)).id == second.id, "another process finds them too"
 

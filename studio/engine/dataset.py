@@ -125,9 +125,12 @@ def filling(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _captions(photo: Photo, subject: Subject, family: ModelFamily, seen: Seen) -> Iterator[str]:
-    """What a photo is called: by its own caption; else by the trigger, and a second time with what was seen."""
+    """What a photo is called: by its own caption; else by the trigger, and a second time with what was seen.
+
+    A portrait is called one, whatever its photo is called.
+    """
     said = (photo.caption or "").strip()
-    if said:
+    if said and not seen.portrait:  # it tells of the whole photo
         yield said if subject.identifier in said.split() else f"{subject.instance_prompt}, {said}"
         return
     yield family.portrait(subject.trigger) if seen.portrait else subject.instance_prompt

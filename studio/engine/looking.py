@@ -33,27 +33,31 @@ NOTES = "seen.json"
 LARGEST = 2048  # pixels, of what is kept
 
 
-def look_at(subject: Subject, request: TrainRequest, folder: Path, *, pipelines: PipelineCache, family: ModelFamily,
-            library: Library) -> Iterator[StageReported]:
+def look_at(subject: Subject, request: TrainRequest, folder: Path, *, afresh: bool, pipelines: PipelineCache,
+            family: ModelFamily, library: Library) -> Iterator[StageReported]:
     """Find out what the training wants to know about each photo and keep it in the folder; `seen_in` reads it.
 
-    What is known already is not asked again. Where the networks for it cannot be had, it says so, and the photos are
-    learnt as they are.
+    What is known already is not asked again, unless the photo was cropped anew. Where the networks for it cannot be
+    had, it says so, and all photos are learnt as they are; only a training that begins `afresh` asks again then.
     """
     if not (request.describe or request.portrait or _weighs(request)):
         return
     notes = _notes(folder)
+    if afresh:
+        notes = {file: noted for file, noted in notes.items() if "words" in noted}
     for number, photo in enumerate(subject.photos):
-        if photo.file in notes:
+        crop = list(photo.crop) if photo.crop else None
+        known = photo.file in notes and notes[photo.file].get("crop", crop) == crop
+        if known or not (request.portrait or _weighs(request) or _asks(photo, request)):
             continue
         yield StageReported("Looking at the photos", number, len(subject.photos))
         try:
             words, made = _look(photo, subject, request, pipelines, family)
         except (OSError, ValueError) as error:
             yield StageReported(f"Photos are learnt as they are: {explain(error)}")
-            write_json(folder / NOTES, notes | {one.file: {} for one in subject.photos if one.file not in notes})
+            write_json(folder / NOTES, {one.file: {} for one in subject.photos})
             return
-        notes[photo.file] = {"words": words, **_kept(made, Path(photo.file).stem, folder, library)}
+        notes[photo.file] = {"words": words, "crop": crop, **_kept(made, photo.file, folder, library)}
         write_json(folder / NOTES, notes)
 
 
@@ -74,12 +78,17 @@ def _look(photo: Photo, subject: Subject, request: TrainRequest, pipelines: Pipe
         portrait = portrait_of(image, subject.class_noun, pipelines=pipelines, family=family)
         image = portrait or image
         made = {"portrait": portrait} if portrait else {}
-    asks = bool(request.describe) and not (photo.caption or "").strip()
-    words = words_for(image, subject.class_noun, pipelines=pipelines, family=family) if asks else ""
+    words = ""
+    if _asks(photo, request):
+        words = words_for(image, subject.class_noun, pipelines=pipelines, family=family)
     if _weighs(request):
         garments = outline(image, GARMENTS, pipelines=pipelines, family=family)
         made |= {"garments": garments} if garments else {}
     return words, made
+
+
+def _asks(photo: Photo, request: TrainRequest) -> bool:
+    return bool(request.describe) and not (photo.caption or "").strip()
 
 
 def _weighs(request: TrainRequest) -> bool:
@@ -119,9 +128,9 @@ def _notes(folder: Path) -> dict[str, Any]:
     return read_json(path) if path.is_file() else {}
 
 
-def _kept(made: Mapping[str, Image.Image], stem: str, folder: Path, library: Library) -> dict[str, str]:
+def _kept(made: Mapping[str, Image.Image], file: str, folder: Path, library: Library) -> dict[str, str]:
     """Write the pictures beside the run, none larger than training takes; their paths in its folder, by name."""
-    paths = {name: f"seen/{stem}-{name}.png" for name in made}
+    paths = {name: f"seen/{file}-{name}.png" for name in made}
     for name, image in made.items():
         small = ImageOps.contain(image, (LARGEST, LARGEST)) if max(image.size) > LARGEST else image
         library.make_room(small.width * small.height)

@@ -28,7 +28,7 @@ CLASS_SEED = 7_000_003  # pictures of the bare class start from seeds of their o
 
 @dataclass
 class Samples:
-    """What a training draws of itself. `photos` are what it learns from, small; `draw` gives the picture of a request
+    """What a training draws of itself. `photos` are what it learns from, small; `render` gives the picture of a request
     with what was learnt until a step, or, for None, with the family as it is."""
 
     request: TrainRequest
@@ -38,7 +38,7 @@ class Samples:
     library: Library
     folder: Path
     photos: list[Image.Image]
-    draw: Callable[[DrawRequest, int | None], Image.Image]
+    render: Callable[[DrawRequest, int | None], Image.Image]
     scores: dict[int, tuple[float, float]] = field(default_factory=dict)  # step -> identity and obedience
     _references: tuple[Tensor, Tensor] | None = None
 
@@ -89,33 +89,31 @@ class Samples:
         write_json(self.folder / SCORES, {str(at): list(pair) for at, pair in self.scores.items()})
         yield CheckpointScored(step, *self.scores[step])
 
-    def picked(self, step: int) -> tuple[int, str] | None:
-        """The best step until this one and why; None where this one has no score.
+    def best(self, step: int) -> tuple[int, str] | None:
+        """The best step until this one and why; None where nothing was scored.
 
         Of the checkpoints that are still there: full libraries let some go.
         """
-        if not self.scoring or step not in self.scores:
-            return None
         folder = self.folder / "checkpoints"
-        return pick({at: pair for at, pair in self.scores.items()
-                     if at in (0, step) or (folder / f"{at:06d}.safetensors").is_file()})
+        there = {at: pair for at, pair in self.scores.items()
+                 if at in (0, step) or (folder / f"{at:06d}.safetensors").is_file()}
+        return pick(there) if self.scoring and any(there) else None
 
     def class_checked(self, step: int) -> Iterator[Event]:
-        """Pictures of the bare class with what was learnt and without, and how far it moved (Ruiz et al. 2023, 4.2)."""
+        """Pictures of the bare class with what was learnt and without, and how far it moved (Ruiz et al. 2023, 4.2).
+
+        Raises OSError or ValueError where the family's CLIP cannot be had.
+        """
         count = self.request.class_checks or 0
         prompt = f"{self.family.prompt_start} {with_article(self.subject.class_noun)}"
         paths: list[Path] = []
         for with_it in (True, False):
             for number in range(count):
                 yield StageReported("Drawing the bare class", len(paths), 2 * count)
-                name = f"class-{'after' if with_it else 'before'}-{number + 1}.png"
+                name = f"class-{step:06d}-{'after' if with_it else 'before'}-{number + 1}.png"
                 paths.append(self._draw(prompt, CLASS_SEED + number, step if with_it else None, name))
-        try:
-            with clip_of(self.pipelines, self.family) as clip:
-                seen = clip.images([Image.open(path) for path in paths])
-        except (OSError, ValueError) as error:
-            yield StageReported(f"The bare class is not scored: {explain(error)}")
-            return
+        with clip_of(self.pipelines, self.family) as clip:
+            seen = clip.images([Image.open(path) for path in paths])
         after, before = seen[:count], seen[count:]
         told = [self._below(path) for path in paths]
         yield ClassChecked(step, prompt, diversity(after), diversity(before), drift(after, before),
@@ -125,7 +123,7 @@ class Samples:
         side, path = self.request.resolution, self.folder / "samples" / name
         asked = resolved(DrawRequest(prompt=prompt, seed=seed, width=side, height=side), self.family.drawing)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.draw(asked, step).save(path)
+        self.render(asked, step).save(path)
         return path
 
     def _below(self, path: Path) -> str:

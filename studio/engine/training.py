@@ -47,6 +47,7 @@ from studio.events import (
     StepFinished,
 )
 from studio.families import ModelFamily
+from studio.faults import explain
 from studio.requests import ADAMW, COSINE, FULL, DrawRequest, TrainRequest
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 
 ROOM_GB = 12.0  # for one 1024 px picture of SDXL without gradient checkpointing
 LONGEST_GRADIENT = 1.0
+LOOKS = ("steps", "checkpoint_every", "sample_every", "validation_prompt", "pick_best", "class_checks")  # fields that
+# do not decide what a step learns: runs are extended, and looked at in other ways, from the same checkpoints
 BYTES = 12  # of a checkpoint for each number that is learnt: itself, and AdamW's two
 FACE = 336  # pixels of the photos that checkpoints are scored by: as much as any CLIP sees
 RESUMABLE, KEPT = 2, 200  # newest checkpoints of a LoRA that a training can go on from, and that keep what was learnt
@@ -81,7 +84,8 @@ def train(request: TrainRequest, *, pipelines: PipelineCache, family: ModelFamil
             class_pictures.append(made)
         else:
             yield made
-    for told in look_at(subject, request, run_folder, pipelines=pipelines, family=family, library=library):
+    for told in look_at(subject, request, run_folder, afresh=checkpoint is None, pipelines=pipelines, family=family,
+                        library=library):
         if stop() or pause():
             return
         yield told
@@ -114,9 +118,13 @@ class _Run:
                                          seen_in(self.folder))
             self._photos = encode(_shrunk(pictures, faces), self.pipelines, pipeline)
             self._class_images = encode(class_pictures, self.pipelines, pipeline)
-            if request.method == FULL and self.pipelines.loaded(pipeline).plan.offload != "none":
+            offload = self.pipelines.loaded(pipeline).plan.offload
+            if request.method == FULL and offload != "none":
                 raise ValueError(f"There is not memory enough for all weights of {self.family.title}: train a LoRA, or "
                                  "choose a smaller family.")
+            if offload == "sequential":  # its weights come to the accelerator one by one: none can be trained beside
+                raise ValueError(f"There is not memory enough to train {self.family.title} here; choose a smaller "
+                                 "family.")
             self._method = method_of(request, pipeline, self.family)
             self._noise = DDPMScheduler.from_config(pipeline.scheduler.config)
             self._pipeline, self._device = pipeline, pipeline._execution_device
@@ -126,11 +134,11 @@ class _Run:
             self._others = [part for name, part in modules(pipeline).items()
                             if name != "unet" and not (taught_texts and name.startswith("text_encoder"))]
             on_gpu = self._device.type != "cpu"
-            self._can_move_others = on_gpu and self.pipelines.loaded(pipeline).plan.offload == "none"
+            self._can_move_others = on_gpu and offload == "none"
             size = (request.batch_size or 1) * ((request.resolution or 0) / 1024) ** 2
             self._sparing = on_gpu and free_bytes(self._device.type) < ROOM_GB * 2**30 * size
             self.pipelines.move_in(pipeline, self)
-            self._takes = pipeline.unet.dtype  # asked once: it walks over all modules
+            self._unet_dtype = pipeline.unet.dtype  # asked once: it walks over all modules
         self._optimiser = new_optimiser(request.optimiser or ADAMW, groups)
         self._rates = [group["lr"] for group in groups]
         self._texts_learn = taught_texts
@@ -177,7 +185,8 @@ class _Run:
         def interrupted() -> bool:
             return stop() or pause()
 
-        if request.pick_best and self._kept(self._step) and self._step not in self._samples.scores:
+        unscored = request.pick_best and self._kept(self._step) and self._step not in self._samples.scores
+        if unscored and not interrupted():
             yield from _till(self._samples.scored(self._step), interrupted)  # of the base; or it was paused amidst them
         while self._step < min(until, total) and not interrupted():
             loss = self._take_step()
@@ -192,8 +201,8 @@ class _Run:
             return
         if not self._kept(self._step) and began < self._step:
             yield self._save_checkpoint()
-        if self._step == total and not (pause() and request.pick_best and total not in self._samples.scores):
-            yield from self._finish(interrupted)
+        if self._step == total and not (pause() and self._samples.scoring and total not in self._samples.scores):
+            yield from self._finish(stop, pause)
         elif stop():
             yield self._save_lora(self._step)
 
@@ -201,16 +210,21 @@ class _Run:
         """Whether a step leaves a checkpoint that may be picked; the base, at step 0, is what they are held against."""
         return step % (self.request.checkpoint_every or self.request.steps or 1) == 0 or step == self.request.steps
 
-    def _finish(self, interrupted: Callable[[], bool]) -> Iterator[Event]:
+    def _finish(self, stop: Callable[[], bool], pause: Callable[[], bool]) -> Iterator[Event]:
         """The LoRA: of the best checkpoint by its scores where there are some, else of the last step."""
         step = self._step
-        if chosen := self._samples.picked(self._step):
-            step = chosen[0]
-            yield CheckpointPicked(*chosen)
+        if self._step in self._samples.scores and (best := self._samples.best(self._step)):
+            step = best[0]
+            yield CheckpointPicked(*best)
         learnt = self._method.tensors() if step == self._step else learnt_in(self._checkpoint(step))
         if self.request.class_checks:
             self._method.load(learnt)
-            yield from _till(self._samples.class_checked(step), interrupted)
+            try:
+                yield from _till(self._samples.class_checked(step), lambda: stop() or pause())
+            except Exception as error:  # no training of hours is lost for a look at its class
+                yield StageReported(f"The bare class could not be looked at: {explain(error)}")
+            if pause():
+                return  # the last checkpoint is there: it is looked at when the training goes on
         yield self._save_lora(step, learnt)
 
     def _checkpoint(self, step: int) -> Path:
@@ -294,8 +308,8 @@ class _Run:
         with torch.autocast(device.type, self._dtype, enabled=self._dtype != torch.float32):
             text, added = self._said(pipeline, batch)
             if self._dtype == torch.float32:  # nothing casts then: all has the type that the UNet has
-                noisy, text = noisy.to(self._takes), text.to(self._takes)
-                added = {name: value.to(self._takes) for name, value in added.items()}
+                noisy, text = noisy.to(self._unet_dtype), text.to(self._unet_dtype)
+                added = {name: value.to(self._unet_dtype) for name, value in added.items()}
             said = pipeline.unet(noisy, timesteps, text, added_cond_kwargs=added or None, return_dict=False)[0]
         weights = 1 - (1 - (1.0 if self.request.garment_weight is None else self.request.garment_weight)) * batch.aside
         squared = ((said.float() - wanted).square() * weights).mean((1, 2, 3)) / weights.mean((1, 2, 3))
@@ -329,21 +343,23 @@ class _Run:
             self.folder / "checkpoints", self._step, learnt, self._optimiser,
             self._scaler.state_dict(), {"run": self._identity()},
             resumable=1 if full else RESUMABLE, kept=1 if full else KEPT,
-            spared=chosen[0] if (chosen := self._samples.picked(self._step)) else None,
+            spared=best[0] if (best := self._samples.best(self._step)) else None,
         )
         return CheckpointSaved(self._step, str(path.relative_to(self.folder)))
 
     def _save_lora(self, step: int, learnt: Mapping[str, Tensor] | None = None) -> LoraSaved:
         """What was learnt until a step, by default this one, becomes a LoRA of the library."""
         learnt = self._method.tensors() if learnt is None else learnt
-        lora = keep_lora(self.library, self.subject.name, learnt, self.request, self.subject, self.family, step,
+        name = f"{self.subject.name} {self.request.way}".strip()
+        lora = keep_lora(self.library, name, learnt, self.request, self.subject, self.family, step,
                          self.folder)
         return LoraSaved(lora.slug, step, self._step)
 
     def _identity(self) -> str:
         """What a checkpoint must have been made of to be taken up: the request, the trigger, photos and captions."""
         photos = [(photo.file, photo.caption, photo.crop) for photo in self.subject.photos]
-        asked = {name: value for name, value in vars(self.request).items() if name != "steps"}  # a run may be extended
+        asked = {name: value for name, value in vars(self.request).items()
+                 if name not in LOOKS and value is not None}
         whole = json.dumps([asked, self.subject.trigger, photos], sort_keys=True, default=str)
         return hashlib.sha256(whole.encode()).hexdigest()
 

@@ -109,3 +109,4 @@ class RunRecord:
     status: str
     request: Mapping[str, Any]
     created: str
+    twin: str = ""  # the run it was started together with

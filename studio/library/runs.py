@@ -91,4 +91,4 @@ def _read_run(folder: Path) -> RunRecord:
     if not isinstance(data.get("request"), dict):
         raise ValueError("request must hold named values")
     return RunRecord(folder.name, text_in(data, "kind"), text_in(data, "title"), text_in(data, "status"),
-                     data["request"], text_in(data, "created"))
+                     data["request"], text_in(data, "created"), str(data.get("twin", "")))

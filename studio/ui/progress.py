@@ -163,10 +163,23 @@ def _headline(training: Training) -> str:
         return f'<div class="headline"><div class="row"><h2>{escape(title)}</h2>{_going_on(training)}</div>' \
             f"<p>{escape(words)}</p></div>"
     words = pieces.joined([progress.words, f"{left} left" if left else ""])
-    stop = pieces.button("Stop, keep what is learned", "cancel", "stop", kind="halt", run=run.id)
-    pause = pieces.button("Pause", "pause", "pause", run=run.id)
-    return f'<div class="headline"><div class="row"><h2>{escape(run.title)}</h2>{pause}{stop}</div>' \
+    return f'<div class="headline"><div class="row"><h2>{escape(run.title)}</h2>{_halts(training)}</div>' \
         f"<p>{escape(words)}</p>{pieces.bar(progress.fraction, run.title)}</div>"
+
+
+def _halts(training: Training) -> str:
+    """How a training under way may rest or end."""
+    run = training.run
+    return pieces.button("Pause", "pause", "pause", run=run.id) + \
+        pieces.button("Stop, keep what is learned", "cancel", "stop", kind="halt", run=run.id)
+
+
+def _directions(training: Training) -> str:
+    """What may be done with one of two that lie side by side."""
+    if not training.run.ended:
+        return f'<div class="row">{_halts(training)}</div>'
+    draw = pieces.button("Draw with it", "draw_with", "send", lora=training.lora) if training.lora else ""
+    return f'<div class="row">{draw}{_going_on(training)}</div>'
 
 
 def _going_on(training: Training) -> str:
@@ -223,7 +236,8 @@ def _side_by_side(one: Training, other: Training, root: Any) -> str:
     """With class images and without: what each kept of the subject and of its class."""
     sides = sorted((one, other), key=lambda side: not side.run.request.class_images)
     columns = "".join(
-        f'<div class="way"><h4>{name}</h4><dl>{_figures(side)}</dl>{_samples_of(side, root)}{_class_strip(side, root)}'
+        f'<div class="way"><h4>{name}</h4><p class="faint">{escape(side.run.progress().words)}</p>'
+        f"{_directions(side)}<dl>{_figures(side)}</dl>{_samples_of(side, root)}{_class_strip(side, root)}"
         "</div>" for name, side in zip(("With class images", "Without"), sides, strict=True))
     return '<div class="both-ways"><h3>With and without prior preservation</h3><p class="faint">Both from one seed. ' \
         "The class should vary as much as before, and move little.</p>" f'<div class="ways">{columns}</div></div>'
@@ -238,23 +252,29 @@ def _bare_class(training: Training, root: Any) -> str:
 
 def _figures(training: Training) -> str:
     """Identity, and what became of the class, as terms with their figures; what is not there yet says so."""
-    checked = training.checked
-    step = training.taken or max(training.scores, default=0)
+    checked, step = training.checked, _step_shown(training)
     rows = [("Like the photos", f"{training.scores[step][0]:.2f}" if step in training.scores and step else "",
-             "CLIP-I, of 1")]
+             f"CLIP-I, of 1, at step {step}")]
     rows += [
         ("The class varies", f"{checked.diversity:.2f}" if checked else "",
          f"before: {checked.before:.2f}" if checked else ""),
         ("The class moved", f"{checked.drift:.2f}" if checked else "", "0: not at all"),
     ]
-    return "".join(f'<div><dt>{name}</dt><dd>{value or IN_WORDS[training.run.status]}</dd>'
+    lacking = "not measured" if training.run.ended else "to come"
+    return "".join(f'<div><dt>{name}</dt><dd>{value or lacking}</dd>'
                    f'<span class="faint">{more if value else ""}</span></div>' for name, value, more in rows)
+
+
+def _step_shown(training: Training) -> int:
+    """The step whose class was looked at, else the one that was taken, else the newest with samples."""
+    if training.checked:
+        return training.checked.step
+    return training.taken or max((sample.step for sample in training.samples), default=0)
 
 
 def _samples_of(training: Training, root: Any) -> str:
     """The subject, by the samples of the step that was taken, or of the newest."""
-    at = training.taken or max((sample.step for sample in training.samples), default=0)
-    shown = [sample for sample in training.samples if sample.step == at]
+    shown = [sample for sample in training.samples if sample.step == _step_shown(training)]
     return f'<div class="photos">{"".join(pieces.image(root / one.path, one.prompt) for one in shown)}</div>'
 
 
@@ -263,8 +283,7 @@ def _class_strip(training: Training, root: Any) -> str:
     checked = training.checked
     if checked is None:
         return ""
-    rows = "".join(
+    return "".join(
         f'<p class="faint">{escape(checked.prompt)}, {when}</p><div class="photos">'
         f'{"".join(pieces.image(root / path, f"{checked.prompt}, {when}") for path in paths)}</div>'
         for when, paths in (("after", checked.pictures), ("before", checked.base_pictures)))
-    return rows

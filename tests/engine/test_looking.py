@@ -24,11 +24,11 @@ def library(tmp_path):
 
 @pytest.fixture
 def looks(library, pipelines, family):
-    def go(**asked):
+    def go(afresh=True, **asked):
         request = resolved(TrainRequest("mika", **asked), family.training)
         folder = library.root / "runs" / "run"
-        told = list(look_at(library.subject("mika"), request, folder, pipelines=pipelines, family=family,
-                            library=library))
+        told = list(look_at(library.subject("mika"), request, folder, afresh=afresh, pipelines=pipelines,
+                            family=family, library=library))
         seen = seen_in(folder)
         return told, list(instance_pictures(library.subject("mika"), request, family, 4, seen))
 
@@ -56,7 +56,7 @@ def test_what_was_found_out_is_not_asked_again(looks, monkeypatch):
     assert np.array_equal(kept[0].image, known[0].image) and np.array_equal(kept[0].aside, known[0].aside)
 
 
-def test_networks_that_cannot_be_had_leave_the_photos_as_they_are_for_good(looks, monkeypatch):
+def test_networks_that_cannot_be_had_leave_the_photos_as_they_are(looks, monkeypatch):
     def missing(*_, **__):
         raise OSError("no network")
 
@@ -64,7 +64,20 @@ def test_networks_that_cannot_be_had_leave_the_photos_as_they_are_for_good(looks
         patched.setattr("studio.engine.looking.words_for", missing)
         told, pictures = looks(describe=True)
     assert "learnt as they are" in told[-1].stage and len(pictures) == 1
-    assert not looks(describe=True)[0], "a run that goes on must learn from the same pictures"
+    assert not looks(afresh=False, describe=True)[0], "a run that goes on must learn from the same pictures"
+    assert len(looks(describe=True)[1]) == 2, "one that begins anew asks again"
+
+
+def test_a_photo_cropped_anew_is_looked_at_anew(looks, library):
+    looks(describe=True)
+    assert not looks(describe=True)[0]
+    library.edit_photo("mika", library.subject("mika").photos[0].file, crop=(0, 0, 100, 100))
+    assert looks(describe=True)[0]
+
+
+def test_where_nothing_is_to_be_asked_no_photo_is_looked_at(looks, library):
+    library.edit_photo("mika", library.subject("mika").photos[0].file, caption="sks girl, asleep")
+    assert not looks(describe=True)[0]
 
 
 def test_a_portrait_is_the_head_and_shoulders_on_plain_ground(pipelines, family):

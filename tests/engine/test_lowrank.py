@@ -38,6 +38,16 @@ def test_outputs_and_gradients_are_those_of_peft(bias, shape, dtype, near):
         assert (mine - known).abs().max() <= near * known.abs().max()
 
 
+def test_weights_of_another_type_are_left_to_peft():
+    layers = [adapted(True), adapted(True)]
+    speed_up(layers[0], "it")
+    for layer in layers:
+        layer.base_layer.to(torch.bfloat16)
+    x = torch.randn(3, 12, generator=torch.Generator().manual_seed(1)).to(torch.bfloat16)
+    for mine, known in zip(*(outcome(layer, x, torch.float32) for layer in layers), strict=True):
+        assert torch.equal(mine, known)
+
+
 def test_a_layer_whose_inputs_are_dropped_out_stays_peft_s():
     layer = adapted(True, dropout=0.5).train()
     speed_up(layer, "it")

@@ -115,6 +115,36 @@ def test_the_bare_class_is_looked_at_with_what_was_learnt_and_without(trains, li
     assert from_json(json.loads(json.dumps(to_json(checked)))) == checked
 
 
+def test_a_pause_amid_the_bare_class_looks_at_it_when_the_training_goes_on(trains, library, family):
+    asked = {"family": family, "class_images": 0, "class_checks": 2, "pick_best": False}
+    pause, parts = threading.Event(), []
+    for event in trains(pause=pause.is_set, **asked):
+        parts.append(event)
+        if isinstance(event, StageReported) and "bare class" in event.stage:
+            pause.set()
+    assert not of(parts, LoraSaved) and not of(parts, ClassChecked)
+    checkpoint = library.root / "runs" / "run" / of(parts, CheckpointSaved)[-1].path
+    rest = list(trains(checkpoint=checkpoint, **asked))
+    assert not of(rest, StepFinished) and of(rest, ClassChecked) and of(rest, LoraSaved)
+
+
+def test_a_look_at_the_class_that_fails_loses_no_training(trains, toy):
+    gone = replace(toy, scorer=str(toy.weights) + "-gone")
+    events = list(trains(family=gone, class_images=0, class_checks=2, pick_best=False))
+    assert "could not be looked at" in of(events, StageReported)[-1].stage and of(events, LoraSaved)
+
+
+def test_a_pause_between_checkpoints_spares_the_best_of_a_full_fine_tune(trains, library, toys, monkeypatch):
+    monkeypatch.setattr("studio.engine.samples.pick", lambda scores: (2, "chosen by hand"))
+    asked = {"family": toys("sdxl")[0], "pick_best": True, "method": "full", "checkpoint_every": 2, "class_images": 0}
+    pause = threading.Event()
+    for event in trains(pause=pause.is_set, steps=8, **asked):
+        if isinstance(event, StepFinished) and event.step == 5:
+            pause.set()
+    kept = sorted(path.stem for path in (library.root / "runs" / "run" / "checkpoints").glob("*.safetensors"))
+    assert kept == ["000002", "000005"]
+
+
 def test_a_class_that_nothing_changed_has_not_moved(trains, family):
     events = list(trains(family=family, class_images=0, class_checks=2, steps=1, learning_rate=1e-8, pick_best=False))
     checked, = of(events, ClassChecked)
