@@ -52,6 +52,10 @@ def main(argv: list[str] | None = None) -> None:
         from pocketworld.mask_score import score_masks  # needs the studio too
 
         score_masks(options.out, options.studio_family, options.prompts)
+    elif options.prior:
+        from pocketworld.prior import score_prior
+
+        score_prior(options.out, options.studio_family)
     elif options.leak:
         from pocketworld.leak import BASE, PLAIN, score_leak
 
@@ -92,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--masks", action="store_true", help="find things in held-out renders and in drawn pictures"
     )
+    parser.add_argument("--prior", action="store_true", help="teach subjects with class images and without")
     parser.add_argument("--leak", action="store_true", help="teach subjects in one top, and draw them in others")
     parser.add_argument("--pick", action="store_true", help="judge the picked checkpoints against the last ones")
     parser.add_argument(
