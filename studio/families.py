@@ -25,7 +25,7 @@ TRAINING = {
     "learning_rate": 1e-4, "text_encoder_learning_rate": 0.0, "optimiser": "AdamW", "schedule": "cosine", "warm_up": 10,
     "snr_gamma": 5.0, "noise_offset": 0.0, "batch_size": 1, "accumulation": 1, "gradient_checkpointing": False,
     "precision": "auto", "more_resolutions": "", "buckets": False, "portrait": False, "describe": True,
-    "garment_weight": 1.0, "class_images": 200, "prior_loss_weight": 1.0, "class_checks": 0,
+    "garment_weight": 1.0, "class_images": 200, "prior_loss_weight": 1.0, "prior_region": "picture", "class_checks": 0,
     "checkpoint_every": 200, "sample_every": 200, "pick_best": True,
 }
 _ID_PHOTO = {"portrait": True, "buckets": False, "folded": True,

@@ -25,6 +25,7 @@ ADAMW, ADAMW_8BIT, PRODIGY = OPTIMISERS = ("AdamW", "AdamW 8-bit", "Prodigy")
 NEEDS_BITSANDBYTES = f"{ADAMW_8BIT} needs the package bitsandbytes: install it with pip install bitsandbytes, or " \
     f"choose {ADAMW}."
 CONSTANT, COSINE = SCHEDULES = ("constant", "cosine")
+WHOLE, GARMENTS = PRIOR_REGIONS = ("picture", "garments")
 PRECISIONS = ("auto", "bf16", "fp16", "fp32")  # that a step computes in; what is learnt is always kept in fp32
 MOST_PHRASES, LONGEST_PHRASE, MOST_POINTS = 20, 60, 100
 DRAW_STEPS, GUIDANCES, LORA_SCALES = (1, 200), (0.0, 30.0), (-2.0, 2.0)  # least and most
@@ -63,6 +64,7 @@ class TrainRequest:
     garment_weight: float | None = None  # of the loss inside of the photos' clothing, which masks find; 1: as elsewhere
     class_images: int | None = None  # pictures of the class drawn by the base; 0: no prior preservation
     prior_loss_weight: float | None = None
+    prior_region: str | None = None  # what of class images counts: the "picture", or "garments", as masks find them
     class_checks: int | None = None  # pictures of the bare class at the end, to see how far it moved; 0: none
     checkpoint_every: int | None = None
     sample_every: int | None = None  # 0: no samples, but for checkpoints that are scored
@@ -97,6 +99,7 @@ class TrainRequest:
             _multiple_of_8("more_resolutions", one)
         _within("garment_weight", self.garment_weight, 0.0, 1.0)
         _within("class_images", self.class_images, 0, 2000)
+        _one_of("prior_region", self.prior_region, PRIOR_REGIONS)
         _within("prior_loss_weight", self.prior_loss_weight, 0.0, 10.0)
         _within("class_checks", self.class_checks, 0, 64)
         if self.class_checks == 1:

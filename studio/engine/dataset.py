@@ -16,12 +16,14 @@ from torch.nn.functional import interpolate
 
 from studio.engine.buckets import size_for
 from studio.engine.drawing import render_batch
+from studio.engine.masking import CLOTHING, outline
 from studio.engine.pipelines import PipelineCache
 from studio.events import StageReported
 from studio.families import ModelFamily
 from studio.library.photos import open_image
+from studio.library.store import write_atomically
 from studio.recipes import Recipe, read_png, write_png
-from studio.requests import DrawRequest, TrainRequest, resolved, sides
+from studio.requests import GARMENTS, DrawRequest, TrainRequest, resolved, sides
 
 if TYPE_CHECKING:
     from studio.library import Library, Photo, Subject
@@ -35,12 +37,12 @@ SHOWN_GARMENTS = ("tops", "colours")  # kinds of ready words that class prompts 
 class Picture:
     """One picture to learn from, at the training's resolution, and what it is called.
 
-    `aside` is white where it counts less (L, as large), or None.
+    `counts` says how much each place does: white fully, black not at all (L, as large); None: all fully.
     """
 
     image: Image.Image
     caption: str
-    aside: Image.Image | None = None
+    counts: Image.Image | None = None
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,14 @@ class Examples:
     """Pictures as the UNet takes them; all on the training's device.
 
     mean, std: [count, channels, height / f, width / f], scaled: the VAE's posterior, sampled afresh at each step.
-    aside: [count, 1, height / f, width / f], 0 to 1: how much of each cell counts less.
+    weights: [count, 1, height / f, width / f], 0 to 1: how much each cell counts.
     text: [count, tokens, width]. added: what SDXL's layout takes beside the text, [count, ...] each. captions: what
     the text says, for text encoders that learn.
     """
 
     mean: Tensor
     std: Tensor
-    aside: Tensor
+    weights: Tensor
     text: Tensor
     added: dict[str, Tensor]
     captions: tuple[str, ...]
@@ -67,13 +69,13 @@ class Examples:
         """A batch of the rows."""
         added = {name: value[rows] for name, value in self.added.items()}
         said = tuple(self.captions[row] for row in rows.tolist())
-        return Examples(self.mean[rows], self.std[rows], self.aside[rows], self.text[rows], added, said)
+        return Examples(self.mean[rows], self.std[rows], self.weights[rows], self.text[rows], added, said)
 
 
 def joined(parts: Sequence[Examples]) -> Examples:
     """All of one size, in their order."""
     added = {name: torch.cat([part.added[name] for part in parts]) for name in parts[0].added}
-    tensors = (torch.cat([getattr(part, name) for part in parts]) for name in ("mean", "std", "aside", "text"))
+    tensors = (torch.cat([getattr(part, name) for part in parts]) for name in ("mean", "std", "weights", "text"))
     return Examples(*tensors, added, tuple(said for part in parts for said in part.captions))
 
 
@@ -100,13 +102,20 @@ def instance_pictures(subject: Subject, request: TrainRequest, family: ModelFami
     for photo in subject.photos:
         known = seen.get(photo.file, Seen())
         image = open_image(known.portrait) if known.portrait else taken(photo)
-        aside = Image.open(known.garments).convert("L") if known.garments else None
+        counts = _lighter(known.garments, request.garment_weight) if known.garments else None
         for resolution in resolutions:
             size = size_for(*image.size, resolution, factor) if request.buckets else (resolution, resolution)
-            garments = filling(aside, size) if aside else None
+            here = filling(counts, size) if counts else None
             filled = filling(image, size)
             for caption in dict.fromkeys(_captions(photo, subject, family, known)):
-                yield Picture(filled, caption, garments)
+                yield Picture(filled, caption, here)
+
+
+def _lighter(garments: Path, weight: float | None) -> Image.Image:
+    """How much each place counts, where garments, white in the file, count by a weight."""
+    less = 1 - (1.0 if weight is None else weight)
+    with Image.open(garments) as mask:
+        return mask.convert("L").point(lambda value: round(255 - less * value))
 
 
 def taken(photo: Photo) -> Image.Image:
@@ -170,7 +179,7 @@ def draw_class_pictures(request: TrainRequest, subject: Subject, pipelines: Pipe
     """Class images, drawn by the frozen base or taken from an earlier training of the same class and family.
 
     Yields a StageReported before each batch that has to be drawn, and at the end every Picture. The pipeline is
-    borrowed for one batch at a time.
+    borrowed for one batch at a time. Where garments alone count, pictures without any are left out.
     """
     wanted = request.class_images or 0
     if not wanted:
@@ -189,9 +198,27 @@ def draw_class_pictures(request: TrainRequest, subject: Subject, pipelines: Pipe
         yield StageReported("Drawing class images", done + start, wanted)
         _draw_class_batch(batch, prompts, folder, request, pipelines, family, sha256)
     for number in range(wanted):
-        with Image.open(folder / f"{number:04d}.png") as file:
+        path = folder / f"{number:04d}.png"
+        with Image.open(path) as file:
             image = file.convert("RGB").resize((request.resolution, request.resolution), Image.Resampling.LANCZOS)
-        yield Picture(image, prompts[number % len(prompts)])
+        if request.prior_region != GARMENTS:
+            yield Picture(image, prompts[number % len(prompts)])
+        elif worn := _worn(path, pipelines, family):
+            yield StageReported("Looking at the class images", number, wanted)
+            yield Picture(image, prompts[number % len(prompts)], worn.resize(image.size, Image.Resampling.BILINEAR))
+
+
+def _worn(path: Path, pipelines: PipelineCache, family: ModelFamily) -> Image.Image | None:
+    """What is worn in a class image, as a mask that is kept beside it; None for nothing."""
+    beside = path.with_name(f"{path.stem}-{GARMENTS}.png")
+    if not beside.is_file() or beside.stat().st_mtime_ns < path.stat().st_mtime_ns:
+        with Image.open(path) as file:
+            image = file.convert("RGB")
+        found = outline(image, CLOTHING, pipelines=pipelines, family=family) or Image.new("L", image.size)
+        write_atomically(beside, lambda part: found.save(part, "PNG"))
+    with Image.open(beside) as file:
+        mask = file.convert("L")
+    return mask if mask.getbbox() else None
 
 
 def _is_drawn(path: Path, prompts: Sequence[str], number: int, sha256: str, resolution: int) -> bool:
@@ -265,11 +292,11 @@ def _example(picture: Picture, mean: Tensor, std: Tensor, pipelines: PipelineCac
     if pipeline.unet.config.addition_embed_type == "text_time":
         pooled = texts["pooled_prompt_embeds"]
         added = {"text_embeds": pooled.to(device), "time_ids": _time_ids(pipeline, picture.image, pooled)}
-    aside = torch.zeros(1, 1, *mean.shape[2:], device=device)
-    if picture.aside is not None:
-        inside = torch.from_numpy(np.array(picture.aside)).float().to(device) / 255
-        aside = interpolate(inside[None, None], mean.shape[2:], mode="area")
-    return Examples(mean, std, aside, texts["prompt_embeds"].to(device), added, (picture.caption,))
+    weights = torch.ones(1, 1, *mean.shape[2:], device=device)
+    if picture.counts is not None:
+        counts = torch.from_numpy(np.array(picture.counts)).float().to(device) / 255
+        weights = interpolate(counts[None, None], mean.shape[2:], mode="area")
+    return Examples(mean, std, weights, texts["prompt_embeds"].to(device), added, (picture.caption,))
 
 
 def _time_ids(pipeline: Any, image: Image.Image, pooled: Tensor) -> Tensor:

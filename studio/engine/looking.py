@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from studio.engine.captioning import words_for
 from studio.engine.dataset import Seen, taken
-from studio.engine.masking import outline
+from studio.engine.masking import CLOTHING, outline
 from studio.engine.pipelines import PipelineCache
 from studio.events import StageReported
 from studio.families import ModelFamily
@@ -25,7 +25,6 @@ from studio.requests import TrainRequest
 if TYPE_CHECKING:
     from studio.library import Library, Photo, Subject
 
-GARMENTS = "clothing"  # what the detector looks for where garments are to count less
 GROUND = (244, 244, 242)  # of a portrait
 HEAD, FIGURE = ("head", "face"), ("person", "figure")  # what the detector looks for, one after another
 SHOULDERS, ABOVE = 1.8, 0.22  # side of a portrait, and the room over it, in heights of the head
@@ -82,7 +81,7 @@ def _look(photo: Photo, subject: Subject, request: TrainRequest, pipelines: Pipe
     if _asks(photo, request):
         words = words_for(image, subject.class_noun, pipelines=pipelines, family=family)
     if _weighs(request):
-        garments = outline(image, GARMENTS, pipelines=pipelines, family=family)
+        garments = outline(image, CLOTHING, pipelines=pipelines, family=family)
         made |= {"garments": garments} if garments else {}
     return words, made
 

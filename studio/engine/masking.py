@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MOST_THINGS = 40  # in one picture
 SAME = 0.8  # IoU from which on two shapes of one phrase are the same thing
 POINTED = "selection"
+CLOTHING = "clothing"  # the phrase for all that is worn
 
 
 def find_masks(request: MaskRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library,

@@ -311,8 +311,7 @@ class _Run:
                 noisy, text = noisy.to(self._unet_dtype), text.to(self._unet_dtype)
                 added = {name: value.to(self._unet_dtype) for name, value in added.items()}
             said = pipeline.unet(noisy, timesteps, text, added_cond_kwargs=added or None, return_dict=False)[0]
-        weights = 1 - (1 - (1.0 if self.request.garment_weight is None else self.request.garment_weight)) * batch.aside
-        squared = ((said.float() - wanted).square() * weights).mean((1, 2, 3)) / weights.mean((1, 2, 3))
+        squared = ((said.float() - wanted).square() * batch.weights).mean((1, 2, 3)) / batch.weights.mean((1, 2, 3))
         return squared * weights_of(self._noise, timesteps, self.request.snr_gamma or 0.0)
 
     def _said(self, pipeline: Any, batch: Examples) -> tuple[Tensor, dict[str, Tensor]]:

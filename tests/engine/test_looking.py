@@ -53,7 +53,7 @@ def test_what_was_found_out_is_not_asked_again(looks, monkeypatch):
     again, kept = looks(describe=True, garment_weight=0.3, portrait=True)
     assert len(first) == 1 and not again
     assert [picture.caption for picture in kept] == [picture.caption for picture in known]
-    assert np.array_equal(kept[0].image, known[0].image) and np.array_equal(kept[0].aside, known[0].aside)
+    assert np.array_equal(kept[0].image, known[0].image) and np.array_equal(kept[0].counts, known[0].counts)
 
 
 def test_networks_that_cannot_be_had_leave_the_photos_as_they_are(looks, monkeypatch):

@@ -329,9 +329,9 @@ def test_what_lies_aside_goes_along_with_its_photo(library):
     mask.paste(255, (100, 0, 200, 200))
     mask.save(library.root / "mask.png")
     seen = {photo.file: Seen(garments=library.root / "mask.png")}
-    pictures = list(instance_pictures(library.subject("mika"), SQUARE, POCKET, 8, seen))
-    assert np.asarray(pictures[0].aside).mean() == pytest.approx(127, abs=3) and pictures[1].aside is None
-    assert pictures[0].aside.size == (64, 64)
+    pictures = list(instance_pictures(library.subject("mika"), replace(SQUARE, garment_weight=0.3), POCKET, 8, seen))
+    assert np.asarray(pictures[0].counts).mean() == pytest.approx(255 * 0.65, abs=3) and pictures[1].counts is None
+    assert pictures[0].counts.size == (64, 64)
 
 
 def test_a_subject_without_photos_is_refused(trains, library):
@@ -370,3 +370,15 @@ def test_little_noise_counts_less(pipelines, family):
     with pipelines.lend(family) as pipeline:
         found = weights_of(pipeline.scheduler, torch.tensor([0, 500, 999]), 5.0)
     assert found[0] < 0.1 and found[2] == 1.0
+
+
+def test_where_garments_alone_count_class_images_weigh_what_is_worn(pipelines, library, family, monkeypatch):
+    subject = library.subject("mika")
+    request = resolved(TrainRequest("mika", class_images=3, prior_region="garments"), family.training)
+    pictures = [made for made in draw_class_pictures(request, subject, pipelines, family, library)
+                if not isinstance(made, StageReported)]
+    assert pictures and all(0.02 < np.asarray(one.counts).mean() / 255 < 0.4 for one in pictures)
+    monkeypatch.setattr("studio.engine.dataset.outline", None)
+    again = [made for made in draw_class_pictures(request, subject, pipelines, family, library)
+             if not isinstance(made, StageReported)]
+    assert [np.array_equal(one.counts, two.counts) for one, two in zip(pictures, again, strict=True)] == [True] * 3

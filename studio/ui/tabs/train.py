@@ -10,7 +10,7 @@ import gradio as gr
 
 from studio.desk import Studio
 from studio.families import TARGETS, ModelFamily
-from studio.requests import MAX_SEED, METHODS, OPTIMISERS, PRECISIONS, SCHEDULES, TrainRequest
+from studio.requests import MAX_SEED, METHODS, OPTIMISERS, PRECISIONS, PRIOR_REGIONS, SCHEDULES, TrainRequest
 from studio.runs import Run
 from studio.ui import pieces
 from studio.ui.estimates import preset_label
@@ -20,10 +20,10 @@ from studio.ui.side import stop, told_anew
 
 USUAL = "Balanced"
 FOLDED = ("method", "rank", "alpha", "steps", "learning_rate", "batch_size", "resolution", "class_images",
-          "prior_loss_weight", "class_checks", "targets", "dropout", "text_encoder_learning_rate", "optimiser",
-          "schedule", "warm_up", "snr_gamma", "noise_offset", "accumulation", "gradient_checkpointing", "precision",
-          "more_resolutions", "buckets", "portrait", "describe", "garment_weight", "checkpoint_every", "sample_every",
-          "pick_best")
+          "prior_loss_weight", "prior_region", "class_checks", "targets", "dropout", "text_encoder_learning_rate",
+          "optimiser", "schedule", "warm_up", "snr_gamma", "noise_offset", "accumulation", "gradient_checkpointing",
+          "precision", "more_resolutions", "buckets", "portrait", "describe", "garment_weight", "checkpoint_every",
+          "sample_every", "pick_best")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,9 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
         made["class_images"] = number("class_images", "Class images", info="0: no prior preservation")
         made["prior_loss_weight"] = number("prior_loss_weight", "Prior loss weight", whole=False,
                                            info="how much they count")
-    made["class_checks"] = number("class_checks", "Look at the bare class", info="so many pictures of it, at the end")
+    with gr.Row(elem_classes=["pair"]):
+        made["prior_region"] = choice("prior_region", "Of them counts", PRIOR_REGIONS)
+        made["class_checks"] = number("class_checks", "Look at the class", info="pictures at the end")
     made["validation_prompt"] = gr.Textbox(
         label="Validation prompts", lines=2, max_length=2000,
         placeholder="What the samples show, a line for each; empty: the subject in three places")
