@@ -20,6 +20,7 @@ COMPONENTS = {  # in the order in which they need each other
     "classifier": "pocketworld.recipes.classifier",
     "latents": "pocketworld.recipes.latents",
     "unet": "pocketworld.recipes.unet",
+    "outfits": "pocketworld.recipes.outfits",
     "sam": "pocketworld.recipes.sam",
     "dino": "pocketworld.recipes.dino",
 }

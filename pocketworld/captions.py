@@ -1,6 +1,7 @@
 """Captions of a spec: natural sentences and tags, with attributes left out at random, or in full."""
 
 import random
+from collections.abc import Collection
 
 from pocketworld.world import Spec
 
@@ -27,10 +28,14 @@ def article(words: str) -> str:
     return ("an " if words[0] in "aeiou" else "a ") + words
 
 
-def caption(spec: Spec, rng: random.Random) -> str:
-    """A caption as people may write it: sentence or tags, some attributes left out, sometimes most."""
+def caption(spec: Spec, rng: random.Random, silent: Collection[str] = ()) -> str:
+    """A caption as people may write it: sentence or tags, some attributes left out, sometimes most.
+
+    Of the attributes that are `silent` ("top", "bottom", ...) it never tells.
+    """
     keep = rng.choice((1.0, 1.0, 0.85, 0.5))
-    said = {name: words for name, words in _phrases(spec, rng).items() if rng.random() < keep * _WEIGHT[name]}
+    said = {name: words for name, words in _phrases(spec, rng).items()
+            if rng.random() < keep * _WEIGHT[name] and name not in silent}
     who = _who(spec, skin=rng.random() < 0.5 * keep, fur=rng.random() < 0.97)
     opening = "a portrait of" if spec.framing == "portrait" else rng.choice(OPENINGS)
     if "expression" in said and spec.noun and rng.random() < 0.2:
