@@ -147,8 +147,8 @@ def _section(rows: Sequence[dict[str, float]]) -> str:
         "`python -m benchmarks.training train_dreambooth_lora_sdxl.py` with the script of diffusers, unmodified.\n\n"
         + table(["what", "diffusers' script", "Understudy", "faster", "target"], lines)
         + f"\n\nThe UNet alone, without LoRA, takes {middle('bare', 1000)} ms forwards and back to its input: against "
-        f"the script's step that is {ratio('their step', 'bare')}, and nearly all of it is in every step, whoever takes "
-        "it. A larger lead at this size wants fewer or quicker operations in the UNet itself."
+        f"the script's step that is {ratio('their step', 'bare')}, and nearly all of it is in every step, whoever "
+        "takes it. A larger lead at this size wants fewer or quicker operations in the UNet itself."
     )
 
 
