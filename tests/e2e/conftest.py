@@ -53,3 +53,15 @@ def open_page(browser: Browser) -> Iterator[Opener]:
 def _note_foreign(request: Request, home: str, complaints: list[str]) -> None:
     if not request.url.startswith((home, "data:", "blob:")):
         complaints.append(f"fetched from outside: {request.url}")
+
+
+def fill_in(page: Page, values: dict[str, str]) -> None:
+    """Fill fields by their labels until all keep it: a fold that has just opened may still be drawing its own."""
+    fields = {page.get_by_label(label, exact=True).locator("visible=true"): value for label, value in values.items()}
+    for _ in range(10):
+        for field, value in fields.items():
+            field.fill(value)
+        page.wait_for_timeout(300)
+        if all(field.input_value() == value for field, value in fields.items()):
+            return
+    raise AssertionError(f"the fields do not keep {values}")

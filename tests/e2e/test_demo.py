@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from studio.families import POCKET
 from tests.conftest import Served
-from tests.e2e.conftest import Opener
+from tests.e2e.conftest import Opener, fill_in
 
 DEMO = Path(__file__).resolve().parents[2] / "docs" / "demo.md"
 DRAWING, TRAINING = 120_000, 300_000  # ms, on a busy machine
@@ -80,8 +80,7 @@ def teach(guide: Guide) -> None:
     page.locator(".presets label", has_text="Quick").click()
     guide.fold("More").click()
     expect(guide.field("Steps")).to_have_value(str(POCKET.presets["Quick"]["steps"]))  # the preset's have arrived
-    guide.field("Steps").fill("24")
-    page.get_by_label("Sample every", exact=True).locator("visible=true").fill("12")
+    fill_in(page, {"Steps": "24", "Sample every": "12"})
     guide.button("Train").locator("visible=true").click()
     expect(page.locator(".training .headline")).to_contain_text("24 of 24 steps", timeout=TRAINING)
     expect(page.locator(".training .plot svg").first).to_be_visible()

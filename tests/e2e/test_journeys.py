@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import Served
-from tests.e2e.conftest import PHONE, Opener
+from tests.e2e.conftest import PHONE, Opener, fill_in
 
 TRAINING = 300_000  # ms, on a busy machine
 TABS = ("Subject", "Train", "Draw", "Retouch", "Gallery")
@@ -47,8 +47,7 @@ def test_a_reload_in_the_middle_of_a_training_loses_nothing(served: Served, open
     open_tab(page, "Train")
     expect(page.locator("#train-subject input")).to_have_value("Mika")
     page.get_by_role("button", name=re.compile(r"^More\b")).locator("visible=true").click()
-    for label, value in (("Steps", "2000"), ("Checkpoint every", "1000"), ("Sample every", "1000")):
-        page.get_by_label(label, exact=True).locator("visible=true").fill(value)
+    fill_in(page, {"Steps": "2000", "Checkpoint every": "1000", "Sample every": "1000"})
     page.get_by_role("button", name="Train", exact=True).locator("visible=true").click()
     running = page.locator(".training .headline", has=page.locator(".bar"))
     expect(running).to_contain_text(re.compile(r"step \d+ of 2000"), timeout=TRAINING)
@@ -69,8 +68,7 @@ def test_a_training_is_paused_goes_on_and_another_checkpoint_is_taken(served: Se
     open_tab(page, "Train")
     expect(page.locator("#train-subject input")).to_have_value("Mika")
     page.get_by_role("button", name=re.compile(r"^More\b")).locator("visible=true").click()
-    for label, value in (("Steps", "6"), ("Batch size", "1"), ("Checkpoint every", "2"), ("Rank", "2")):
-        page.get_by_label(label, exact=True).locator("visible=true").fill(value)
+    fill_in(page, {"Steps": "6", "Batch size": "1", "Checkpoint every": "2", "Rank": "2"})
     page.get_by_role("button", name="Train", exact=True).locator("visible=true").click()
     expect(page.locator(".training .headline .bar")).to_be_visible(timeout=TRAINING)
     page.get_by_role("button", name="Pause", exact=True).click()
