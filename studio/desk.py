@@ -138,21 +138,25 @@ class Studio:
         if run.kind != "train":
             return None
         other = self.library.run(run.id).twin
-        return next((one for one in self.runs() if one.id == other), None) if other else None
+        if not other:
+            return None
+        try:
+            return self.run(other)
+        except ValueError:  # it is gone, or of a later version
+            return None
 
     def runs(self) -> list[Run]:
         """This library's runs, newest first: those of this process, and trainings of earlier ones."""
         live = [run for run in self.executor.runs() if run.library.root == self.library.root]
         known = {run.id for run in live}
-        past = [run for run in self._trainings.past() if run.id not in known]
-        return sorted(live + past, key=lambda run: run.created, reverse=True)
+        return sorted(live + self._trainings.past(besides=known), key=lambda run: run.created, reverse=True)
 
     def run(self, id: str) -> Run:
         """Raises ValueError when this library has no such run."""
         live = self.executor.run(id)
         if live is not None and live.library.root == self.library.root:
             return live
-        past = next((run for run in self._trainings.past() if run.id == id), None)
+        past = self._trainings.one_past(id)
         if past is None:
             raise ValueError(f"There is no run {id!r} in this library.")
         return past

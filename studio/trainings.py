@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -40,9 +40,18 @@ class Trainings:
         self._locked = self._locked or self._library.lock()
         return self._locked
 
-    def past(self) -> list[Run]:
-        """All that the library's files tell of; what a later version wrote and is unknown here is left out."""
-        return [run for record in self._library.runs() if (run := self._recorded(record)) is not None]
+    def past(self, besides: Collection[str] = ()) -> list[Run]:
+        """All that the library's files tell of, `besides` those of these ids, whose events are not read.
+
+        What a later version wrote and is unknown here is left out.
+        """
+        return [run for record in self._library.runs() if record.id not in besides
+                and (run := self._recorded(record)) is not None]
+
+    def one_past(self, id: str) -> Run | None:
+        """The one of that id, as `past` has it; no other's events are read."""
+        record = next((record for record in self._library.runs() if record.id == id), None)
+        return self._recorded(record) if record is not None else None
 
     def resume(self, run: Run) -> Run:
         """Let a training go on that was paused, stopped or failed. Raises ValueError when it cannot."""

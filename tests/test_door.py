@@ -331,6 +331,13 @@ def test_one_press_trains_with_class_images_and_without_from_one_seed(desk):
     assert later.twin(later.run(first.id)).id == second.id, "another process finds them too"
 
 
+def test_runs_of_this_process_are_listed_without_reading_their_files(desk, monkeypatch):
+    run = desk.start(studio.TrainRequest("mika", **QUICK | {"steps": 400}))
+    monkeypatch.setattr(type(desk.library), "events", None)
+    assert desk.runs() == [run] and desk.run(run.id) is run and desk.twin(run) is None
+    run.cancel()
+
+
 def test_a_pair_of_trainings_without_room_for_both_trains_neither(desk, executor, monkeypatch):
     busy = desk.start(studio.TrainRequest("mika", **QUICK | {"steps": 400}))
     monkeypatch.setattr(executor, "_max_waiting", 1)
