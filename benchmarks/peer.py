@@ -1,7 +1,7 @@
-"""Run diffusers' own training script unmodified: `python -m benchmarks.peer SCRIPT [its flags]`.
+"""Run diffusers' own training scripts unmodified: `python -m benchmarks.peer cpu|cuda SCRIPT [its flags]`.
 
-It wants torchvision for six small transforms, which does not load beside a CPU torch. They are given here, made of PIL
-and torch, before the script is imported; nothing else of it is touched.
+They want torchvision for six small transforms, which does not load beside a CPU torch. They are given here, made of PIL
+and torch, before a script is imported; nothing else of it is touched.
 """
 
 from __future__ import annotations
@@ -96,14 +96,31 @@ def crop(image: Image.Image, top: int, left: int, height: int, width: int) -> Im
     return image.crop((left, top, left + width, top + height))
 
 
-def told_at_exit() -> None:
-    """Print CPU seconds when this process ends: step=, the median between optimiser steps; whole=, all of it."""
+def clock_of(device: str) -> Callable[[], float]:
+    """Seconds: of this process's CPU time, or on a GPU of the wall's clock once its work is done."""
+    if device == "cpu":
+        return time.process_time
+
+    def now() -> float:
+        torch.cuda.synchronize()
+        return time.perf_counter()
+
+    return now
+
+
+def told_at_exit(device: str) -> None:
+    """Print figures when this process ends: step=, the median seconds between optimiser steps; whole=, those of all
+    of it; on a GPU peak=, the GiB it took there."""
+    now = clock_of(device)
+    began = 0.0 if device == "cpu" else time.perf_counter()
     stamps: list[float] = []
-    register_optimizer_step_post_hook(lambda *_: stamps.append(time.process_time()))
+    register_optimizer_step_post_hook(lambda *_: stamps.append(now()))
 
     def tell() -> None:
         gaps = [after - before for before, after in pairwise(stamps)]
-        print(f"\nstep={median(gaps)}\nwhole={time.process_time()}")
+        print(f"\nstep={median(gaps)}\nwhole={now() - began}")
+        if device == "cuda":
+            print(f"peak={torch.cuda.max_memory_allocated() / 2**30}")
 
     atexit.register(tell)
 
@@ -122,10 +139,10 @@ def stand_in() -> None:
 
 
 if __name__ == "__main__":
+    device, *sys.argv = sys.argv[1:]
+    told_at_exit(device)
     import diffusers  # noqa: F401  # first: these look for torchvision themselves, and must find none
     import transformers  # noqa: F401
 
     stand_in()
-    told_at_exit()
-    sys.argv = sys.argv[1:]
     runpy.run_path(sys.argv[0], run_name="__main__")

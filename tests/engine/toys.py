@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
 import transformers
 from PIL import Image, ImageDraw
 
+from benchmarks.random_weights import random_pipeline
 from studio.engine.single_files import save_single_file
 from studio.families import ASSETS, SD15, SDXL, ModelFamily
 from studio.library import Library
@@ -86,19 +85,6 @@ def save_toy_clip(folder: Path) -> None:
 
 def toy_pipeline(layout: str) -> Any:
     """Built from the published configurations, with the numbers above in place of theirs."""
-    published = ASSETS / "families" / layout
-    index = json.loads((published / "model_index.json").read_text())
-    sizes = {"unet": UNETS[layout], "vae": VAE, "text_encoder": FIRST_CLIP, "text_encoder_2": SECOND_CLIP}
-    torch.manual_seed(0)
-    parts = {}
-    for name, (library, kind_name) in [(n, part) for n, part in index.items() if isinstance(part, list) and part[0]]:
-        kind = getattr({"diffusers": diffusers, "transformers": transformers}[library], kind_name)
-        if name not in sizes:
-            parts[name] = kind.from_pretrained(published / name)
-        elif library == "transformers":
-            parts[name] = kind(kind.config_class.from_pretrained(published / name, **sizes[name]))
-        else:
-            parts[name] = kind.from_config({**kind.load_config(published / name), **sizes[name]})
-    kept = {name: index[name] for name in ("force_zeros_for_empty_prompt", "requires_safety_checker") if name in index}
-    empty: dict[str, Any] = {"safety_checker": None, "feature_extractor": None} if layout == "sd15" else {}
-    return getattr(diffusers, index["_class_name"])(**parts, **kept, **empty)
+    return random_pipeline(layout, {
+        "unet": UNETS[layout], "vae": VAE, "text_encoder": FIRST_CLIP, "text_encoder_2": SECOND_CLIP,
+    })
