@@ -196,6 +196,7 @@ def draw_class_pictures(request: TrainRequest, subject: Subject, pipelines: Pipe
     for start in range(0, len(missing), CLASS_BATCH):
         batch = missing[start : start + CLASS_BATCH]
         yield StageReported("Drawing class images", done + start, wanted)
+        library.make_room(len(batch) * (request.resolution or 0) ** 2 * 3)
         _draw_class_batch(batch, prompts, folder, request, pipelines, family, sha256)
     for number in range(wanted):
         path = folder / f"{number:04d}.png"
@@ -203,22 +204,24 @@ def draw_class_pictures(request: TrainRequest, subject: Subject, pipelines: Pipe
             image = file.convert("RGB").resize((request.resolution, request.resolution), Image.Resampling.LANCZOS)
         if request.prior_region != GARMENTS:
             yield Picture(image, prompts[number % len(prompts)])
-        elif worn := _worn(path, pipelines, family):
+            continue
+        beside = path.with_name(f"{path.stem}-{GARMENTS}.png")
+        if not beside.is_file() or beside.stat().st_mtime_ns < path.stat().st_mtime_ns:
             yield StageReported("Looking at the class images", number, wanted)
+            library.make_room(image.width * image.height)
+            _look_for_garments(path, beside, pipelines, family)
+        with Image.open(beside) as file:
+            worn = file.convert("L")
+        if worn.getbbox():
             yield Picture(image, prompts[number % len(prompts)], worn.resize(image.size, Image.Resampling.BILINEAR))
 
 
-def _worn(path: Path, pipelines: PipelineCache, family: ModelFamily) -> Image.Image | None:
-    """What is worn in a class image, as a mask that is kept beside it; None for nothing."""
-    beside = path.with_name(f"{path.stem}-{GARMENTS}.png")
-    if not beside.is_file() or beside.stat().st_mtime_ns < path.stat().st_mtime_ns:
-        with Image.open(path) as file:
-            image = file.convert("RGB")
-        found = outline(image, CLOTHING, pipelines=pipelines, family=family) or Image.new("L", image.size)
-        write_atomically(beside, lambda part: found.save(part, "PNG"))
-    with Image.open(beside) as file:
-        mask = file.convert("L")
-    return mask if mask.getbbox() else None
+def _look_for_garments(path: Path, to: Path, pipelines: PipelineCache, family: ModelFamily) -> None:
+    """Write what is worn in a picture as a mask, all black for nothing."""
+    with Image.open(path) as file:
+        image = file.convert("RGB")
+    found = outline(image, CLOTHING, pipelines=pipelines, family=family) or Image.new("L", image.size)
+    write_atomically(to, lambda part: found.save(part, "PNG"))
 
 
 def _is_drawn(path: Path, prompts: Sequence[str], number: int, sha256: str, resolution: int) -> bool:
