@@ -59,10 +59,15 @@ class Samples:
             usual = [self.family.portrait(self.subject.trigger), *usual[:-1]]
         return list(self.request.validation_prompts) or usual
 
+    def lacking(self, step: int) -> bool:
+        """Whether a sample of the step was not drawn yet."""
+        return any(not (self.folder / "samples" / _named(step, number)).is_file()
+                   for number in range(1, len(self.prompts) + 1))
+
     def drawn(self, step: int) -> Iterator[SampleDrawn]:
         """Each validation prompt with what was learnt so far, always from the run's seed."""
         for number, prompt in enumerate(self.prompts, start=1):
-            path = self._draw(prompt, self.request.seed or 0, step, f"{step:06d}-{number}.png")
+            path = self._draw(prompt, self.request.seed or 0, step, _named(step, number))
             yield SampleDrawn(step, self._below(path), prompt)
 
     def scored(self, step: int) -> Iterator[Event]:
@@ -128,3 +133,7 @@ class Samples:
 
     def _below(self, path: Path) -> str:
         return str(path.relative_to(self.library.root))
+
+
+def _named(step: int, number: int) -> str:
+    return f"{step:06d}-{number}.png"

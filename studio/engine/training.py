@@ -188,12 +188,14 @@ class _Run:
         unscored = request.pick_best and self._kept(self._step) and self._step not in self._samples.scores
         if unscored and not interrupted():
             yield from _till(self._samples.scored(self._step), interrupted)  # of the base; or it was paused amidst them
+        elif self._step and self._sampled(self._step) and self._samples.lacking(self._step):  # paused amidst them
+            yield from _till(self._samples.drawn(self._step), interrupted)
         while self._step < min(until, total) and not interrupted():
             loss = self._take_step()
             yield StepFinished(self._step, total, loss, pace.seconds_left(self._step))
             if self._kept(self._step) and request.pick_best:
                 yield from _till(self._samples.scored(self._step), interrupted)
-            elif request.sample_every and (self._step % request.sample_every == 0 or self._step == total):
+            elif self._sampled(self._step):
                 yield from _till(self._samples.drawn(self._step), interrupted)
             if self._kept(self._step):
                 yield self._save_checkpoint()
@@ -209,6 +211,11 @@ class _Run:
     def _kept(self, step: int) -> bool:
         """Whether a step leaves a checkpoint that may be picked; the base, at step 0, is what they are held against."""
         return step % (self.request.checkpoint_every or self.request.steps or 1) == 0 or step == self.request.steps
+
+    def _sampled(self, step: int) -> bool:
+        """Whether samples are drawn at a step, to be picked by or not."""
+        every, total = self.request.sample_every, self.request.steps
+        return bool(every and (step % every == 0 or step == total))
 
     def _finish(self, stop: Callable[[], bool], pause: Callable[[], bool]) -> Iterator[Event]:
         """The LoRA: of the best checkpoint by its scores where there are some, else of the last step."""

@@ -104,6 +104,20 @@ def test_a_pause_amid_the_samples_of_a_checkpoint_loses_no_score(trains, library
     assert weights(library, of(parts, LoraSaved)[0].slug) == weights(library, of(whole, LoraSaved)[0].slug)
 
 
+def test_a_pause_amid_samples_that_nothing_is_picked_by_draws_the_rest_later(trains, library, toys):
+    asked = {"family": toys("sdxl")[0], "pick_best": False, "checkpoint_every": 2, "sample_every": 2, "class_images": 0}
+    pause, parts = threading.Event(), []
+    for event in trains("parts", pause=pause.is_set, **asked):
+        parts.append(event)
+        if isinstance(event, SampleDrawn) and event.step == 2:
+            pause.set()
+    assert len(of(parts, SampleDrawn)) == 1
+    checkpoint = library.root / "runs" / "parts" / of(parts, CheckpointSaved)[-1].path
+    parts += trains("parts", checkpoint=checkpoint, **asked)
+    prompts = {sample.prompt for sample in of(parts, SampleDrawn) if sample.step == 2}
+    assert len(prompts) == 3 and len(of(parts, SampleDrawn)) == 1 + 3 + 3
+
+
 def test_the_bare_class_is_looked_at_with_what_was_learnt_and_without(trains, library, family):
     events = list(trains(family=family, class_images=0, class_checks=2, steps=6, learning_rate=1e-2, pick_best=False))
     checked, = of(events, ClassChecked)
