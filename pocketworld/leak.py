@@ -33,8 +33,12 @@ SELF = ("noun", "fur", "hair", "hair_colour")  # what is the subject's own, what
 SCENES = ("beach", "forest", "snow", "kitchen", "street at night")
 OTHERS, SEEDS = 10, 4
 NEAR = 60.0  # distance in RGB up to which a pixel has a garment's colour: half of what lies between two of them
-BASE = "nothing taught"
-PLAIN = {"describe": False, "garment_weight": 1.0, "class_images": 0, "pick_best": False}
+# Fields of TrainRequest, or None for the family as it is. All end with their last step.
+WAYS = {
+    "plain DreamBooth": {"describe": False, "garment_weight": 1.0, "class_images": 0, "pick_best": False},
+    "the studio's defaults": {"pick_best": False},
+    "nothing taught": None,
+}
 
 
 @dataclass
@@ -50,10 +54,7 @@ class Outcome:
 
 def score_leak(out: Path, ways: Mapping[str, Mapping[str, Any] | None], family: str = "pocket",
                subjects: Sequence[str] = CHOSEN, others: int = OTHERS, seeds: int = SEEDS) -> dict[str, Outcome]:
-    """Train, draw and read every subject in every way; writes a section of RESULTS.md, JSON and a sheet.
-
-    A way is fields of TrainRequest, or None for the family as it is.
-    """
+    """Train, draw and read every subject in every way; writes a section of RESULTS.md, JSON and a sheet."""
     outcomes = {way: Outcome() for way in ways}
     judge = Judge.load()
     with tempfile.TemporaryDirectory() as folder, studio.open(Path(folder) / "library", family) as desk:

@@ -1,6 +1,7 @@
 """What prior preservation keeps and what it costs: `python -m pocketworld score --prior`.
 
-Each subject is taught twice from one seed by `Studio.start_both`, with class images and without. The judge reads
+Each subject is taught twice from one seed by `Studio.start_both`, with class images and without, by the preset that
+preserves the class whole. The judge reads
 whether the drawn one is still the subject; the studio's own look at the bare class tells how much that still varies
 and how far it moved (Ruiz et al. 2023, section 4.2, by CLIP).
 """
@@ -23,6 +24,7 @@ from pocketworld.report import captioned_sheet, percent, save_sheet, write_json
 from pocketworld.world import SUBJECTS
 
 CHOSEN = ("mohawk girl", "star boy", "bolt woman")  # the family knows their classes: there is something to preserve
+PRESET = "Prior preservation"
 WAYS = ("with class images", "without")
 
 
@@ -39,11 +41,13 @@ def score_prior(out: Path, family: str = "pocket", subjects: Sequence[str] = CHO
     """Teach each subject both ways and read what came of it; writes a section of RESULTS.md, JSON and a sheet."""
     outcomes, judge, shown = {way: Outcome() for way in WAYS}, Judge.load(), []
     with tempfile.TemporaryDirectory() as folder, studio.open(Path(folder) / "library", family) as desk:
+        preset = desk.family.presets[PRESET]
+        asked = {name: value for name, value in preset.items() if name not in ("when", "folded")}
         for name in subjects:
             spec = SUBJECTS[name]
             photos = [render(photo, 128, truth=False).image for photo in take_photos(spec)]
             subject = desk.library.add_subject(name.title(), class_noun=spec.noun, identifier="sks", photos=photos)
-            both = desk.start_both(studio.TrainRequest(subject.slug, seed=0))
+            both = desk.start_both(studio.TrainRequest(subject.slug, seed=0, **asked))
             for way, run in zip(WAYS, both, strict=True):
                 lora = run.result()
                 rows = [[picture.image for picture in desk.start(studio.DrawRequest(

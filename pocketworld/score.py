@@ -57,10 +57,9 @@ def main(argv: list[str] | None = None) -> None:
 
         score_prior(options.out, options.studio_family)
     elif options.leak:
-        from pocketworld.leak import BASE, PLAIN, score_leak
+        from pocketworld.leak import WAYS, score_leak
 
-        ways = {BASE: None, "plain DreamBooth": PLAIN, "the family's defaults": {}}
-        score_leak(options.out, ways, options.studio_family)
+        score_leak(options.out, WAYS, options.studio_family)
     elif options.pick:
         from pocketworld.picking import score_pick
 

@@ -3,8 +3,8 @@
     python -m tools.sample_library [--output assets/examples] [--steps 200]
 
 It holds Mika, whom the pocket family never saw in training, with photos, a trained LoRA and the run that made it; a
-cup with photos only; two outfits; five scenes; a gallery. Its recipes name the weights by hash, so run it again
-whenever assets/pocket changes (tests/test_examples.py says so).
+cup with photos only; class images; two outfits; five scenes; a gallery. Its recipes name the weights by hash, so run
+it again whenever assets/pocket changes (tests/test_examples.py says so).
 """
 
 from __future__ import annotations
@@ -126,8 +126,9 @@ def draw(desk: studio.Studio, prompt: str, seed: int, lora: str | None = None) -
 
 
 def lighten(root: Path) -> None:
-    """Leave out what a copy does not need: checkpoints of the ended run, class images, locks and rubbish."""
-    for folder in (*root.glob("runs/*/checkpoints"), root / "classes", root / "trash"):
+    """Leave out what a copy does not need: checkpoints of the ended run, locks and rubbish. Class images stay: a first
+    training need not draw them."""
+    for folder in (*root.glob("runs/*/checkpoints"), root / "trash"):
         shutil.rmtree(folder, ignore_errors=True)
     (root / ".lock").unlink(missing_ok=True)
 

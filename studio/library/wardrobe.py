@@ -118,6 +118,11 @@ class Wardrobe(Shelf):
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def class_images_kept(self, family: str) -> int:
+        """How many class images of the family lie ready, for the class prompt that has most of them."""
+        folders = (self.root / "classes" / slug_of(family)).glob("*")
+        return max((sum(file.stem.isdigit() for file in folder.glob("*.png")) for folder in folders), default=0)
+
 
 def _read_lora(folder: Path) -> Lora:
     data, weights, preview = read_json(folder / "lora.json"), folder / WEIGHTS, folder / "preview.png"

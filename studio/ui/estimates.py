@@ -29,7 +29,8 @@ def seconds_for(desk: Studio, family: ModelFamily, preset: Mapping[str, Any]) ->
     learnt = asked.get("steps", 0) * (asked.get("accumulation") or 1) \
         * _in_a_step(asked.get("batch_size"), asked.get("class_images")) \
         * ((asked.get("resolution") or family.resolution) / family.resolution) ** 2
-    return (learnt + asked.get("class_images", 0) * CLASS_IMAGE) * per_picture
+    undrawn = max(0, asked.get("class_images", 0) - desk.library.class_images_kept(family.name))
+    return (learnt + undrawn * CLASS_IMAGE) * per_picture
 
 
 def memory_for(family: ModelFamily, preset: Mapping[str, Any], device: str) -> float:

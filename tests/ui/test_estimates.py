@@ -6,12 +6,16 @@ import pytest
 
 from studio.engine.memory import MemoryPlan
 from studio.families import POCKET, SD15, SDXL
-from studio.ui.estimates import memory_for, preset_label
+from studio.library import Library
+from studio.ui.estimates import memory_for, preset_label, seconds_for
 
 
-def desk_with(gigabytes):
-    plan = gigabytes and MemoryPlan("cuda", "a GPU", gigabytes, "bfloat16")
-    return SimpleNamespace(executor=SimpleNamespace(plan=plan, runs=lambda: []))
+@pytest.fixture
+def desk_with(tmp_path):
+    def of(gigabytes):
+        plan = gigabytes and MemoryPlan("cuda", "a GPU", gigabytes, "bfloat16")
+        return SimpleNamespace(executor=SimpleNamespace(plan=plan, runs=lambda: []), library=Library(tmp_path))
+    return of
 
 
 @pytest.mark.parametrize("less, more", [
@@ -31,7 +35,19 @@ def test_estimates_are_in_the_range_that_is_known():
     assert memory_for(POCKET, {}, "cpu") < 2
 
 
-def test_a_preset_that_does_not_fit_says_so_and_offers_one_that_does():
+def test_class_images_take_time_only_where_they_are_not_drawn_yet(desk_with):
+    desk, preset = desk_with(None), POCKET.presets["Balanced"]
+    before = seconds_for(desk, POCKET, preset)
+    folder = desk.library.class_images("pocket", "a boy")
+    for number in range(31):
+        (folder / f"{number:04d}.png").touch()
+        (folder / f"{number:04d}-garments.png").touch()
+    almost = seconds_for(desk, POCKET, preset)
+    (folder / "0031.png").touch()
+    assert before > almost + 10 > seconds_for(desk, POCKET, preset) + 10
+
+
+def test_a_preset_that_does_not_fit_says_so_and_offers_one_that_does(desk_with):
     assert "take 16 GB card" in preset_label(desk_with(11), SDXL, "Thorough")
     assert "choose a smaller family" in preset_label(desk_with(4), SDXL, "Thorough")
     assert "GB\n" in preset_label(desk_with(80), SDXL, "Thorough")
