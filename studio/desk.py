@@ -246,7 +246,8 @@ class Studio:
         if named not in self.families:
             raise ValueError(f"The picture was drawn by the family {named!r}, which is not here.")
         self._check_weights(recipe, self.families[named])
-        return replace(request, family=named, lora=self._lora_of(recipe), count=1)
+        slugs = {used["slug"]: self._very_lora(used) for used in recipe.loras}
+        return replace(request.with_loras(slugs), family=named, count=1)
 
     def replay(self, path: str | Path) -> Picture:
         """Draw the picture of this file again, with the LoRA of the library that holds it: equal pixels.
@@ -336,8 +337,9 @@ class Studio:
                 raise ValueError(NEEDS_BITSANDBYTES)
             self._trainings.check_lock()
         if isinstance(request, DrawRequest):
-            if request.lora is not None:
-                _one_of("LoRA", request.lora, {lora.slug for lora in self.library.loras()})
+            known = {lora.slug for lora in self.library.loras()} if request.lora else ()
+            for use in request.loras:
+                _one_of("LoRA", use.slug, known)
             if request.scheduler is not None:
                 _one_of("scheduler", request.scheduler, family.schedulers)
         if isinstance(request, MaskRequest):
@@ -368,11 +370,8 @@ class Studio:
             raise ValueError(f"The weights of {family.title} have changed since this picture was drawn (then "
                              f"{str(then)[:10]}, now {now[:10]}), so its pixels cannot be drawn again.")
 
-    def _lora_of(self, recipe: Recipe) -> str | None:
-        """The slug, in this library, of the very LoRA the recipe names."""
-        if not recipe.loras:
-            return None
-        used = recipe.loras[0]
+    def _very_lora(self, used: Mapping[str, Any]) -> str:
+        """The slug, in this library, of the very LoRA that a recipe names."""
         here = {lora.slug: lora.sha256 for lora in self.library.loras()}
         same = [slug for slug, sha256 in here.items() if sha256 == used["sha256"]]
         if same:

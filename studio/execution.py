@@ -32,7 +32,7 @@ from studio.events import (
     to_json,
 )
 from studio.faults import explain
-from studio.requests import DrawRequest, MaskRequest, TrainRequest, resolved
+from studio.requests import DrawRequest, MaskRequest, TrainRequest, as_json, resolved
 from studio.runs import RUNNING, STATUS, Progress, Run, RunCancelled, RunFailed, RunPaused
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class LocalExecutor:
         if not task.lasting:
             return Run(secrets.token_hex(6), task.kind, title, whole, library, family, asked=asked,
                        on_cancel=self._drop)
-        record = library.new_run(task.kind, request_to_json(whole), title)
+        record = library.new_run(task.kind, as_json(whole), title)
         return Run(record.id, task.kind, title, whole, library, family, asked=asked, created=record.created,
                    keep=partial(_append, library, record.id), on_cancel=self._drop)
 
@@ -307,11 +307,6 @@ class LocalExecutor:
                 run.publish(ending, keep=False)
         with self._changed:
             self._changed.notify_all()
-
-
-def request_to_json(request: Any) -> dict[str, Any]:
-    """The request as run files and recipes keep it: its type's name and its fields."""
-    return {"type": type(request).__name__, **vars(request)}
 
 
 def request_from_json(data: Mapping[str, Any], kinds: tuple[type, ...] = tuple(TASKS)) -> Any:

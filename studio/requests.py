@@ -10,7 +10,7 @@ import math
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +30,10 @@ PRECISIONS = ("auto", "bf16", "fp16", "fp32")  # that a step computes in; what i
 MOST_PHRASES, LONGEST_PHRASE, MOST_POINTS = 20, 60, 100
 DRAW_STEPS, GUIDANCES, LORA_SCALES = (1, 200), (0.0, 30.0), (-2.0, 2.0)  # least and most
 
+MOST_USES = 8
+
 AnyRequest = TypeVar("AnyRequest")
+Use = TypeVar("Use")
 
 
 @dataclass(frozen=True)
@@ -128,13 +131,30 @@ class TrainRequest:
 
 
 @dataclass(frozen=True)
+class LoraUse:
+    """One LoRA of a drawing, with its weight in the UNet and in the text encoders; 1.0 is as trained."""
+
+    slug: str
+    unet: float = 1.0
+    text_encoder: float = 1.0
+
+    def __post_init__(self) -> None:
+        _needs_text("lora", self.slug, longest=200)
+        _within(f"unet of {self.slug}", self.unet, *LORA_SCALES)
+        _within(f"text_encoder of {self.slug}", self.text_encoder, *LORA_SCALES)
+
+
+@dataclass(frozen=True)
 class DrawRequest:
-    """Draw `count` pictures of a prompt; picture i takes seed + i, whatever the count."""
+    """Draw `count` pictures of a prompt; picture i takes seed + i, whatever the count.
+
+    `lora` is a slug, or a list of slugs, of LoraUse, or of what these are as JSON.
+    """
 
     prompt: str
     negative_prompt: str = ""
-    lora: str | None = None
-    lora_scale: float = 1.0
+    lora: str | list | None = None
+    lora_scale: float = 1.0  # of all LoRAs together
     steps: int | None = None
     guidance: float | None = None
     scheduler: str | None = None
@@ -147,6 +167,8 @@ class DrawRequest:
     def __post_init__(self) -> None:
         _needs_text("prompt", self.prompt, longest=MAX_PROMPT)
         _text("negative_prompt", self.negative_prompt)
+        if self.lora is not None and not isinstance(self.lora, str):
+            object.__setattr__(self, "lora", _uses("lora", LoraUse, self.lora))
         _within("lora_scale", self.lora_scale, *LORA_SCALES)
         _within("steps", self.steps, *DRAW_STEPS)
         _within("guidance", self.guidance, *GUIDANCES)
@@ -156,6 +178,21 @@ class DrawRequest:
         _multiple_of_8("height", self.height)
         _within("count", self.count, 1, 64)
         _within("seed", self.seed, 0, MAX_SEED)
+        tuple(self.loras)  # refuses weights that lora_scale brings out of range
+
+    @property
+    def loras(self) -> tuple[LoraUse, ...]:
+        """Every LoRA with the weights that it draws with, `lora_scale` included."""
+        uses = (LoraUse(self.lora),) if isinstance(self.lora, str) else self.lora or ()
+        return tuple(replace(use, unet=use.unet * self.lora_scale, text_encoder=use.text_encoder * self.lora_scale)
+                     for use in uses)
+
+    def with_loras(self, slugs: Mapping[str, str | None]) -> DrawRequest:
+        """The same with other LoRAs, by the slugs of those it has; what becomes None is left out."""
+        if isinstance(self.lora, str):
+            return replace(self, lora=slugs.get(self.lora))
+        kept = [replace(use, slug=slug) for use in self.lora or () if (slug := slugs.get(use.slug))]
+        return replace(self, lora=kept or None)
 
 
 @dataclass(frozen=True)
@@ -204,6 +241,11 @@ class MaskRequest:
         return tuple(dict.fromkeys(part for part in parts if any(sign.isalnum() for sign in part)))
 
 
+def as_json(request: Any) -> dict[str, Any]:
+    """The request as run files and recipes keep it: its type's name and its fields."""
+    return {"type": type(request).__name__, **asdict(request)}
+
+
 def resolved(request: AnyRequest, defaults: Mapping[str, Any]) -> AnyRequest:
     """Fill each field of None with the family's default of that name; a seed nobody chose is drawn here."""
     chosen = {
@@ -236,6 +278,27 @@ def sides(resolutions: str | None) -> list[int]:
 def _one_of(name: str, value: str | None, known: Sequence[str]) -> None:
     if value is not None and value not in known:
         raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r:.80}")
+
+
+def _uses(name: str, kind: type[Use], given: Any) -> tuple[Use, ...]:
+    """What is used, one by one. Raises ValueError for anything but a list of slugs, of `kind`, or of its fields."""
+    if not isinstance(given, list | tuple):
+        raise ValueError(f"{name} must be a slug or a list, got {given!r:.80}")
+    if len(given) > MOST_USES:
+        raise ValueError(f"{name} may name at most {MOST_USES}, got {len(given)}")
+    uses = []
+    for one in given:
+        if isinstance(one, Mapping):
+            odd = one.keys() - {field.name for field in fields(kind)}  # type: ignore[arg-type]
+            if odd or "slug" not in one:
+                names = ", ".join(field.name for field in fields(kind))  # type: ignore[arg-type]
+                raise ValueError(f"each {name} has a slug and may have {names}; got {dict(one)!r:.80}")
+            one = kind(**one)
+        uses.append(one if isinstance(one, kind) else kind(one))  # type: ignore[call-arg]
+    slugs = [use.slug for use in uses]  # type: ignore[attr-defined]
+    if twice := {slug for slug in slugs if slugs.count(slug) > 1}:
+        raise ValueError(f"{name} names {', '.join(sorted(twice))} twice; name each once, with its weight.")
+    return tuple(uses)
 
 
 def _multiple_of_8(name: str, value: int | None) -> None:

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from studio.events import CheckpointSaved, Failed, LoraSaved, from_json, to_json
-from studio.execution import LocalExecutor, last_checkpoint, request_from_json, request_to_json
+from studio.execution import LocalExecutor, last_checkpoint, request_from_json
 from studio.families import ModelFamily, find_family
 from studio.library import Library, Lora, RunRecord
-from studio.requests import TrainRequest
+from studio.requests import TrainRequest, as_json
 from studio.runs import FAILED, FINISHED, QUEUED, RUNNING, Run, one_story
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ class Trainings:
         family = self._family(request)
         self._check(request, family)
         before = self._library.run(id)
-        record = self._library.update_run(id, request=request_to_json(request), status=QUEUED)
+        record = self._library.update_run(id, request=as_json(request), status=QUEUED)
         try:
             run = self._executor.resume(record, request, self._story(record), self._library, family)
         except ValueError:  # too many wait: it rests as before, or the next start would take it up

@@ -22,7 +22,8 @@ from studio.execution import LocalExecutor
 from studio.families import POCKET
 
 ROOT = Path(__file__).resolve().parent.parent
-QUICK = {"steps": 8, "checkpoint_every": 3, "sample_every": 8, "class_images": 1, "batch_size": 1, "rank": 2, "seed": 5}
+QUICK = {"steps": 8, "checkpoint_every": 3, "sample_every": 8, "class_images": 1, "prior_region": "picture",
+         "batch_size": 1, "rank": 2, "seed": 5}
 TRAINING = studio.TrainRequest(subject="mika", **QUICK)
 DRAWING = studio.DrawRequest(prompt="a cartoon of sks girl on the beach", steps=3, seed=7)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,44 +31,71 @@ UPS = ("lora_B", "lora_up", "lora.up")  # what the formats call the matrix that 
 NAME = "studio"  # of the adapter inside PEFT's layers; each of ours has layers of its own
 
 
+@dataclass(frozen=True)
+class Applied:
+    """A LoRA's file with its weight in the UNet and in the text encoders; 1.0 is as trained."""
+
+    path: Path
+    unet: float = 1.0
+    text_encoder: float = 1.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """A module of one of the pipeline's networks, and the layer of a LoRA that takes its place."""
+
+    component: str  # "unet", "text_encoder", ...
+    name: str  # of the module, within its network
+    parent: nn.Module
+    layer: BaseTunerLayer
+
+    @property
+    def child(self) -> str:
+        return self.name.rpartition(".")[2]
+
+
 @dataclass
 class Adapter:
     """Layers of one LoRA and the places in the networks that they take."""
 
-    places: list[tuple[nn.Module, str, BaseTunerLayer]] = field(default_factory=list)  # parent, child, layer
-    names: list[str] = field(default_factory=list)  # of the places, within their network
-    in_text_encoders: bool = False
+    places: list[Place] = field(default_factory=list)
+
+    @property
+    def in_text_encoders(self) -> bool:
+        return any(place.component != "unet" for place in self.places)
 
     def arrive(self, pipeline: Any) -> None:
-        """The pipeline computes with it from now on, until `leave`."""
-        for parent, child, layer in self.places:
-            setattr(parent, child, layer)
+        """The pipeline computes with it from now on, until `leave`; round another LoRA where one is there already."""
+        for place in self.places:
+            place.layer.base_layer = getattr(place.parent, place.child)
+            setattr(place.parent, place.child, place.layer)
 
     def leave(self, pipeline: Any) -> None:
-        for parent, child, layer in self.places:
-            setattr(parent, child, layer.base_layer)
+        """Whoever came last leaves first."""
+        for place in self.places:
+            setattr(place.parent, place.child, place.layer.base_layer)
+            place.layer.base_layer = place.layer.get_base_layer()  # it keeps no other LoRA alive
 
-    def scale(self, scale: float) -> None:
-        """Weight of the whole LoRA in what the networks compute; 1.0 is as trained."""
-        for _, _, layer in self.places:
-            layer.set_scale(NAME, scale)
+    def scale(self, unet: float, text_encoder: float) -> None:
+        """Weights in what the networks compute; 1.0 is as trained."""
+        for place in self.places:
+            place.layer.set_scale(NAME, unet if place.component == "unet" else text_encoder)
 
     def parameters(self) -> list[nn.Parameter]:
         """The matrices A and B of every layer, in the order of the places."""
         return [
-            matrix[NAME].weight for _, _, layer in self.places for matrix in (layer.lora_A, layer.lora_B)
+            matrix[NAME].weight for place in self.places for matrix in (place.layer.lora_A, place.layer.lora_B)
         ]
 
 
-def take_out(*networks: nn.Module) -> Adapter:
-    """Collect the PEFT layers of the networks into an adapter, and leave the networks as they were before PEFT."""
+def take_out(networks: Mapping[str, nn.Module]) -> Adapter:
+    """Collect the PEFT layers of the networks, by the names of their components, into an adapter, and leave the
+    networks as they were before PEFT."""
     adapter = Adapter()
-    for network in networks:
-        for path, layer in list(network.named_modules()):
+    for component, network in networks.items():
+        for name, layer in list(network.named_modules()):
             if isinstance(layer, BaseTunerLayer):
-                above, _, child = path.rpartition(".")
-                adapter.places.append((network.get_submodule(above), child, layer))
-                adapter.names.append(path)
+                adapter.places.append(Place(component, name, network.get_submodule(name.rpartition(".")[0]), layer))
         for leftover in ("peft_config", "_hf_peft_config_loaded"):
             network.__dict__.pop(leftover, None)
     adapter.leave(None)
@@ -76,40 +103,67 @@ def take_out(*networks: nn.Module) -> Adapter:
 
 
 @contextmanager
-def attached(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path | None, scale: float = 1.0
-             ) -> Iterator[str | None]:
-    """The pipeline with the LoRA of that file in it, for as long as the block lasts; none for None or scale 0.
+def attached(pipelines: PipelineCache, pipeline: DiffusionPipeline, loras: Sequence[Applied] = ()
+             ) -> Iterator[tuple | None]:
+    """The pipeline with these LoRAs in it together, for as long as the block lasts; those of weight 0 stay out.
 
     Gives a key for what is in the text encoders, or None: text embeddings made without it do not hold then.
-    Raises ValueError as `load_lora` does.
+    Raises ValueError as `load_lora` does, and for two full fine-tunes.
     """
-    if path is None or scale == 0.0:
-        yield None
-        return
-    adapter = _kept(pipelines, pipeline, path)
-    key = f"{path.stat().st_mtime_ns} {path} {scale}" if adapter.in_text_encoders else None
-    adapter.scale(scale)
-    adapter.arrive(pipeline)
+    loras = [one for one in loras if one.unet or one.text_encoder]
+    full = [one for one in loras if _is_full(one.path)]
+    others = [one for one in loras if one not in full]
+    if len(full) > 1:
+        raise ValueError(f"{full[0].path.parent.name} and {full[1].path.parent.name} are both full fine-tunes: each "
+                         "stands in for all weights, so only one of them can draw. Train one of them as a LoRA.")
+    inside: list[Adapter | FineTune] = []
+    key: list[tuple] = []
     try:
-        yield key
+        for together in (full, others):  # the others' layers are made for the networks of the fine-tune
+            within = full[0].path if full and together is others else None
+            # All are read before one of them goes in: the networks must be bare for that.
+            for one, adapter in [(one, _kept(pipelines, pipeline, one.path, within)) for one in together]:
+                adapter.scale(one.unet, one.text_encoder)
+                adapter.arrive(pipeline)
+                inside.append(adapter)
+                if adapter.in_text_encoders and one.text_encoder:
+                    key.append((*_state_of(one.path), one.text_encoder))
+        yield tuple(key) or None
     finally:
-        adapter.leave(pipeline)
+        for adapter in reversed(inside):
+            adapter.leave(pipeline)
 
 
-def _kept(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path) -> Adapter | FineTune:
-    beside = pipelines.loaded(pipeline).beside
+def _is_full(path: Path) -> bool:
+    return read_header(path).get("__metadata__", {}).get("method") == FULL
+
+
+def _state_of(path: Path) -> tuple:
+    """What tells a file from what it was before."""
     stat = path.stat()
-    key = (str(path.resolve()), stat.st_mtime_ns, stat.st_size)
-    full = read_header(path).get("__metadata__", {}).get("method") == FULL
-    kept: OrderedDict[tuple, Adapter | FineTune] = beside.setdefault("fine-tunes" if full else "loras", OrderedDict())
-    if key not in kept:
-        if full:
-            kept.clear()  # as large as the family: one at a time
-        kept[key] = (load_fine_tune if full else load_lora)(pipeline, path)
-    kept.move_to_end(key)
-    while len(kept) > KEPT:
-        kept.popitem(last=False)
-    return kept[key]
+    return str(path.resolve()), stat.st_mtime_ns, stat.st_size
+
+
+def _kept(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path, within: Path | None
+          ) -> Adapter | FineTune:
+    """The file's layers or networks, read once; `within`: the fine-tune whose networks they are made for."""
+    beside, full = pipelines.loaded(pipeline).beside, _is_full(path)
+    loras: OrderedDict[tuple, Adapter] = beside.setdefault("loras", OrderedDict())
+    fine_tunes: dict[tuple, FineTune] = beside.setdefault("fine-tunes", {})
+    key = (_state_of(path), _state_of(within) if within else None)
+    if full:
+        if key not in fine_tunes:
+            fine_tunes.clear()  # as large as the family: one at a time
+            for other in [other for other in loras if other[1]]:  # made for the one that went
+                del loras[other]
+            fine_tunes[key] = load_fine_tune(pipeline, path)
+        return fine_tunes[key]
+    if key not in loras:
+        loras[key] = load_lora(pipeline, path)
+    loras.move_to_end(key)
+    while len(loras) > KEPT:
+        loras.popitem(last=False)
+    return loras[key]
 
 
 @dataclass
@@ -127,7 +181,7 @@ class FineTune:
     def in_text_encoders(self) -> bool:
         return any(name != "unet" for name in self.networks)
 
-    def scale(self, scale: float) -> None:
+    def scale(self, unet: float, text_encoder: float) -> None:
         """All of it: there is no half of other weights."""
 
     def arrive(self, pipeline: Any) -> None:
@@ -177,12 +231,9 @@ def load_lora(pipeline: DiffusionPipeline, path: Path) -> Adapter:
     try:
         _put_in(pipeline, path)
     except (ValueError, RuntimeError, KeyError, AttributeError) as error:
-        take_out(*networks.values())
+        take_out(networks)
         raise ValueError(_wrong_base(path, pipeline)) from error
-    adapter = take_out(*networks.values())
-    texts = [network for name, network in networks.items() if name.startswith("text_encoder")]
-    inside = {id(module) for network in texts for module in network.modules()}
-    adapter.in_text_encoders = any(id(parent) in inside for parent, _, _ in adapter.places)
+    adapter = take_out(networks)
     if not adapter.places:
         raise ValueError(_wrong_base(path, pipeline))
     if before != {name: set(dict(network.named_modules())) for name, network in networks.items()}:

@@ -23,7 +23,7 @@ from studio.families import ModelFamily
 from studio.library.photos import open_image
 from studio.library.store import write_atomically
 from studio.recipes import Recipe, read_png, write_png
-from studio.requests import GARMENTS, DrawRequest, TrainRequest, resolved, sides
+from studio.requests import GARMENTS, DrawRequest, TrainRequest, as_json, resolved, sides
 
 if TYPE_CHECKING:
     from studio.library import Library, Photo, Subject
@@ -255,7 +255,7 @@ def _draw_class_batch(numbers: list[int], prompts: Sequence[str], folder: Path, 
         )
     for number, one, image in zip(numbers, asked, images, strict=True):
         recipe = Recipe(
-            request={"type": "DrawRequest", **vars(one)},
+            request=as_json(one),
             family={"name": family.name, "title": family.title, "sha256": sha256}, loras=(), versions={}, created="",
         )
         write_png(image, folder / f"{number:04d}.png", recipe)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from PIL import Image
 
-from studio.engine.adapters import attached
+from studio.engine.adapters import Applied, attached
 from studio.engine.memory import is_out_of_memory
 from studio.engine.pipelines import PipelineCache
 from studio.engine.previews import ColourMap, Watched
@@ -23,7 +23,7 @@ from studio.engine.schedulers import build_scheduler
 from studio.events import Event, PictureDrawn, PreviewDrawn
 from studio.families import ModelFamily
 from studio.recipes import Recipe
-from studio.requests import MAX_SEED, DrawRequest
+from studio.requests import MAX_SEED, DrawRequest, as_json
 
 if TYPE_CHECKING:
     from studio.library import Library, Lora
@@ -42,8 +42,7 @@ def draw(request: DrawRequest, *, pipelines: PipelineCache, family: ModelFamily,
     batch of its own, so that its pixels do not depend on the count. Ends within a step once `stop()` is true; what is
     finished is kept. Raises ValueError, in a sentence, for an unknown scheduler or LoRA and for refused weights.
     """
-    lora = library.lora(request.lora) if request.lora else None
-    drawing = _Drawing(request, pipelines, family, lora)
+    drawing = _Drawing(request, pipelines, family, tuple(library.lora(use.slug) for use in request.loras))
     yield from relayed(lambda tell: drawing.run(tell, library, stop))
 
 
@@ -54,7 +53,7 @@ class _Drawing:
     request: DrawRequest
     pipelines: PipelineCache
     family: ModelFamily
-    lora: Lora | None
+    loras: tuple[Lora, ...]  # those of the request, in its order
 
     def run(self, tell: Callable[[Event], None], library: Library, stop: Stop) -> None:
         count, started = self.request.count, time.perf_counter()
@@ -78,21 +77,22 @@ class _Drawing:
                     tell(PreviewDrawn(index, step, steps, colours.jpeg(watched.clean())))
 
             steps = request.steps or 0
-            path = self.lora.path if self.lora else None
-            with attached(self.pipelines, pipeline, path, request.lora_scale) as texts:
+            loras = [Applied(lora.path, use.unet, use.text_encoder)
+                     for lora, use in zip(self.loras, request.loras, strict=True)]
+            with attached(self.pipelines, pipeline, loras) as texts:
                 return render(self.pipelines, pipeline, request, texts=texts, watch=watch)
 
     def _recipe(self, request: DrawRequest) -> Recipe:
-        used = self.lora
-        loras = () if used is None else (
-            {"slug": used.slug, "name": used.name, "sha256": used.sha256, "scale": request.lora_scale},
+        loras = tuple(
+            {"slug": lora.slug, "name": lora.name, "sha256": lora.sha256, "scale": use.unet}
+            for lora, use in zip(self.loras, request.loras, strict=True)
         )
         family = {
             "name": self.family.name, "title": self.family.title,
             "sha256": self.pipelines.fingerprint(self.family),
         }
         return Recipe(
-            request={"type": "DrawRequest", **vars(request)},
+            request=as_json(request),
             family=family,
             loras=loras,
             versions=_versions(),

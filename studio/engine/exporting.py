@@ -18,7 +18,7 @@ from diffusers.utils import convert_state_dict_to_kohya
 from safetensors.torch import load_file
 from torch import Tensor
 
-from studio.engine.adapters import attached, load_fine_tune, load_lora
+from studio.engine.adapters import Applied, attached, load_fine_tune, load_lora
 from studio.engine.checkpoints import learnt_in, write_tensors
 from studio.engine.methods import TEXT_TARGETS
 from studio.engine.pipelines import PipelineCache
@@ -43,20 +43,11 @@ def write_lora(path: Path, learnt: Mapping[str, Tensor], request: TrainRequest, 
 
     Of a full fine-tune, all the weights that it changed.
     """
-    drawn_by = family.pipelines["draw"]
     full = request.method == FULL
     told = {
-        "format": "pt",
+        **header_of(family, subject.name, subject.trigger, full),
         "method": request.method or "",
-        "base": family.weights if not family.is_local else family.name,
-        "trigger": subject.trigger,
         "steps": str(step),
-        "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": ARCHITECTURES.get(drawn_by, drawn_by) + ("" if full else "/lora"),
-        "modelspec.implementation": "diffusers",
-        "modelspec.title": f"{subject.name} ({family.title})",
-        "modelspec.trigger_phrase": subject.trigger,
-        "modelspec.usage_hint": f"Say {subject.trigger} in the prompt.",
         "modelspec.resolution": f"{request.resolution}x{request.resolution}",
         "ss_tag_frequency": json.dumps({"photos": {subject.trigger: len(subject.photos)}}),
     }
@@ -69,6 +60,22 @@ def write_lora(path: Path, learnt: Mapping[str, Tensor], request: TrainRequest, 
         told |= {"rank": str(request.rank), "alpha": str(request.alpha),
                  "lora_adapter_metadata": json.dumps(adapted, sort_keys=True)}
     write_tensors(learnt, path, told)
+
+
+def header_of(family: ModelFamily, name: str, trigger: str, full: bool = False) -> dict[str, str]:
+    """What the header of every file of ours says, in the keys that other tools read."""
+    drawn_by = family.pipelines["draw"]
+    return {
+        "format": "pt",
+        "base": family.weights if not family.is_local else family.name,
+        "trigger": trigger,
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": ARCHITECTURES.get(drawn_by, drawn_by) + ("" if full else "/lora"),
+        "modelspec.implementation": "diffusers",
+        "modelspec.title": f"{name} ({family.title})",
+        "modelspec.trigger_phrase": trigger,
+        "modelspec.usage_hint": f"Say {trigger} in the prompt.",
+    }
 
 
 def keep_lora(library: Library, name: str, learnt: Mapping[str, Tensor], request: TrainRequest, subject: Subject,
@@ -109,7 +116,7 @@ def export_lora(lora: Lora, layout: str, folder: Path, *, pipelines: PipelineCac
     if not full:
         shutil.copyfile(lora.path, path)
         return path
-    with pipelines.lend(family) as pipeline, attached(pipelines, pipeline, lora.path):
+    with pipelines.lend(family) as pipeline, attached(pipelines, pipeline, [Applied(lora.path)]):
         if layout == SINGLE_FILE:
             save_single_file(pipeline, path, {name: value for name, value in told.items() if "modelspec" in name})
             return path
@@ -154,7 +161,7 @@ def inspect_lora(path: Path, *, pipelines: PipelineCache, family: ModelFamily) -
             load_fine_tune(pipeline, path)
             rank, alpha = 0, 0.0
         else:
-            layer = load_lora(pipeline, path).places[0][2]
+            layer = load_lora(pipeline, path).places[0].layer
             name = next(iter(layer.r))
             rank, alpha = layer.r[name], float(layer.lora_alpha[name])
     return {"trigger": _trigger_in(told), "rank": rank, "alpha": alpha, "steps": _number(told, "steps", "ss_steps")}

@@ -60,13 +60,13 @@ class LoraMethod:
                 config = LoraConfig(r=request.rank or 8, lora_alpha=request.alpha or request.rank or 8,
                                     lora_dropout=self._dropout, target_modules=list(targets))
                 inject_adapter_in_model(config, network, NAME)
-                self.adapters[name] = take_out(network)
+                self.adapters[name] = take_out({name: network})
         for matrix in self.tensors().values():
             matrix.data = matrix.data.float()
             matrix.requires_grad_(True)
         for adapter in self.adapters.values():
-            for _, _, layer in adapter.places:
-                speed_up(layer, NAME)
+            for place in adapter.places:
+                speed_up(place.layer, NAME)
         self._learn(False)
 
     def groups(self, rate: float, text_rate: float) -> list[dict[str, Any]]:
@@ -93,14 +93,14 @@ class LoraMethod:
     def _learn(self, learning: bool) -> None:
         if self._dropout:
             for adapter in self.adapters.values():
-                for _, _, layer in adapter.places:
-                    layer.train(learning)
+                for place in adapter.places:
+                    place.layer.train(learning)
 
     def tensors(self) -> dict[str, Tensor]:
         return {
-            f"{part}.{name}.{matrix}.weight": getattr(layer, matrix)[NAME].weight
-            for part, adapter in self.adapters.items()
-            for name, (_, _, layer) in zip(adapter.names, adapter.places, strict=True)
+            f"{place.component}.{place.name}.{matrix}.weight": getattr(place.layer, matrix)[NAME].weight
+            for adapter in self.adapters.values()
+            for place in adapter.places
             for matrix in ("lora_A", "lora_B")
         }
 

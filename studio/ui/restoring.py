@@ -32,12 +32,13 @@ def settings_of(recipe: Recipe, desk: Studio) -> Settings:
     if request.family not in desk.families:
         remarks.append(f"The family {request.family} is not here; {desk.family.title} takes its place.")
         request = replace(request, family=desk.family.name)
-    if request.lora is not None:
-        used = recipe.loras[0] if recipe.loras else {"slug": request.lora, "name": request.lora}
-        here = lora_of(used, desk)
-        if here is None:
+    told, slugs = {used["slug"]: used for used in recipe.loras}, {}
+    for use in request.loras:
+        used = told.get(use.slug, {"slug": use.slug, "name": use.slug})
+        slugs[use.slug] = lora_of(used, desk)
+        if slugs[use.slug] is None:
             remarks.append(f"The LoRA {used['name']} is not in this library, so the picture will come out without it.")
-        request = replace(request, lora=here)
+    request = request.with_loras(slugs)
     return Settings(request, tuple(remarks))
 
 

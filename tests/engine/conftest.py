@@ -18,7 +18,8 @@ from studio.library import Library, Picture
 from studio.requests import DrawRequest, TrainRequest, resolved
 from tests.engine.toys import make_toys, new_library
 
-SMALL = {"steps": 4, "checkpoint_every": 2, "sample_every": 4, "class_images": 2, "batch_size": 1, "rank": 2}
+SMALL = {"steps": 4, "checkpoint_every": 2, "sample_every": 4, "class_images": 2, "batch_size": 1, "rank": 2,
+         "prior_region": "picture", "prior_loss_weight": 1.0}
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from studio.engine.adapters import attached, fingerprint, load_lora
+from studio.engine.adapters import Applied, attached, fingerprint, load_lora
 
 
 class Canary:
@@ -29,20 +29,20 @@ def changed(source, target, change):
 def test_what_is_attached_is_detached(pipelines, family, lora_file):
     with pipelines.lend(family) as pipeline:
         before = fingerprint(pipeline)
-        with attached(pipelines, pipeline, lora_file, 0.7):
+        with attached(pipelines, pipeline, [Applied(lora_file, 0.7)]):
             assert fingerprint(pipeline) != before
         assert fingerprint(pipeline) == before
-        with pytest.raises(ZeroDivisionError), attached(pipelines, pipeline, lora_file):
+        with pytest.raises(ZeroDivisionError), attached(pipelines, pipeline, [Applied(lora_file)]):
             raise ZeroDivisionError
         assert fingerprint(pipeline) == before
 
 
 def test_a_used_lora_is_not_loaded_again(pipelines, family, lora_file, monkeypatch):
     with pipelines.lend(family) as pipeline:
-        with attached(pipelines, pipeline, lora_file):
+        with attached(pipelines, pipeline, [Applied(lora_file)]):
             pass
         monkeypatch.setattr("studio.engine.adapters.load_lora", lambda *_: pytest.fail("loaded again"))
-        with attached(pipelines, pipeline, lora_file, 0.3):
+        with attached(pipelines, pipeline, [Applied(lora_file, 0.3)]):
             pass
 
 
@@ -152,8 +152,8 @@ def test_a_lora_in_a_text_encoder_changes_the_texts_while_it_is_in(pipelines, to
     with pipelines.lend(family) as pipeline:
         before = fingerprint(pipeline)
         texts = []
-        for path in (None, file, None):
-            with attached(pipelines, pipeline, path, 1.0) as key:
+        for loras in ([], [Applied(file)], [Applied(file, text_encoder=0.0)], []):
+            with attached(pipelines, pipeline, loras) as key:
                 texts.append(pipelines.encode(pipeline, "a dog", None, False, key)["prompt_embeds"])
         assert fingerprint(pipeline) == before
-    assert not torch.equal(texts[0], texts[1]) and torch.equal(texts[0], texts[2])
+    assert not torch.equal(texts[0], texts[1]) and torch.equal(texts[0], texts[2]) and torch.equal(texts[0], texts[3])

@@ -59,7 +59,7 @@ def test_a_full_fine_tune_is_a_single_file_or_a_folder_that_load_as_a_family(
     layout, taught, draws, pipelines, tmp_path,
 ):
     family, lora = taught(layout, method="full", learning_rate=1e-3, text_encoder_learning_rate=1e-3)
-    wanted = np.asarray(draws("sks girl", family=family, lora=lora.slug)[0].image)
+    wanted = np.asarray(draws("sks girl", family=family, lora=lora.slug)[0].image).astype(int)
     single = export_lora(lora, "single file", tmp_path, pipelines=pipelines, family=family)
     zipped = export_lora(lora, "diffusers", tmp_path, pipelines=pipelines, family=family)
     zipfile.ZipFile(zipped).extractall(tmp_path / "folder")
@@ -70,7 +70,8 @@ def test_a_full_fine_tune_is_a_single_file_or_a_folder_that_load_as_a_family(
             "drawing": dict(family.drawing), "config": str(tmp_path / "folder"), "licence": "x", "commercial": True,
             "description": "x"}))
         drawn = draws("sks girl", family=load_family(card))[0]
-        assert np.array_equal(np.asarray(drawn.image), wanted), name
+        # Weights that lie elsewhere in memory may be multiplied in another order: by one thread, a pixel differed by 1.
+        assert np.abs(np.asarray(drawn.image).astype(int) - wanted).max() <= 1, name
     with pytest.raises(ValueError, match="as single file or diffusers, got 'kohya'"):
         export_lora(lora, "kohya", tmp_path, pipelines=pipelines, family=family)
 
