@@ -144,7 +144,9 @@ def as_markdown(outcomes: Mapping[str, Outcome], subjects: Sequence[str], others
         f"photos; then drawn in {others} other tops, {seeds} seeds each. Read by the judge, and by the studio's masks.",
         table(["way", "asked top is there", "old kind or colour is there", "old colour within the top", "identity"],
               rows),
-        "Identity is of what the subject keeps whatever it wears: kind, fur, hair. 95% intervals in brackets.",
+        "Plain: one constant prompt and no class images. The defaults: photos learnt bare and described, and 32 class "
+        "images that count, a little, where something is worn. Steps and rank are the same. Identity is of what the "
+        "subject keeps whatever it wears: kind, fur, hair. 95% intervals in brackets; the sheet has a row for each way.",
         "![One picture of each](grids/pocket-leak.png)",
         "`python -m pocketworld score --leak` makes this section, pocket-leak.json and the sheet.",
     ))
