@@ -146,7 +146,7 @@ def as_markdown(outcomes: Mapping[str, Outcome], subjects: Sequence[str], others
               rows),
         "Plain: one constant prompt and no class images. The defaults: photos learnt bare and described, and 32 class "
         "images that count, a little, where something is worn. Steps and rank are the same. Identity is of what the "
-        "subject keeps whatever it wears: kind, fur, hair. 95% intervals in brackets; the sheet has a row for each way.",
+        "subject keeps whatever it wears: kind, fur, hair. 95% intervals in brackets; each way has a row of the sheet.",
         "![One picture of each](grids/pocket-leak.png)",
         "`python -m pocketworld score --leak` makes this section, pocket-leak.json and the sheet.",
     ))

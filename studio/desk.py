@@ -15,13 +15,23 @@ from typing import Any
 
 from PIL import Image
 
+from studio.block_scales import by_layer
 from studio.execution import TASKS, LocalExecutor, Now, Request, Run, request_from_json
 from studio.families import ASSETS, ModelFamily, find_family
 from studio.library import Added, Library, Lora, Picture, Subject
 from studio.library.photos import size_of
 from studio.masks import check_inside
-from studio.recipes import Recipe, read_png
-from studio.requests import ADAMW_8BIT, NEEDS_BITSANDBYTES, DrawRequest, MaskRequest, TrainRequest, resolved
+from studio.recipes import Recipe, read_png, sha256_of
+from studio.requests import (
+    ADAMW_8BIT,
+    NEEDS_BITSANDBYTES,
+    DrawRequest,
+    MaskRequest,
+    MergeRequest,
+    OutfitUse,
+    TrainRequest,
+    resolved,
+)
 from studio.settings import Quota
 from studio.trainings import Trainings
 from studio.twins import both_ways
@@ -235,6 +245,25 @@ class Studio:
         return self.library.save_lora(name or path.stem, "", chosen.name, told["trigger"], told["rank"], told["alpha"],
                                       told["steps"], write=lambda kept: kept.write_bytes(path.read_bytes()))
 
+    def merge_loras(self, request: MergeRequest) -> Lora:
+        """Several LoRAs of one family as one that the library keeps beside them.
+
+        Raises ValueError, in a sentence, for LoRAs of several families and for full fine-tunes.
+        """
+        self.notice()
+        merged = [self.library.lora(use.slug) for use in request.loras]
+        named = sorted({lora.family for lora in merged})
+        if len(named) > 1:
+            raise ValueError(f"These LoRAs are of several families ({', '.join(named)}); only those of one merge.")
+        family = find_family(self.families, named[0])
+        with tempfile.TemporaryDirectory() as aside:
+            file = Path(aside) / "merged.safetensors"
+            told = self.executor.ask("studio.engine.merging:merge", request, merged, file, family=family)
+            self.library.make_room(file.stat().st_size)
+            return self.library.save_lora(
+                request.name, merged[0].subject, family.name, told["trigger"], told["rank"], told["alpha"], 0,
+                write=lambda path: shutil.copyfile(file, path), preview=merged[0].preview)
+
     def recall(self, path: str | Path) -> DrawRequest:
         """The request that draws this file's picture again, to the pixel.
 
@@ -246,8 +275,12 @@ class Studio:
         if named not in self.families:
             raise ValueError(f"The picture was drawn by the family {named!r}, which is not here.")
         self._check_weights(recipe, self.families[named])
-        slugs = {used["slug"]: self._very_lora(used) for used in recipe.loras}
-        return replace(request.with_loras(slugs), family=named, count=1)
+        for name, what, used, here in (
+            ("lora", "LoRA", recipe.loras, {lora.slug: lora.sha256 for lora in self.library.loras()}),
+            ("outfit", "outfit", recipe.outfits, {one.slug: sha256_of(one.path) for one in self.library.outfits()}),
+        ):
+            request = request.renamed(name, {one["slug"]: _very(what, one, here) for one in used})
+        return replace(request, family=named, count=1)
 
     def replay(self, path: str | Path) -> Picture:
         """Draw the picture of this file again, with the LoRA of the library that holds it: equal pixels.
@@ -340,6 +373,8 @@ class Studio:
             known = {lora.slug for lora in self.library.loras()} if request.lora else ()
             for use in request.loras:
                 _one_of("LoRA", use.slug, known)
+            for use in request.outfits:
+                self._check_outfit(use, family)
             if request.scheduler is not None:
                 _one_of("scheduler", request.scheduler, family.schedulers)
         if isinstance(request, MaskRequest):
@@ -370,16 +405,14 @@ class Studio:
             raise ValueError(f"The weights of {family.title} have changed since this picture was drawn (then "
                              f"{str(then)[:10]}, now {now[:10]}), so its pixels cannot be drawn again.")
 
-    def _very_lora(self, used: Mapping[str, Any]) -> str:
-        """The slug, in this library, of the very LoRA that a recipe names."""
-        here = {lora.slug: lora.sha256 for lora in self.library.loras()}
-        same = [slug for slug, sha256 in here.items() if sha256 == used["sha256"]]
-        if same:
-            return used["slug"] if used["slug"] in same else same[0]
-        if used["slug"] in here:
-            raise ValueError(f"The LoRA {used['name']} has changed since this picture was drawn, so its pixels cannot "
-                             "be drawn again.")
-        raise ValueError(f"The LoRA {used['name']} that this picture was drawn with is not in this library.")
+    def _check_outfit(self, use: OutfitUse, family: ModelFamily) -> None:
+        _one_of("outfit", use.slug, {outfit.slug for outfit in self.library.outfits()})
+        if not family.image_adapters:
+            raise ValueError(f"{family.title} has no IP-Adapter, so it cannot wear an outfit; choose another family.")
+        if use.adapter is not None:
+            _one_of("image adapter", use.adapter, family.image_adapters)
+        if use.block_scales is not None:
+            by_layer(use.block_scales, family.blocks)
 
     def _under_way(self) -> list[Run]:
         """This library's runs that still bring events; what the executor left at its closing does not."""
@@ -432,6 +465,17 @@ def library_of(path: Path) -> Path | None:
     """The root of the library that holds this file: the folder above its `pictures`; None for a file elsewhere."""
     pictures = next((parent for parent in path.resolve().parents if parent.name == "pictures"), None)
     return pictures.parent if pictures else None
+
+
+def _very(what: str, used: Mapping[str, Any], here: Mapping[str, str]) -> str:
+    """The slug, among those `here` with their hashes, of the very thing that a recipe names."""
+    same = [slug for slug, sha256 in here.items() if sha256 == used["sha256"]]
+    if same:
+        return used["slug"] if used["slug"] in same else same[0]
+    if used["slug"] in here:
+        raise ValueError(f"The {what} {used['name']} has changed since this picture was drawn, so its pixels cannot be "
+                         "drawn again.")
+    raise ValueError(f"The {what} {used['name']} that this picture was drawn with is not in this library.")
 
 
 def _one_of(what: str, name: str, known: Iterable[str]) -> None:

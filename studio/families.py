@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from studio.block_scales import by_layer
+
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 
@@ -30,6 +32,7 @@ TRAINING = {
 }
 _ID_PHOTO = {"portrait": True, "buckets": False, "folded": True,
              "when": "Head and shoulders on plain ground, for passport pictures and avatars."}
+_IP = "h94/IP-Adapter"
 _ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 _TRANSFORMERS = (*_ATTENTION, "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
 TARGETS = MappingProxyType({  # of a LoRA: what people call them -> names of modules, or their ends
@@ -43,7 +46,30 @@ SAMS = {
     "SAM huge": "facebook/sam-vit-huge", "SAM large": "facebook/sam-vit-large", "SAM base": "facebook/sam-vit-base",
     "SAM 2.1 large": "facebook/sam2.1-hiera-large", "SAM 3": "facebook/sam3",
 }
+# Block scales of an outfit, by the layout of the UNet: where InstantStyle (Wang et al. 2024) found style and layout,
+# and last the dict of the reference.
+_STYLE, _LAYOUT = {"up": {"block_0": [0.0, 1.0, 0.0]}}, {"down": {"block_2": [0.0, 1.0]}}
+_SDXL_OUTFITS = {
+    "Style": _STYLE, "Layout": _LAYOUT, "Style and layout": {**_LAYOUT, **_STYLE}, "Whole picture": 1.0,
+    "Both, gently": {"down": {"block_2": [0.0, 0.4]}, "up": {"block_0": [0.0, 0.85, 0.0]}},
+}
+_SD15_OUTFITS = {
+    "Style": {"up": {"block_1": 1.0}}, "Layout": {"down": {"block_2": 1.0}, "mid": 1.0},
+    "Style and layout": {"down": {"block_2": 1.0}, "mid": 1.0, "up": {"block_1": 1.0}}, "Whole picture": 1.0,
+    "Both, gently": {"down": {"block_2": 0.4}, "up": {"block_1": 0.85}},
+}
 MASKING = {"box_threshold": 0.4, "text_threshold": 0.3}  # the paper's own
+
+
+@dataclass(frozen=True)
+class ImageAdapter:
+    """An IP-Adapter (Ye et al. 2023): its .safetensors, and the folder of the image encoder that it was trained with.
+
+    Either is a path, or owner/name of the hub and the way from there. No encoder: the family's own.
+    """
+
+    weights: str
+    encoder: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +95,9 @@ class ModelFamily:
     # name -> fields of TrainRequest, "when" to take it, and "folded" for one that few want
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     class_images: int = 200  # that prior preservation takes where it is asked for
+    image_adapters: Mapping[str, ImageAdapter] = field(default_factory=dict)  # title -> weights, the usual first
+    blocks: tuple[tuple[str, str, int], ...] = ()  # of the UNet that attend to a prompt: see studio.block_scales
+    outfit_presets: Mapping[str, Any] = field(default_factory=dict)  # name -> block scales, the usual first
     unet_millions: float = 860.0  # parameters, to tell how much memory a training takes
     detector: str = GROUNDING_DINO  # a hub id or a folder
     segmenters: Mapping[str, str] = field(default_factory=lambda: dict(SAMS))  # title -> weights, the usual first
@@ -79,7 +108,14 @@ class ModelFamily:
     portrait_start: str = "a portrait photo of"
 
     def __post_init__(self) -> None:
-        for name in ("pipelines", "dtype", "drawing", "training", "presets", "segmenters"):
+        adapters = {title: ImageAdapter(**one) if isinstance(one, Mapping) else one
+                    for title, one in self.image_adapters.items()}
+        object.__setattr__(self, "image_adapters", adapters)
+        object.__setattr__(self, "blocks", tuple((part, block, layers) for part, block, layers in self.blocks))
+        for scales in self.outfit_presets.values():
+            by_layer(scales, self.blocks)
+        for name in ("pipelines", "dtype", "drawing", "training", "presets", "segmenters", "image_adapters",
+                     "outfit_presets"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         object.__setattr__(self, "schedulers", tuple(self.schedulers))
         drawing = {**DRAWING, "width": self.resolution, "height": self.resolution, **self.drawing}
@@ -147,6 +183,9 @@ SDXL_LAYOUT = {
         "pose": "StableDiffusionXLControlNetPipeline",
     },
     "config": str(ASSETS / "families" / "sdxl"),
+    "blocks": (("down", "block_1", 2), ("down", "block_2", 2), ("mid", "", 1), ("up", "block_0", 3),
+               ("up", "block_1", 3)),
+    "outfit_presets": _SDXL_OUTFITS,
 }
 SD15_LAYOUT = {
     "pipelines": {
@@ -155,6 +194,9 @@ SD15_LAYOUT = {
         "pose": "StableDiffusionControlNetPipeline",
     },
     "config": str(ASSETS / "families" / "sd15"),
+    "blocks": (("down", "block_0", 2), ("down", "block_1", 2), ("down", "block_2", 2), ("mid", "", 1),
+               ("up", "block_1", 3), ("up", "block_2", 3), ("up", "block_3", 3)),
+    "outfit_presets": _SD15_OUTFITS,
 }
 LAYOUTS = {"sdxl": SDXL_LAYOUT, "sd15": SD15_LAYOUT}
 
@@ -164,6 +206,8 @@ POCKET = ModelFamily(
     description="A tiny SDXL of our own, trained on a drawn world. Runs on any laptop, offline.",
     weights=str(ASSETS / "pocket"),
     pipelines=SDXL_LAYOUT["pipelines"],
+    blocks=SDXL_LAYOUT["blocks"],
+    outfit_presets=_SDXL_OUTFITS,
     resolution=128,
     licence="Apache-2.0",
     commercial=True,
@@ -231,6 +275,13 @@ SDXL = ModelFamily(
         "Full": {"method": "full", "learning_rate": 2e-6, "optimiser": "AdamW 8-bit", "gradient_checkpointing": True,
                  "schedule": "constant", "folded": True, "when": "The whole UNet; for cards of 48 GB and more."},
     },
+    image_adapters={
+        "Outfit": ImageAdapter(f"{_IP}/sdxl_models/ip-adapter_sdxl.safetensors", f"{_IP}/sdxl_models/image_encoder"),
+        "Outfit, finer": ImageAdapter(f"{_IP}/sdxl_models/ip-adapter-plus_sdxl_vit-h.safetensors",
+                                      f"{_IP}/models/image_encoder"),
+        "Face": ImageAdapter(f"{_IP}/sdxl_models/ip-adapter-plus-face_sdxl_vit-h.safetensors",
+                             f"{_IP}/models/image_encoder"),
+    },
     unet_millions=2567.0,
     **SDXL_LAYOUT,
 )
@@ -256,6 +307,11 @@ SD15 = ModelFamily(
         "Thorough": {"steps": 1200, "rank": 64, "alpha": 64.0, "when": "For fine detail; more photos help more."},
         "ID photo": _ID_PHOTO,
         **SD15_REPORT,
+    },
+    image_adapters={
+        "Outfit": ImageAdapter(f"{_IP}/models/ip-adapter_sd15.safetensors", f"{_IP}/models/image_encoder"),
+        "Outfit, finer": ImageAdapter(f"{_IP}/models/ip-adapter-plus_sd15.safetensors", f"{_IP}/models/image_encoder"),
+        "Face": ImageAdapter(f"{_IP}/models/ip-adapter-plus-face_sd15.safetensors", f"{_IP}/models/image_encoder"),
     },
     masking={"segmenter": "SAM base"},
     **SD15_LAYOUT,

@@ -14,6 +14,7 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+_USED = ("loras", "outfits")  # of the library, by fields of Recipe
 OURS, A1111 = "understudy", "parameters"  # the PNG's text chunks
 
 
@@ -21,7 +22,8 @@ OURS, A1111 = "understudy", "parameters"  # the PNG's text chunks
 class Recipe:
     """What a picture was drawn from. The request is one picture's own: its count is 1 and its seed is known.
 
-    `family` has name, title and the sha256 of its weights; each of `loras` has slug, name, sha256 and scale.
+    `family` has name, title and the sha256 of its weights; each of `loras` has slug, name, sha256 and scale, each of
+    `outfits` slug, name and sha256.
     """
 
     request: Mapping[str, Any]
@@ -29,21 +31,23 @@ class Recipe:
     loras: tuple[Mapping[str, Any], ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
+    outfits: tuple[Mapping[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"loras": [dict(lora) for lora in self.loras]}
+        return asdict(self) | {kind: [dict(one) for one in getattr(self, kind)] for kind in _USED}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Recipe:
         """Raises ValueError when the data is not a recipe."""
         try:
-            recipe = cls(**{**data, "loras": tuple(data.get("loras", ()))})
+            recipe = cls(**{**data, **{kind: tuple(data.get(kind, ())) for kind in _USED}})
         except (TypeError, AttributeError) as error:
             raise ValueError(f"not a recipe of this studio: {error}") from error
         parts = {"request": recipe.request, "family": recipe.family, "versions": recipe.versions}
         wrong = [name for name, part in parts.items() if not isinstance(part, dict)]
-        wrong += [] if all(isinstance(lora, dict) and isinstance(lora.get("slug"), str)
-                           and isinstance(lora.get("name"), str) for lora in recipe.loras) else ["loras"]
+        wrong += [kind for kind in _USED if not all(
+            isinstance(one, dict) and isinstance(one.get("slug"), str) and isinstance(one.get("name"), str)
+            for one in getattr(recipe, kind))]
         wrong += [] if isinstance(recipe.created, str) else ["created"]
         if wrong:
             raise ValueError(f"not a recipe of this studio: {' and '.join(wrong)} cannot be read")

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
+from studio.block_scales import LEAST, MOST
+
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 2_000
 MOST_VALIDATION = 8
@@ -30,7 +32,7 @@ PRECISIONS = ("auto", "bf16", "fp16", "fp32")  # that a step computes in; what i
 MOST_PHRASES, LONGEST_PHRASE, MOST_POINTS = 20, 60, 100
 DRAW_STEPS, GUIDANCES, LORA_SCALES = (1, 200), (0.0, 30.0), (-2.0, 2.0)  # least and most
 
-MOST_USES = 8
+MOST_USES, MOST_RANK = 8, 256
 
 AnyRequest = TypeVar("AnyRequest")
 Use = TypeVar("Use")
@@ -78,7 +80,7 @@ class TrainRequest:
     def __post_init__(self) -> None:
         _needs_text("subject", self.subject, longest=200)
         _one_of("method", self.method, METHODS)
-        _within("rank", self.rank, 1, 256)
+        _within("rank", self.rank, 1, MOST_RANK)
         _within("alpha", self.alpha, 0.01, 1024)
         _within("dropout", self.dropout, 0.0, 0.9)
         _text("targets", self.targets)
@@ -145,16 +147,38 @@ class LoraUse:
 
 
 @dataclass(frozen=True)
+class OutfitUse:
+    """One outfit of a drawing: by which adapter of the family, how much in each block, when and where it acts."""
+
+    slug: str
+    block_scales: float | dict | None = None  # as diffusers takes them; None: the family's usual ones
+    adapter: str | None = None  # a title of the family's image adapters; None: the usual one
+    start: float = 0.0  # of the denoising, 0 to 1
+    end: float = 1.0
+    inside_garment: bool = True  # it acts where clothing is; False: in the whole picture
+
+    def __post_init__(self) -> None:
+        _needs_text("outfit", self.slug, longest=200)
+        if not isinstance(self.block_scales, Mapping):
+            _within(f"block_scales of {self.slug}", self.block_scales, LEAST, MOST)
+        _within(f"start of {self.slug}", self.start, 0.0, 1.0)
+        _within(f"end of {self.slug}", self.end, 0.0, 1.0)
+        if self.start >= self.end:
+            raise ValueError(f"{self.slug} must start before it ends, got {self.start:g} and {self.end:g}")
+
+
+@dataclass(frozen=True)
 class DrawRequest:
     """Draw `count` pictures of a prompt; picture i takes seed + i, whatever the count.
 
-    `lora` is a slug, or a list of slugs, of LoraUse, or of what these are as JSON.
+    `lora` and `outfit` are a slug, or a list of slugs, of LoraUse or OutfitUse, or of what these are as JSON.
     """
 
     prompt: str
     negative_prompt: str = ""
     lora: str | list | None = None
     lora_scale: float = 1.0  # of all LoRAs together
+    outfit: str | list | None = None
     steps: int | None = None
     guidance: float | None = None
     scheduler: str | None = None
@@ -169,6 +193,8 @@ class DrawRequest:
         _text("negative_prompt", self.negative_prompt)
         if self.lora is not None and not isinstance(self.lora, str):
             object.__setattr__(self, "lora", _uses("lora", LoraUse, self.lora))
+        if self.outfit is not None and not isinstance(self.outfit, str):
+            object.__setattr__(self, "outfit", _uses("outfit", OutfitUse, self.outfit))
         _within("lora_scale", self.lora_scale, *LORA_SCALES)
         _within("steps", self.steps, *DRAW_STEPS)
         _within("guidance", self.guidance, *GUIDANCES)
@@ -187,12 +213,37 @@ class DrawRequest:
         return tuple(replace(use, unet=use.unet * self.lora_scale, text_encoder=use.text_encoder * self.lora_scale)
                      for use in uses)
 
-    def with_loras(self, slugs: Mapping[str, str | None]) -> DrawRequest:
-        """The same with other LoRAs, by the slugs of those it has; what becomes None is left out."""
-        if isinstance(self.lora, str):
-            return replace(self, lora=slugs.get(self.lora))
-        kept = [replace(use, slug=slug) for use in self.lora or () if (slug := slugs.get(use.slug))]
-        return replace(self, lora=kept or None)
+    @property
+    def outfits(self) -> tuple[OutfitUse, ...]:
+        """Every outfit with how it acts."""
+        return (OutfitUse(self.outfit),) if isinstance(self.outfit, str) else tuple(self.outfit or ())
+
+    def renamed(self, field: str, slugs: Mapping[str, str | None]) -> DrawRequest:
+        """The same with other slugs in "lora" or "outfit", by those it has; what becomes None is left out."""
+        given = getattr(self, field)
+        if isinstance(given, str):
+            return replace(self, **{field: slugs.get(given)})
+        kept = [replace(use, slug=slug) for use in given or () if (slug := slugs.get(use.slug))]
+        return replace(self, **{field: kept or None})
+
+
+@dataclass(frozen=True)
+class MergeRequest:
+    """One LoRA that does what several do together: of their ranks together, or of `rank` as near as that can be.
+
+    `loras` is a list as DrawRequest takes it.
+    """
+
+    loras: list
+    name: str
+    rank: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "loras", _uses("loras", LoraUse, self.loras))
+        if not self.loras:
+            raise ValueError("Name the LoRAs to merge, each with its weight.")
+        _needs_text("name", self.name, longest=200)
+        _within("rank", self.rank, 1, MOST_RANK)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -15,6 +15,8 @@ import torch
 from PIL import Image
 
 from studio.engine.adapters import Applied, attached
+from studio.engine.dressing import dressed
+from studio.engine.image_prompts import Prompting, prompted
 from studio.engine.memory import is_out_of_memory
 from studio.engine.pipelines import PipelineCache
 from studio.engine.previews import ColourMap, Watched
@@ -22,11 +24,11 @@ from studio.engine.relay import Stopped, relayed
 from studio.engine.schedulers import build_scheduler
 from studio.events import Event, PictureDrawn, PreviewDrawn
 from studio.families import ModelFamily
-from studio.recipes import Recipe
+from studio.recipes import Recipe, sha256_of
 from studio.requests import MAX_SEED, DrawRequest, as_json
 
 if TYPE_CHECKING:
-    from studio.library import Library, Lora
+    from studio.library import Library, Lora, Outfit
 
 PREVIEW_EVERY = 3  # steps
 PACKAGES = ("torch", "diffusers", "transformers", "peft")
@@ -42,7 +44,8 @@ def draw(request: DrawRequest, *, pipelines: PipelineCache, family: ModelFamily,
     batch of its own, so that its pixels do not depend on the count. Ends within a step once `stop()` is true; what is
     finished is kept. Raises ValueError, in a sentence, for an unknown scheduler or LoRA and for refused weights.
     """
-    drawing = _Drawing(request, pipelines, family, tuple(library.lora(use.slug) for use in request.loras))
+    drawing = _Drawing(request, pipelines, family, tuple(library.lora(use.slug) for use in request.loras),
+                       tuple(library.outfit(use.slug) for use in request.outfits))
     yield from relayed(lambda tell: drawing.run(tell, library, stop))
 
 
@@ -54,6 +57,7 @@ class _Drawing:
     pipelines: PipelineCache
     family: ModelFamily
     loras: tuple[Lora, ...]  # those of the request, in its order
+    outfits: tuple[Outfit, ...]
 
     def run(self, tell: Callable[[Event], None], library: Library, stop: Stop) -> None:
         count, started = self.request.count, time.perf_counter()
@@ -67,6 +71,17 @@ class _Drawing:
             tell(PictureDrawn(index, count, str(picture.path), seconds_left))
 
     def _picture(self, request: DrawRequest, index: int, tell: Callable[[Event], None], stop: Stop) -> Image.Image:
+        """The picture; where an outfit acts inside of the garment, in two passes: the first one shows where that is."""
+        def draw(asked: DrawRequest, worn: Sequence[Prompting] = ()) -> Image.Image:
+            return self._drawn(asked, worn, index, tell, stop)
+
+        if not self.outfits:
+            return draw(request)
+        return draw(request, dressed(request, self.loras, self.outfits, draw, tell, pipelines=self.pipelines,
+                                     family=self.family))
+
+    def _drawn(self, request: DrawRequest, worn: Sequence[Prompting], index: int, tell: Callable[[Event], None],
+               stop: Stop) -> Image.Image:
         with self.pipelines.lend(self.family) as pipeline:
             colours = _colours(self.pipelines, pipeline)
 
@@ -80,7 +95,7 @@ class _Drawing:
             loras = [Applied(lora.path, use.unet, use.text_encoder)
                      for lora, use in zip(self.loras, request.loras, strict=True)]
             with attached(self.pipelines, pipeline, loras) as texts:
-                return render(self.pipelines, pipeline, request, texts=texts, watch=watch)
+                return render(self.pipelines, pipeline, request, texts=texts, watch=watch, worn=worn)
 
     def _recipe(self, request: DrawRequest) -> Recipe:
         loras = tuple(
@@ -95,20 +110,22 @@ class _Drawing:
             request=as_json(request),
             family=family,
             loras=loras,
+            outfits=tuple({"slug": outfit.slug, "name": outfit.name, "sha256": sha256_of(outfit.path)}
+                          for outfit in self.outfits),
             versions=_versions(),
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
 
 
 def render(pipelines: PipelineCache, pipeline: Any, request: DrawRequest, *, texts: Any = None,
-           watch: Watch | None = None) -> Image.Image:
+           watch: Watch | None = None, worn: Sequence[Prompting] = ()) -> Image.Image:
     """One picture of a resolved request, on a pipeline that is lent and dressed; RGB, width x height.
 
     `texts` is the key that `attached` gave. Steps down the memory plan once, and then gives up with the error.
     """
     seed = request.seed or 0
     try:
-        return _call(pipelines, pipeline, [request.prompt], [seed], request, texts, watch)[0]
+        return _call(pipelines, pipeline, [request.prompt], [seed], request, texts, watch, worn)[0]
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -116,7 +133,7 @@ def render(pipelines: PipelineCache, pipeline: Any, request: DrawRequest, *, tex
         raise MemoryError(
             "Out of memory with every saving on: ask for a smaller picture, or choose a smaller family."
         )
-    return _call(pipelines, pipeline, [request.prompt], [seed], request, texts, watch)[0]
+    return _call(pipelines, pipeline, [request.prompt], [seed], request, texts, watch, worn)[0]
 
 
 def render_batch(pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: list[int],
@@ -126,16 +143,23 @@ def render_batch(pipelines: PipelineCache, pipeline: Any, prompts: list[str], se
 
 
 def _call(pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: list[int], request: DrawRequest,
-          texts: Any, watch: Watch | None) -> list[Image.Image]:
+          texts: Any, watch: Watch | None, worn: Sequence[Prompting] = ()) -> list[Image.Image]:
     guided = request.guidance is not None and request.guidance > 1
     # An empty negative prompt is none at all: families differ in what that means to them, as diffusers has it.
     negative = request.negative_prompt or None
     each = [pipelines.encode(pipeline, prompt, negative, guided, texts) for prompt in prompts]
     embeddings = {name: torch.cat([one[name] for one in each]) for name in each[0]}
-    with _scheduler(pipeline, request.scheduler) as scheduler:
+    with _scheduler(pipeline, request.scheduler) as scheduler, \
+            prompted(pipelines, pipeline, worn) as wearing:
         watched = Watched(scheduler) if watch else None
+        given = {}
+        if wearing:
+            given = wearing.arguments(guided, request.width or 0, request.height or 0)
+            wearing.at(0.0)
 
         def after_step(_pipeline: Any, step: int, _timestep: Any, values: dict) -> dict:
+            if wearing:
+                wearing.at((step + 1) / (request.steps or 1))
             if watch is not None and watched is not None:
                 watch(step + 1, watched)
             return values
@@ -143,12 +167,13 @@ def _call(pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: li
         try:
             return pipeline(
                 **embeddings,
+                **given,
                 num_inference_steps=request.steps,
                 guidance_scale=request.guidance,
                 width=request.width,
                 height=request.height,
                 generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
-                callback_on_step_end=after_step if watch else None,
+                callback_on_step_end=after_step if watch or wearing else None,
             ).images
         except Stopped:
             pipeline.maybe_free_model_hooks()

@@ -45,9 +45,11 @@ def helper_folder(weights: str) -> Path:
     """
     folder = Path(weights)
     if not folder.is_dir():
-        if folder.is_absolute() or weights.count("/") != 1:
+        if folder.is_absolute() or weights.count("/") < 1:
             raise FileNotFoundError(f"There is no folder {weights}; name a hub id or a folder of weights.")
-        folder = Path(_hub_folder(weights, ["*.json", "*.txt", "*.safetensors"]))
+        repository, within = _apart(weights)
+        fetched = _hub_folder(repository, [f"{within}{kind}" for kind in ("*.json", "*.txt", "*.safetensors")])
+        folder = Path(fetched) / within
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise ValueError(f"{weights} has no .safetensors file; the studio opens no other kind.")
@@ -55,6 +57,26 @@ def helper_folder(weights: str) -> Path:
         read_header(file)
     quiet()
     return folder
+
+
+def file_of(weights: str) -> Path:
+    """A single .safetensors file, a path or owner/name/path of the hub; one of the hub is fetched first.
+
+    Raises FileNotFoundError for a path that is not there.
+    """
+    path = Path(weights)
+    if path.is_file():
+        return path
+    if path.is_absolute() or weights.startswith((".", "~")) or weights.count("/") < 2:
+        raise FileNotFoundError(f"There is no file {weights}; name a path, or owner/name/file of the hub.")
+    repository, within = _apart(weights + "/")
+    return Path(_hub_folder(repository, [within.rstrip("/")])) / within.rstrip("/")
+
+
+def _apart(weights: str) -> tuple[str, str]:
+    """owner/name/some/folder -> owner/name, and some/folder/ or nothing."""
+    owner, name, *within = weights.rstrip("/").split("/")
+    return f"{owner}/{name}", "".join(f"{part}/" for part in within)
 
 
 def quiet() -> None:

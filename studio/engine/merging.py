@@ -5,56 +5,63 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from studio.engine.adapters import NAME, Applied, Place, load_lora
+from studio.engine.adapters import NAME, Place, load_lora
 from studio.engine.checkpoints import write_tensors
 from studio.engine.exporting import header_of
 from studio.engine.pipelines import PipelineCache
 from studio.engine.weights import read_header
 from studio.families import ModelFamily
-from studio.requests import FULL
+from studio.requests import FULL, MOST_RANK, MergeRequest
+
+if TYPE_CHECKING:
+    from studio.library import Lora
 
 Pair = tuple[Tensor, Tensor]  # down, [rank, in, ...], and up, [out, rank, ...]: the change is up @ down
 
 
-def merge(loras: Sequence[Applied], to: Path, name: str, rank: int | None = None, *, pipelines: PipelineCache,
-          family: ModelFamily) -> dict[str, Any]:
-    """Write one LoRA that does what these do together, with their weights; returns its rank, alpha and trigger.
+def merge(request: MergeRequest, loras: Sequence[Lora], to: Path, *, pipelines: PipelineCache, family: ModelFamily
+          ) -> dict[str, Any]:
+    """Write one LoRA that does what those of the request do together; returns its rank, alpha and trigger.
 
     Without a rank the sum is exact, and as wide as all of them together; with one it is the nearest of that rank
     (truncated SVD, Eckart and Young 1936). Raises ValueError for full fine-tunes, and as `load_lora` does.
     """
-    for one in loras:
-        if read_header(one.path).get("__metadata__", {}).get("method") == FULL:
-            raise ValueError(f"{one.path.parent.name} is a full fine-tune, not a LoRA: it cannot be merged.")
+    headers = [read_header(lora.path).get("__metadata__", {}) for lora in loras]
+    for lora, header in zip(loras, headers, strict=True):
+        if header.get("method") == FULL:
+            raise ValueError(f"{lora.name} is a full fine-tune, not a LoRA: it cannot be merged.")
     changes: dict[tuple[str, str], list[Pair]] = {}
     with pipelines.lend(family) as pipeline:
-        for one in loras:
-            for place in load_lora(pipeline, one.path).places:
-                weight = one.unet if place.component == "unet" else one.text_encoder
+        for lora, use in zip(loras, request.loras, strict=True):
+            for place in load_lora(pipeline, lora.path).places:
+                weight = use.unet if place.component == "unet" else use.text_encoder
                 if weight:
                     changes.setdefault((place.component, place.name), []).append(_change(place, weight))
     if not changes:
         raise ValueError("Nothing to merge: every weight is 0.")
     wide = max(sum(len(down) for down, _ in pairs) for pairs in changes.values())
+    rank = request.rank
+    if rank is None and wide > MOST_RANK:
+        raise ValueError(f"Together they have rank {wide}, more than a LoRA may have: merge them at a rank of "
+                         f"{MOST_RANK} or below.")
     rank = wide if rank is None else min(rank, wide)
     learnt: dict[str, Tensor] = {}
     for (component, place_name), pairs in sorted(changes.items()):
         down, up = joined(pairs)
         down, up = nearest((down, up), rank) if len(down) > rank else _padded((down, up), rank)
         learnt |= {f"{component}.{place_name}.lora_A.weight": down, f"{component}.{place_name}.lora_B.weight": up}
-    triggers = [read_header(one.path).get("__metadata__", {}).get("modelspec.trigger_phrase", "") for one in loras]
-    trigger = ", ".join(dict.fromkeys(filter(None, triggers)))
+    trigger = ", ".join(dict.fromkeys(lora.trigger for lora in loras if lora.trigger))
     adapted: dict[str, Any] = {}
     for component in sorted({component for component, _ in changes}):
         ends = sorted({place_name for part, place_name in changes if part == component})
         adapted |= {f"{component}.r": rank, f"{component}.lora_alpha": rank, f"{component}.target_modules": ends}
     write_tensors(learnt, to, {
-        **header_of(family, name, trigger), "rank": str(rank), "alpha": str(float(rank)),
+        **header_of(family, request.name, trigger), "rank": str(rank), "alpha": str(float(rank)),
         "lora_adapter_metadata": json.dumps(adapted, sort_keys=True),
     })
     return {"rank": rank, "alpha": float(rank), "trigger": trigger}

@@ -78,7 +78,7 @@ class PipelineCache:
 
         It is used in turn, like the pipelines, whose tenants stay where they are; `.network` is its torch module.
         """
-        key = (kind.__name__, weights)
+        key = (kind.__qualname__, weights)
         if weights not in self._folders:  # before its turn: fetching may take minutes, and nobody should wait for it
             self._folders[weights] = loading.helper_folder(weights)
         with self._turns.take():

@@ -16,6 +16,7 @@ from studio.requests import DrawRequest
 from studio.settings import Settings
 from studio.ui import endpoints, pieces
 from studio.ui.forms import PAGE_EVENT, Wiring
+from studio.ui.loras import FIELDS, ROWS, lora_choices, renewed
 from studio.ui.restoring import settings_in, settings_of
 from studio.ui.side import side
 from studio.ui.stage import family_view, words_view
@@ -52,7 +53,7 @@ class Page:
     drafts: gr.BrowserState
 
     def draw_form(self) -> list[Any]:
-        return list(self.draw.form.values())
+        return [*self.draw.form.values(), *self.draw.more.fields.values()]
 
 
 def build(desk: Studio, settings: Settings) -> gr.Blocks:
@@ -95,8 +96,8 @@ def _connect(wiring: Wiring, page: Page, tray: gr.HTML) -> None:
 
     wiring.listen(page.family.input, choose_family, [page.family, page.draw.form["lora"], page.train.preset],
                   family_outputs(page))
-    wiring.listen(page.draw.tab.select, refresh_draw, [page.family, page.draw.form["lora"]],
-                  [page.draw.form["lora"], page.draw.words])
+    wiring.listen(page.draw.tab.select, refresh_draw, [page.family, page.draw.form["lora"], *page.draw.more.choices],
+                  [page.draw.form["lora"], page.draw.words, *page.draw.more.choices])
     wiring.listen(page.train.tab.select, refresh_train, [page.train.form["subject"], page.family],
                   [page.train.form["subject"], page.train.preset])
     wiring.listen(page.subject.train.click, train_this, page.subject.selected,
@@ -141,7 +142,7 @@ def _keep_script() -> str:
 def opening(desk: Studio, drafts: dict[str, Any]) -> tuple:
     """Everything as it is when a page opens: the family, the form, the run that is on stage."""
     family, subjects = desk.family, desk.library.subjects()
-    loras = draw.lora_choices(desk, family)
+    loras = lora_choices(desk, family)
     lora = loras[1][1] if len(loras) > 1 else ""
     kept = _sound(drafts)
     if kept.get("lora") in {slug for _, slug in loras}:  # the prompt calls it: they belong together
@@ -174,7 +175,7 @@ def _sound(drafts: dict[str, Any]) -> dict[str, Any]:
 def standing_outputs(page: Page) -> list[Any]:
     """What depends on the family and the library, but is nothing that a visitor fills in."""
     return [page.about, page.draw.about, page.draw.card, page.draw.words, page.subject.note, page.subject.noun,
-            page.draw.form["lora"], page.train.preset, page.train.other]
+            page.draw.form["lora"], *page.draw.more.choices, page.train.preset, page.train.other]
 
 
 def standing_updates(desk: Studio, family: ModelFamily, lora: str, preset: str | None = train.USUAL) -> list[Any]:
@@ -182,7 +183,7 @@ def standing_updates(desk: Studio, family: ModelFamily, lora: str, preset: str |
     return [
         about_family(family, desk.family), gr.Accordion(label=draw.knows(family)), family_view(family),
         words_view(chosen, desk.library.scenes(), family), subject.note_for(family),
-        gr.Dropdown(subject.nouns_of(family)), draw.loras_of(desk, family, lora),
+        gr.Dropdown(subject.nouns_of(family)), draw.loras_of(desk, family, lora), *renewed(desk, family, [""] * ROWS),
         train.presets_of(desk, family, preset), train.others_of(family),
     ]
 
@@ -217,11 +218,12 @@ def about_family(family: ModelFamily, own: ModelFamily) -> str:
     )
 
 
-def refresh_draw(desk: Studio, family: str, lora: str) -> tuple:
+def refresh_draw(desk: Studio, family: str, lora: str, *others: str) -> tuple:
     """LoRAs that were trained meanwhile."""
-    choices = draw.lora_choices(desk, desk.families[family])
+    choices = lora_choices(desk, desk.families[family])
     kept = lora if lora in {slug for _, slug in choices} else ""
-    return gr.Dropdown(choices, value=kept), draw.words_for(desk, kept, family)
+    return (gr.Dropdown(choices, value=kept), draw.words_for(desk, kept, family),
+            *renewed(desk, desk.families[family], others))
 
 
 def refresh_train(desk: Studio, slug: str | None, family: str) -> tuple:
@@ -286,16 +288,16 @@ def _to_draw(desk: Studio, request: DrawRequest, run: str | None = None) -> tupl
     on_stage = (gr.skip(),) * 3 if run is None else (run, gr.Timer(active=True), draw.shown(desk, run))
     return (
         gr.Tabs(selected="draw"), family.name, *draw.fields_of(desk, request, _FIELDS),
-        draw.words_for(desk, request.lora or "", family.name), *on_stage,
+        draw.words_for(desk, request.loras[0].slug if request.loras else "", family.name), *on_stage,
     )
 
 
-_FIELDS = ("prompt", "negative_prompt", "lora", "lora_scale", "steps", "guidance", "scheduler", "width", "height",
-           "count", "seed")
+_FIELDS = ("prompt", "negative_prompt", "lora", "lora_scale", "outfit", "steps", "guidance", "scheduler", "width",
+           "height", "count", "seed")
 
 
 def _skips() -> tuple:
-    return (gr.skip(),) * (len(_FIELDS) + 6)
+    return (gr.skip(),) * (len(_FIELDS) + FIELDS + 6)
 
 
 def to_subject(desk: Studio, act: dict, family: str) -> tuple:

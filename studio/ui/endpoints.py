@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Any
 
 from PIL import Image
@@ -11,7 +12,7 @@ from studio import masks, wording
 from studio.desk import Studio
 from studio.families import find_family
 from studio.library.photos import Box
-from studio.requests import DrawRequest, MaskRequest, TrainRequest
+from studio.requests import DrawRequest, MaskRequest, MergeRequest, TrainRequest
 from studio.ui.forms import Wiring, uploaded
 from studio.ui.progress import carried_out, run_to_its_end, status
 from studio.ui.records import (
@@ -47,6 +48,7 @@ def register(wiring: Wiring) -> None:
     wiring.endpoint("train", train, TrainRequest)
     wiring.endpoint("train_both", train_both, TrainRequest)
     wiring.endpoint("draw", draw, DrawRequest)
+    wiring.endpoint("merge_loras", merge_loras, MergeRequest)
 
 
 def subjects(desk: Studio) -> list:
@@ -216,7 +218,7 @@ def _told(mask: Image.Image) -> dict:
 def read_recipe(desk: Studio, picture: dict) -> dict:
     """The settings inside an uploaded PNG, as /draw takes them, and remarks on what is not here any more."""
     settings = settings_in(uploaded([picture])[0], desk)
-    return {"request": vars(settings.request), "remarks": list(settings.remarks)}
+    return {"request": asdict(settings.request), "remarks": list(settings.remarks)}
 
 
 def loras(desk: Studio) -> list:
@@ -241,6 +243,11 @@ async def import_lora(desk: Studio, file: dict, name: str | None = None, family:
     path = uploaded([file])[0]
     name = name or str(file.get("orig_name") or path.name).removesuffix(".safetensors")
     return told_lora(await asyncio.to_thread(desk.import_lora, path, name, family))
+
+
+async def merge_loras(desk: Studio, request: MergeRequest) -> dict:
+    """One LoRA that does what several do together, each with its weight: exactly, or as near as a rank lets it."""
+    return told_lora(await asyncio.to_thread(desk.merge_loras, request))
 
 
 async def publish(desk: Studio, lora: str, repository: str, token: str, private: bool = True,

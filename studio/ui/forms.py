@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
@@ -65,10 +66,11 @@ class Wiring:
         return piece.act(told, inputs, outputs, **{**PAGE_EVENT, **options})
 
     def on(self, event: Callable[..., Any], request: type, handler: Handler, form: Mapping[str, Any],
-           **options: Any) -> Any:
-        """handler(desk, request) whenever the event fires; the form's fields are the request's, by name.
+           beside: Mapping[str, Any] = MappingProxyType({}), **options: Any) -> Any:
+        """handler(desk, request, **beside) whenever the event fires; the form's fields are the request's, by name.
 
-        Raises TypeError at start-up where they are not.
+        `beside` is what a request's field is made of together with others. Raises TypeError at start-up where the form
+        does not fit.
         """
         if {field.name for field in fields(request)} != form.keys():
             odd = {field.name for field in fields(request)} ^ form.keys()
@@ -76,9 +78,10 @@ class Wiring:
 
         def answer(visitor: gr.Request, **values: Any) -> Any:
             with sentences():
-                return handler(self.desk_of(visitor), filled(request, values))
+                others = {name: values.pop(name) for name in beside}
+                return handler(self.desk_of(visitor), filled(request, values), **others)
 
-        return event(answer, inputs_kwargs=dict(form), **{**PAGE_EVENT, **options})
+        return event(answer, inputs_kwargs={**form, **beside}, **{**PAGE_EVENT, **options})
 
     def endpoint(self, name: str, handler: Handler, request: type | None = None, at_once: int | None = None) -> None:
         """A named API endpoint: handler(desk, request), or handler(desk, **its own parameters).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
@@ -75,7 +75,7 @@ def status(run: Run) -> dict[str, Any]:
     told: dict[str, Any] = {
         "run": run.id, "kind": run.kind, "title": run.title, "status": run.status, "created": run.created,
         "message": run.message, "fraction": round(progress.fraction, 4), "eta": progress.seconds_left,
-        "words": progress.words, "request": vars(run.request) if run.request else {},
+        "words": progress.words, "request": asdict(run.request) if run.request else {},
     }
     if run.kind == "train":
         training = Training.of(run)

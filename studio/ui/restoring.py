@@ -38,7 +38,12 @@ def settings_of(recipe: Recipe, desk: Studio) -> Settings:
         slugs[use.slug] = lora_of(used, desk)
         if slugs[use.slug] is None:
             remarks.append(f"The LoRA {used['name']} is not in this library, so the picture will come out without it.")
-    request = request.with_loras(slugs)
+    request = request.renamed("lora", slugs)
+    outfits = {outfit.slug for outfit in desk.library.outfits()}
+    for use in request.outfits:
+        if use.slug not in outfits:
+            remarks.append(f"The outfit {use.slug} is not in this library, so the picture will come out without it.")
+    request = request.renamed("outfit", {slug: slug for slug in outfits})
     return Settings(request, tuple(remarks))
 
 

@@ -11,7 +11,7 @@ from studio.engine.adapters import Applied, attached, fingerprint
 from studio.engine.merging import merge
 from studio.engine.weights import read_header
 from studio.events import LoraSaved
-from studio.requests import LoraUse
+from studio.requests import LoraUse, MergeRequest
 
 SMALL = {"class_images": 0, "steps": 3, "checkpoint_every": 3, "sample_every": 0}
 
@@ -57,12 +57,11 @@ def test_two_loras_draw_together_and_leave_nothing_behind(layout, two, draws, pi
 def test_what_two_are_merged_into_draws_what_they_draw(layout, two, draws, pipelines, library, tmp_path):
     family, first, second = two(layout)
     uses = [LoraUse(first.slug, 0.8, 0.5), LoraUse(second.slug, 0.6, 1.0)]
-    applied = [Applied(lora.path, use.unet, use.text_encoder) for lora, use in zip((first, second), uses, strict=True)]
     drawn = {"pair": pixels(draws("sks girl", family=family, lora=uses)[0]),
              "none": pixels(draws("sks girl", family=family)[0])}
     for rank, wide in ((None, 6), (1, 1)):
         file = tmp_path / f"{rank}.safetensors"
-        told = merge(applied, file, "Both", rank, pipelines=pipelines, family=family)
+        told = merge(MergeRequest(uses, "Both", rank), (first, second), file, pipelines=pipelines, family=family)
         assert told == {"rank": wide, "alpha": float(wide), "trigger": "sks girl"}
         kept = library.save_lora("Both", "", family.name, "sks girl", wide, float(wide), 0,
                                  lambda path, file=file: shutil.copy(file, path))
@@ -72,22 +71,20 @@ def test_what_two_are_merged_into_draws_what_they_draw(layout, two, draws, pipel
     assert exact < poor
 
 
-def test_a_rank_below_keeps_the_nearest_change(tmp_path, lora_file, pipelines, family):
-    noise = torch.Generator().manual_seed(0)
-    other = {name: torch.randn(tensor.shape, generator=noise) * tensor.std()
-             for name, tensor in load_file(lora_file).items()}
-    header = read_header(lora_file)["__metadata__"]
-    save_file(other, tmp_path / "other.safetensors", header)
-    weight = float(header["alpha"]) / int(header["rank"])
-    far = []
+def test_a_rank_below_keeps_the_nearest_change(lora_file, pipelines, family, library, tmp_path):
+    noise, header = torch.Generator().manual_seed(0), read_header(lora_file)["__metadata__"]
+    parts = [load_file(lora_file)]
+    parts.append({name: torch.randn(one.shape, generator=noise) * one.std() for name, one in parts[0].items()})
+    loras = [library.save_lora("One", "", "pocket", "sks girl", 2, 8.0, 4, lambda path, part=part: save_file(
+        part, path, header)) for part in parts]
+    weight, far = float(header["alpha"]) / int(header["rank"]), []
+    place = next(name for name in parts[0] if name.endswith("lora_A.weight"))[: -len("lora_A.weight")]
+    whole = weight * sum(part[f"{place}lora_B.weight"] @ part[f"{place}lora_A.weight"] for part in parts)
     for rank in (None, 3, 1):
         file = tmp_path / f"{rank}.safetensors"
-        merge([Applied(lora_file), Applied(tmp_path / "other.safetensors")], file, "Both", rank, pipelines=pipelines,
+        merge(MergeRequest([lora.slug for lora in loras], "Both", rank), loras, file, pipelines=pipelines,
               family=family)
         merged = load_file(file)
-        place = next(name for name in merged if name.endswith("lora_A.weight"))[: -len("lora_A.weight")]
-        parts = [load_file(lora_file), other]
-        whole = weight * sum(part[f"{place}lora_B.weight"] @ part[f"{place}lora_A.weight"] for part in parts)
         found = merged[f"{place}lora_B.weight"] @ merged[f"{place}lora_A.weight"]
         best = torch.linalg.svdvals(whole)[(rank or 4):].square().sum().sqrt()
         assert torch.isclose((whole - found).norm(), best, atol=1e-4 * whole.norm())
@@ -109,7 +106,7 @@ def test_a_lora_draws_with_a_full_fine_tune_and_two_of_these_are_refused(toys, t
     with pytest.raises(ValueError, match="both full fine-tunes.*Train one of them as a LoRA"):
         draws("sks girl", family=family, lora=[one, two])
     with pytest.raises(ValueError, match="full fine-tune, not a LoRA"):
-        merge([Applied(library.lora(one).path)], tmp_path / "x", "x", pipelines=pipelines, family=family)
+        merge(MergeRequest([one], "x"), [library.lora(one)], tmp_path / "x", pipelines=pipelines, family=family)
 
 
 def test_one_that_cannot_be_read_leaves_the_networks_as_they_were(pipelines, family, lora_file, tmp_path):

@@ -9,12 +9,13 @@ from PIL import Image
 
 import studio
 from studio.events import to_json
-from studio.requests import DrawRequest, TrainRequest
+from studio.requests import DrawRequest, LoraUse, TrainRequest
 from studio.runs import Run
 from studio.settings import Settings
 from studio.ui import chart, pieces, progress, sheet, stage
 from studio.ui.app import DRAFTS, build, look, opening, standing_updates
 from studio.ui.forms import Wiring, fitting
+from studio.ui.loras import NOBODY, apart, more_loras, together
 from studio.ui.report import report
 from studio.ui.restoring import settings_of
 from studio.ui.tabs import draw
@@ -45,9 +46,9 @@ def test_a_form_that_lacks_a_field_of_its_request_does_not_start(missing):
 def test_the_forms_of_the_page_are_their_requests(desk, monkeypatch):
     forms, wire = {}, Wiring.on
 
-    def noted(self, event, request, handler, form, **options):
+    def noted(self, event, request, handler, form, *given, **options):
         forms[request] = set(form)
-        return wire(self, event, request, handler, form, **options)
+        return wire(self, event, request, handler, form, *given, **options)
 
     monkeypatch.setattr(Wiring, "on", noted)
     build(desk, Settings(library=desk.library.root))
@@ -129,7 +130,24 @@ def test_a_lora_is_removed_after_asking_and_nobody_is_left(desk):
         draw.ask_to_remove(desk, "")
     assert draw.ask_to_remove(desk, slug)[1].value == "Really remove Mika"
     who, *_ = draw.remove_lora(desk, slug, "pocket")
-    assert who.choices == [(draw.NOBODY, "")] and desk.library.loras() == []
+    assert who.choices == [(NOBODY, "")] and desk.library.loras() == []
+
+
+@pytest.mark.parametrize("lora, scale", [
+    (None, 1.0), ("mika", 0.7), ([LoraUse("mika", 0.8, 0.3)], 1.0),
+    ([LoraUse("mika", 0.8, 0.8), LoraUse("pixels", 0.5, 1.0), LoraUse("sketch", 1.2, 1.2)], 1.0),
+])
+def test_a_form_filled_from_a_picture_asks_for_the_same_loras(lora, scale):
+    asked = DrawRequest("a girl", lora=lora, lora_scale=scale)
+    slug, weight, values = apart(asked)
+    names = more_loras_fields()
+    again = together(DrawRequest("a girl", lora=slug or None, lora_scale=weight), dict(zip(names, values, strict=True)))
+    assert again == asked
+
+
+def more_loras_fields():
+    with gr.Blocks():
+        return list(more_loras().fields)
 
 
 def test_visitors_never_meet_and_a_reload_finds_the_same_library(desk):

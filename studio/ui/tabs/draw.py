@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import gradio as gr
@@ -16,11 +16,21 @@ from studio.library import Lora, Picture
 from studio.requests import DRAW_STEPS, GUIDANCES, LORA_SCALES, MAX_SEED, DrawRequest
 from studio.ui import pieces
 from studio.ui.forms import Wiring, filled
+from studio.ui.loras import (
+    NOBODY,
+    MoreLoras,
+    apart,
+    connect,
+    lora_choices,
+    more_loras,
+    renewed,
+    together,
+    updates_of,
+)
 from studio.ui.progress import carried_out
 from studio.ui.side import told_anew
 from studio.ui.stage import comparison_view, family_view, stage_view, words_view
 
-NOBODY = "Nobody"  # the base alone
 OF_FAMILY = ("steps", "guidance", "width", "height", "scheduler")  # fields whose values a family brings
 
 
@@ -30,6 +40,7 @@ class DrawTab:
 
     tab: gr.Tab
     form: dict[str, Any]  # a component for each field of DrawRequest but the family
+    more: MoreLoras
     stage: gr.HTML
     words: gr.HTML
     about: gr.Accordion
@@ -48,16 +59,17 @@ def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.T
     with gr.Tab("Draw", id="draw", elem_classes=["tab-draw"]) as tab, gr.Row(elem_classes=["columns"]):
         run, seen = gr.State(""), gr.State(())
         with gr.Column(scale=4, min_width=300, elem_classes=["controls"]):
-            form, words, remark, draw, random, reuse, about_family, card, remove, really = _controls(first)
+            form, more, words, remark, draw, random, reuse, about_family, card, remove, really = _controls(first)
         with gr.Column(scale=7, min_width=320, elem_classes=["stage-column"]):
             with gr.Column(visible=False, elem_classes=["comparison"]) as comparison:
                 about = pieces.piece("", "comparison-piece")
                 slider = gr.ImageSlider(type="filepath", interactive=False, show_label=False, buttons=[],
                                         label="Without the LoRA, and with it", elem_classes=["compare"])
             stage = pieces.piece(stage_view(None, [], []), "stage-piece")
-    made = DrawTab(tab, form, stage, words, about_family, card, run, quick)
+    made = DrawTab(tab, form, more, stage, words, about_family, card, run, quick)
 
-    wiring.on(draw.click, DrawRequest, start, {**form, "family": family}, outputs=[run, quick, stage, comparison])
+    wiring.on(draw.click, DrawRequest, start, {**form, "family": family}, more.fields,
+              outputs=[run, quick, stage, comparison])
     for timer in (beat, quick):
         wiring.listen(timer.tick, look, [run, seen], [stage, quick, seen], trigger_mode="once")
     wiring.listen(form["lora"].input, words_for, [form["lora"], family], words)
@@ -66,7 +78,9 @@ def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.T
     wiring.listen(reuse.click, last_seed, run, form["seed"])
     wiring.listen(remove.click, ask_to_remove, form["lora"], [remove, really])
     wiring.listen(form["lora"].input, lambda desk: not_asked(), None, [remove, really])
-    wiring.listen(really.click, remove_lora, [form["lora"], family], [form["lora"], words, remove, really])
+    wiring.listen(really.click, remove_lora, [form["lora"], family, *more.choices],
+                  [form["lora"], words, remove, really, *more.choices])
+    connect(wiring, more, form, family)
     random.click(None, None, form["seed"], js="() => null", show_progress="hidden", api_visibility="private")
     wiring.on_act(stage, act_on_stage, [run, seen], [stage, seen, form["seed"]])
     wiring.on_act(stage, compare_begins, None, [comparison, about, slider])
@@ -107,17 +121,19 @@ def _controls(first: ModelFamily) -> tuple:
         with gr.Row(elem_classes=["pair"]):
             remove = gr.Button("Remove this LoRA", size="sm", elem_classes=["quiet"])
             really = gr.Button("Really remove it", size="sm", variant="stop", visible=False)
+    more = more_loras()
     with gr.Accordion(knows(first), open=False, elem_id="family-words") as about:
         card = pieces.piece(family_view(first), "family-piece")
     form = {
-        "prompt": prompt, "negative_prompt": negative, "lora": lora, "lora_scale": lora_scale, "steps": steps,
+        "prompt": prompt, "negative_prompt": negative, "lora": lora, "lora_scale": lora_scale,
+        "outfit": gr.State(None), "steps": steps,
         "guidance": guidance, "scheduler": scheduler, "width": width, "height": height, "count": count, "seed": seed,
     }
-    return form, words, remark, draw, random, reuse, about, card, remove, really
+    return form, more, words, remark, draw, random, reuse, about, card, remove, really
 
 
-def start(desk: Studio, request: DrawRequest) -> tuple:
-    run = desk.start(request)
+def start(desk: Studio, request: DrawRequest, **beside: Any) -> tuple:
+    run = desk.start(together(request, beside))
     return run.id, gr.Timer(active=True), shown(desk, run.id), gr.Column(visible=False)
 
 
@@ -169,11 +185,11 @@ def ask_to_remove(desk: Studio, lora: str) -> tuple:
     return gr.Button(visible=False), gr.Button(f"Really remove {desk.library.lora(lora).name}", visible=True)
 
 
-def remove_lora(desk: Studio, lora: str, family: str) -> tuple:
+def remove_lora(desk: Studio, lora: str, family: str, *others: str) -> tuple:
     """The LoRA goes for good; pictures that were drawn with it stay."""
     desk.library.remove_lora(lora)
     nobody = gr.Dropdown(lora_choices(desk, desk.families[family]), value="")
-    return nobody, words_for(desk, "", family), *not_asked()
+    return nobody, words_for(desk, "", family), *not_asked(), *renewed(desk, desk.families[family], others)
 
 
 def last_seed(desk: Studio, run: str) -> int | None:
@@ -222,11 +238,15 @@ def knows(family: ModelFamily) -> str:
 
 
 def fields_of(desk: Studio, request: DrawRequest, names: Sequence[str]) -> list[Any]:
-    """Updates that put a request into the form's fields of these names."""
+    """Updates that put a request into the form's fields of these names, and then into those of more LoRAs."""
     family = desk.families.get(request.family or "", desk.family)
-    updates = {**vars(request), "lora": gr.Dropdown(lora_choices(desk, family), value=request.lora or ""),
-               "scheduler": gr.Dropdown(list(family.schedulers), value=request.scheduler)}
-    return [updates[name] for name in names]
+    lora, scale, beside = apart(request)
+    updates = {
+        **vars(request), "lora": gr.Dropdown(lora_choices(desk, family), value=lora), "lora_scale": scale,
+        "outfit": [asdict(use) for use in request.outfits] or None,
+        "scheduler": gr.Dropdown(list(family.schedulers), value=request.scheduler),
+    }
+    return [*(updates[name] for name in names), *updates_of(desk, family, beside)]
 
 
 def defaults_of(family: ModelFamily) -> list[Any]:
@@ -239,15 +259,6 @@ def loras_of(desk: Studio, family: ModelFamily, lora: str) -> gr.Dropdown:
     """The LoRAs of this family to choose from; the chosen one stays if it is among them."""
     choices = lora_choices(desk, family)
     return gr.Dropdown(choices, value=lora if lora in {slug for _, slug in choices} else choices[:2][-1][1])
-
-
-def lora_choices(desk: Studio, family: ModelFamily) -> list[tuple[str, str]]:
-    """The LoRAs of this family, newest first, and none at all."""
-    own = [lora for lora in desk.library.loras() if lora.family == family.name]
-    names = [lora.name for lora in own]
-    told = [lora.name if names.count(lora.name) == 1 else f"{lora.name} of {lora.created[:16].replace('T', ' ')}"
-            for lora in own]
-    return [(NOBODY, ""), *((name, lora.slug) for name, lora in zip(told, own, strict=True))]
 
 
 def first_prompt(desk: Studio, family: ModelFamily, lora: str) -> str:

@@ -1,0 +1,134 @@
+"""Several LoRAs for one drawing: a character and a style, each with its weights; and what makes one LoRA of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from studio.desk import Studio
+from studio.families import ModelFamily
+from studio.requests import LORA_SCALES, MOST_RANK, DrawRequest, LoraUse, MergeRequest
+from studio.ui.forms import Wiring
+
+ROWS = 3  # LoRAs beside the one under Who
+NOBODY, NONE = "Nobody", "None"  # of the one under Who, and of the others
+AS_SCALE = "as its scale"
+_NAMES = ("texts", *(f"{what}_{row}" for row in range(ROWS) for what in ("lora", "scale", "texts")))
+FIELDS = len(_NAMES)
+
+
+@dataclass(frozen=True)
+class MoreLoras:
+    """The folded part of Draw. `fields` go beside the form of DrawRequest: see `together`."""
+
+    fields: Mapping[str, Any]
+    name: gr.Textbox
+    rank: gr.Number
+    merge: gr.Button
+
+    @property
+    def choices(self) -> list[gr.Dropdown]:
+        return [self.fields[f"lora_{row}"] for row in range(ROWS)]
+
+
+def more_loras() -> MoreLoras:
+    """Lays it out; `connect` wires it."""
+    with gr.Accordion("More LoRAs", open=False, elem_classes=["more-loras"]):
+        fields: dict[str, Any] = {"texts": _texts("Who, in the text encoders")}
+        for row in range(ROWS):
+            with gr.Row(elem_classes=["trio"]):
+                fields[f"lora_{row}"] = gr.Dropdown([(NONE, "")], value="", label="Together with", scale=3,
+                                                    min_width=120)
+                fields[f"scale_{row}"] = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="Scale", scale=3, min_width=110,
+                                                   buttons=[])
+                fields[f"texts_{row}"] = _texts("In the text encoders")
+        with gr.Row(elem_classes=["trio"]):
+            name = gr.Textbox(label="Name of all of them as one", placeholder="Mika in pixels", scale=3, min_width=120,
+                              max_length=200)
+            rank = gr.Number(None, label="Rank", placeholder="exact", precision=0, minimum=1, maximum=MOST_RANK,
+                             scale=2, min_width=90)
+            merge = gr.Button("Merge into one LoRA", size="md", scale=2, min_width=110, elem_classes=["beside"])
+    return MoreLoras(fields, name, rank, merge)
+
+
+def _texts(label: str) -> gr.Number:
+    low, high = LORA_SCALES
+    return gr.Number(None, label=label, placeholder=AS_SCALE, minimum=low, maximum=high, step=0.05, scale=2,
+                     min_width=110)
+
+
+def connect(wiring: Wiring, part: MoreLoras, form: Mapping[str, Any], family: gr.Dropdown) -> None:
+    """Merging, and the LoRAs to choose from as the library and the family change."""
+    given = [form["lora"], form["lora_scale"], part.name, part.rank, *part.fields.values()]
+    wiring.listen(part.merge.click, merge, [family, *given], [form["lora"], *part.choices, part.name])
+
+
+def merge(desk: Studio, family: str, lora: str, scale: float, name: str, rank: int | None, *beside: Any) -> list[Any]:
+    """All that is chosen becomes one LoRA, which the form takes in their place."""
+    uses = uses_in(lora, scale, dict(zip(_NAMES, beside, strict=True)))
+    if len(uses) < 2:
+        raise ValueError("Choose at least two LoRAs: one under Who, and another under Together with.")
+    if not (name or "").strip():
+        raise ValueError("Give the LoRA that they become a name.")
+    made = desk.merge_loras(MergeRequest(list(uses), name, int(rank) if rank else None))
+    gr.Info(f"{made.name} is in the library, of rank {made.rank}.")
+    chosen = desk.families[family]
+    return [gr.Dropdown(lora_choices(desk, chosen), value=made.slug), *renewed(desk, chosen, [""] * ROWS), ""]
+
+
+def uses_in(lora: str | None, scale: float, beside: Mapping[str, Any]) -> tuple[LoraUse, ...]:
+    """Every LoRA that is chosen, with its weights."""
+    rows = [(lora, scale, beside["texts"])]
+    rows += [tuple(beside[f"{what}_{row}"] for what in ("lora", "scale", "texts")) for row in range(ROWS)]
+    return tuple(LoraUse(slug, weight, weight if texts is None else texts) for slug, weight, texts in rows if slug)
+
+
+def together(request: DrawRequest, beside: Mapping[str, Any]) -> DrawRequest:
+    """The request with all LoRAs that are chosen; as simple as it can be said."""
+    slug = request.lora if isinstance(request.lora, str) else None
+    uses = uses_in(slug, request.lora_scale, beside)
+    if not uses or (len(uses) == 1 and slug and beside["texts"] is None):
+        return request
+    return replace(request, lora=list(uses), lora_scale=1.0)
+
+
+def apart(request: DrawRequest) -> tuple[str, float, list[Any]]:
+    """The other way round: the LoRA under Who with its scale, and values of the fields beside."""
+    if isinstance(request.lora, str) or not request.loras:
+        return request.lora or "", request.lora_scale, [None, *("", 1.0, None) * ROWS]
+    first, *others = request.loras
+    rows = [*others[:ROWS], *[None] * (ROWS - len(others))]
+    values: list[Any] = [_apart_texts(first)]
+    for use in rows:
+        values += ["", 1.0, None] if use is None else [use.slug, use.unet, _apart_texts(use)]
+    return first.slug, first.unet, values
+
+
+def _apart_texts(use: LoraUse) -> float | None:
+    return None if use.text_encoder == use.unet else use.text_encoder
+
+
+def updates_of(desk: Studio, family: ModelFamily, values: Sequence[Any]) -> list[Any]:
+    """Updates of the fields beside, in their order, with what there is to choose from."""
+    choices = lora_choices(desk, family, NONE)
+    return [gr.Dropdown(choices, value=value) if name.startswith("lora_") else value
+            for name, value in zip(_NAMES, values, strict=True)]
+
+
+def renewed(desk: Studio, family: ModelFamily, chosen: Sequence[str]) -> list[gr.Dropdown]:
+    """The choices under Together with; what is chosen stays where it is still there."""
+    choices = lora_choices(desk, family, NONE)
+    here = {slug for _, slug in choices}
+    return [gr.Dropdown(choices, value=slug if slug in here else "") for slug in chosen]
+
+
+def lora_choices(desk: Studio, family: ModelFamily, none: str = NOBODY) -> list[tuple[str, str]]:
+    """The LoRAs of this family, newest first, after none at all."""
+    own = [lora for lora in desk.library.loras() if lora.family == family.name]
+    names = [lora.name for lora in own]
+    told = [lora.name if names.count(lora.name) == 1 else f"{lora.name} of {lora.created[:16].replace('T', ' ')}"
+            for lora in own]
+    return [(none, ""), *((name, lora.slug) for name, lora in zip(told, own, strict=True))]

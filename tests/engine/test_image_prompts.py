@@ -1,0 +1,160 @@
+"""Outfits as prompts: in each layer as much as asked, when and where asked, and nothing of them stays behind."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from studio.engine.adapters import fingerprint
+from studio.engine.image_prompts import Eyes, load
+from studio.engine.schedulers import build_scheduler
+from studio.families import ImageAdapter
+from studio.requests import OutfitUse
+from tests.engine.toys import save_toy_adapter, save_toy_eyes
+
+
+def coat(colour):
+    image = Image.new("RGB", (128, 128), "white")
+    ImageDraw.Draw(image).rectangle((30, 20, 98, 118), fill=colour)
+    return image
+
+
+@pytest.fixture(scope="module")
+def wearing(toys, pipelines, tmp_path_factory):
+    """wearing(layout) -> the toy with two adapters, a plain one and one with a resampler."""
+    made = {}
+
+    def family_of(layout):
+        if layout not in made:
+            folder, family = tmp_path_factory.mktemp(layout), toys(layout)[0]
+            save_toy_eyes(folder / "eyes")
+            with pipelines.lend(family) as pipeline:
+                save_toy_adapter(pipeline.unet, folder / "plain.safetensors", seed=0)
+                save_toy_adapter(pipeline.unet, folder / "plus.safetensors", seed=1, plus=True)
+            adapters = {title: ImageAdapter(str(folder / f"{title}.safetensors"), str(folder / "eyes"))
+                        for title in ("plain", "plus")}
+            made[layout] = replace(family, image_adapters=adapters, drawing={**family.drawing, "steps": 4})
+        return made[layout]
+    return family_of
+
+
+@pytest.fixture
+def outfits(library):
+    return [library.add_outfit(colour, coat(colour)).slug for colour in ("red", "green")]
+
+
+def pixels(draws, family, **values):
+    return np.asarray(draws("a girl", family=family, **values)[0].image, float)
+
+
+def use(slug, **values):
+    return OutfitUse(slug, **{"inside_garment": False, **values})
+
+
+@pytest.mark.parametrize("layout", ["sdxl", "sd15"])
+@pytest.mark.parametrize("adapter", ["plain", "plus"])
+def test_an_outfit_acts_as_much_as_it_is_told_and_leaves_nothing_behind(layout, adapter, wearing, outfits, draws,
+                                                                       pipelines):
+    family = wearing(layout)
+    with pipelines.lend(family) as pipeline:
+        before = fingerprint(pipeline)
+    bare, none, some, all_of_it, other = (
+        pixels(draws, family, outfit=worn) for worn in (
+            None, [use(outfits[0], adapter=adapter, block_scales=0.0)],
+            [use(outfits[0], adapter=adapter, block_scales=0.3)], [use(outfits[0], adapter=adapter, block_scales=1.0)],
+            [use(outfits[1], adapter=adapter, block_scales=1.0)]))
+    assert np.array_equal(bare, none)
+    assert 0 < np.abs(some - bare).mean() < np.abs(all_of_it - bare).mean()
+    assert not np.array_equal(all_of_it, other), "another outfit, another picture"
+    assert np.array_equal(pixels(draws, family), bare)
+    with pipelines.lend(family) as pipeline:
+        assert fingerprint(pipeline) == before
+
+
+@pytest.mark.parametrize("layout", ["sdxl", "sd15"])
+def test_scales_by_block_are_those_that_diffusers_sets(layout, wearing, outfits, draws, pipelines, library):
+    family = wearing(layout)
+    scales = next(iter(family.outfit_presets.values())) | {"mid": 0.5}
+    ours = pixels(draws, family, outfit=[use(outfits[0], adapter="plain", block_scales=scales)])
+    adapter = family.image_adapters["plain"]
+    picture = Image.open(library.outfit(outfits[0]).path)
+    with pipelines.lend(family) as pipeline:
+        eyes = Eyes.published(Path(adapter.encoder))
+        seen, nothing = eyes.look(picture, "x", states=False)
+        theirs = dict(pipeline.unet.attn_processors)
+        folder, _, name = adapter.weights.rpartition("/")
+        pipeline.load_ip_adapter(folder, subfolder="", weight_name=name, image_encoder_folder=None)
+        pipeline.set_ip_adapter_scale(scales)
+        own, pipeline.scheduler = pipeline.scheduler, build_scheduler(family.drawing["scheduler"], pipeline.scheduler)
+        image = pipeline("a girl", num_inference_steps=4, guidance_scale=family.drawing["guidance"], width=64,
+                         height=64, generator=torch.Generator().manual_seed(7),
+                         ip_adapter_image_embeds=[torch.cat([nothing, seen])]).images[0]
+        pipeline.scheduler = own
+        pipeline.unet.encoder_hid_proj, pipeline.unet.config.encoder_hid_dim_type = None, None
+        pipeline.unet.set_attn_processor(theirs)
+    assert np.abs(np.asarray(image, float) - ours).max() <= 1
+
+
+def test_two_adapters_each_have_a_map_of_their_own(wearing, outfits, draws):
+    family = wearing("sdxl")
+    first, second = (use(slug, adapter=title, block_scales=0.7) for slug, title in zip(outfits, ("plain", "plus"),
+                                                                                     strict=True))
+    alone = [pixels(draws, family, outfit=[one]) for one in (first, second)]
+    both = pixels(draws, family, outfit=[first, second])
+    assert all(np.abs(both - one).mean() > 0.1 for one in alone)
+    silent = pixels(draws, family, outfit=[first, replace(second, block_scales={"mid": 0.0})])
+    assert np.array_equal(silent, alone[0])
+
+
+def test_an_outfit_acts_for_the_part_of_the_denoising_it_is_told(wearing, outfits, draws):
+    family = wearing("sdxl")
+    bare, early, late, whole = (pixels(draws, family, outfit=worn) for worn in (
+        None, [use(outfits[0], block_scales=1.0, end=0.5)], [use(outfits[0], block_scales=1.0, start=0.5)],
+        [use(outfits[0], block_scales=1.0)]))
+    assert len({one.tobytes() for one in (bare, early, late, whole)}) == 4
+
+
+def test_inside_the_garment_alone_changes_less_elsewhere(wearing, outfits, draws, monkeypatch):
+    """The mask is given: a toy draws no garment. On Pocket the studio's own networks find it."""
+    family = wearing("sdxl")
+    mask = Image.new("L", (64, 64))
+    ImageDraw.Draw(mask).rectangle((0, 0, 31, 63), fill=255)
+    asked = []
+    monkeypatch.setattr("studio.engine.dressing.outline", lambda image, *_, **__: asked.append(image) or mask)
+    bare = pixels(draws, family)
+    inside, whole = (pixels(draws, family, outfit=[use(outfits[0], block_scales=1.0, inside_garment=limited)])
+                     for limited in (True, False))
+    assert np.array_equal(np.asarray(asked[0], float), bare), "the mask is of the picture without the outfit"
+    left, right = (np.abs(inside - bare)[:, part].mean() for part in (slice(0, 32), slice(40, 64)))
+    assert left > right and np.abs(whole - bare)[:, 40:].mean() > right
+    pixels(draws, family, outfit=[use(outfits[1], block_scales=1.0, inside_garment=True)])
+    assert len(asked) == 1, "the first pass is the same for every outfit"
+
+
+def test_the_second_drawing_runs_no_encoder(wearing, outfits, draws, pipelines):
+    family, calls = wearing("sdxl"), []
+    eyes = family.image_adapters["plain"].encoder
+    with pipelines.lend(family) as pipeline:
+        encoders = [pipeline.text_encoder, pipeline.text_encoder_2]
+    with pipelines.lend_helper(Eyes.published, eyes) as helper:
+        encoders.append(helper.network)
+    hooks = [encoder.register_forward_hook(lambda *_: calls.append(1)) for encoder in encoders]
+    worn = [use(outfits[0], block_scales=0.5)]
+    draws("a girl in the rain", family=family, outfit=worn)
+    first = len(calls)
+    draws("a girl in the rain", family=family, outfit=worn, seed=8)
+    for hook in hooks:
+        hook.remove()
+    assert first >= 3 and len(calls) == first
+
+
+def test_an_adapter_of_another_base_is_refused_and_changes_nothing(wearing, pipelines):
+    sdxl, sd15 = wearing("sdxl"), wearing("sd15")
+    with pipelines.lend(sdxl) as pipeline:
+        before = fingerprint(pipeline)
+        with pytest.raises(ValueError, match="made for another base than StableDiffusionXLPipeline"):
+            load(pipeline, Path(sd15.image_adapters["plain"].weights))
+        assert fingerprint(pipeline) == before
