@@ -123,7 +123,7 @@ def _remember(wiring: Wiring, page: Page, visitors: Visitors, blocks: gr.Blocks)
         component.change(None, [page.drafts, *kept], page.drafts, js=_keep_script(), api_visibility="private",
                          show_progress="hidden")
     beginning = [page.drafts, *standing_outputs(page), *kept, page.train.form["subject"], page.train.form["seed"],
-                 page.draw.run, page.draw.quick, *page.subject.view]
+                 page.draw.run, page.draw.quick, *page.draw.more.unsaid, *page.subject.view]
 
     def arrive(visitor: gr.Request, drafts: Any) -> tuple:
         drafts = drafts if isinstance(drafts, dict) else {}
@@ -157,7 +157,7 @@ def opening(desk: Studio, drafts: dict[str, Any]) -> tuple:
     first = subjects[0].slug if subjects else ""
     return (
         *standing_updates(desk, family, lora), *(typed.get(name) for name in DRAFTS),
-        gr.Dropdown(train.choices(desk), value=first or None), None, live, gr.Timer(active=True),
+        gr.Dropdown(train.choices(desk), value=first or None), None, live, gr.Timer(active=True), *[None] * (ROWS + 2),
         *subject.opened(desk, family, first),
     )
 

@@ -13,11 +13,10 @@ from studio.families import ModelFamily
 from studio.requests import LORA_SCALES, MOST_RANK, DrawRequest, LoraUse, MergeRequest
 from studio.ui.forms import Wiring
 
-ROWS = 3  # LoRAs beside the one under Who
+ROWS = 2  # LoRAs beside the one under Who
 NOBODY, NONE = "Nobody", "None"  # of the one under Who, and of the others
-AS_SCALE = "as its scale"
-_NAMES = ("texts", *(f"{what}_{row}" for row in range(ROWS) for what in ("lora", "scale", "texts")))
-FIELDS = len(_NAMES)
+NAMES = ("texts", *(f"{what}_{row}" for row in range(ROWS) for what in ("lora", "scale", "texts")))
+FIELDS = len(NAMES)
 
 
 @dataclass(frozen=True)
@@ -30,34 +29,42 @@ class MoreLoras:
     merge: gr.Button
 
     @property
+    def unsaid(self) -> list[gr.Number]:
+        """Numbers that are empty at first. Gradio shows a 0 there until they are told to be None."""
+        return [self.rank, *(self.fields[name] for name in NAMES if name.startswith("texts"))]
+
+    @property
     def choices(self) -> list[gr.Dropdown]:
         return [self.fields[f"lora_{row}"] for row in range(ROWS)]
 
 
 def more_loras() -> MoreLoras:
     """Lays it out; `connect` wires it."""
+    fields: dict[str, Any] = {}
     with gr.Accordion("More LoRAs", open=False, elem_classes=["more-loras"]):
-        fields: dict[str, Any] = {"texts": _texts("Who, in the text encoders")}
         for row in range(ROWS):
-            with gr.Row(elem_classes=["trio"]):
+            with gr.Row(elem_classes=["pair"]):
                 fields[f"lora_{row}"] = gr.Dropdown([(NONE, "")], value="", label="Together with", scale=3,
-                                                    min_width=120)
-                fields[f"scale_{row}"] = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="Scale", scale=3, min_width=110,
-                                                   buttons=[])
-                fields[f"texts_{row}"] = _texts("In the text encoders")
-        with gr.Row(elem_classes=["trio"]):
-            name = gr.Textbox(label="Name of all of them as one", placeholder="Mika in pixels", scale=3, min_width=120,
+                                                    min_width=140)
+                fields[f"scale_{row}"] = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="Its scale", scale=3,
+                                                   min_width=140, buttons=[])
+        gr.HTML('<p class="faint">In the text encoders they weigh as much, unless you say otherwise:</p>',
+                apply_default_css=False)
+        with gr.Row(elem_classes=["even"]):
+            fields["texts"] = _texts("Who")
+            fields |= {f"texts_{row}": _texts(called) for row, called in enumerate(("Second", "Third"))}
+        with gr.Row(elem_classes=["pair"]):
+            name = gr.Textbox(label="Name of both as one", placeholder="Mika in pixels", scale=3, min_width=140,
                               max_length=200)
             rank = gr.Number(None, label="Rank", placeholder="exact", precision=0, minimum=1, maximum=MOST_RANK,
-                             scale=2, min_width=90)
-            merge = gr.Button("Merge into one LoRA", size="md", scale=2, min_width=110, elem_classes=["beside"])
-    return MoreLoras(fields, name, rank, merge)
+                             scale=3, min_width=140)
+        merge = gr.Button("Merge into one LoRA", size="md")
+    return MoreLoras({name: fields[name] for name in NAMES}, name, rank, merge)
 
 
 def _texts(label: str) -> gr.Number:
     low, high = LORA_SCALES
-    return gr.Number(None, label=label, placeholder=AS_SCALE, minimum=low, maximum=high, step=0.05, scale=2,
-                     min_width=110)
+    return gr.Number(None, label=label, placeholder="as much", minimum=low, maximum=high, step=0.05, min_width=90)
 
 
 def connect(wiring: Wiring, part: MoreLoras, form: Mapping[str, Any], family: gr.Dropdown) -> None:
@@ -68,7 +75,7 @@ def connect(wiring: Wiring, part: MoreLoras, form: Mapping[str, Any], family: gr
 
 def merge(desk: Studio, family: str, lora: str, scale: float, name: str, rank: int | None, *beside: Any) -> list[Any]:
     """All that is chosen becomes one LoRA, which the form takes in their place."""
-    uses = uses_in(lora, scale, dict(zip(_NAMES, beside, strict=True)))
+    uses = uses_in(lora, scale, dict(zip(NAMES, beside, strict=True)))
     if len(uses) < 2:
         raise ValueError("Choose at least two LoRAs: one under Who, and another under Together with.")
     if not (name or "").strip():
@@ -115,7 +122,7 @@ def updates_of(desk: Studio, family: ModelFamily, values: Sequence[Any]) -> list
     """Updates of the fields beside, in their order, with what there is to choose from."""
     choices = lora_choices(desk, family, NONE)
     return [gr.Dropdown(choices, value=value) if name.startswith("lora_") else value
-            for name, value in zip(_NAMES, values, strict=True)]
+            for name, value in zip(NAMES, values, strict=True)]
 
 
 def renewed(desk: Studio, family: ModelFamily, chosen: Sequence[str]) -> list[gr.Dropdown]:

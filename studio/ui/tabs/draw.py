@@ -16,6 +16,7 @@ from studio.library import Lora, Picture
 from studio.requests import DRAW_STEPS, GUIDANCES, LORA_SCALES, MAX_SEED, DrawRequest
 from studio.ui import pieces
 from studio.ui.forms import Wiring, filled
+from studio.ui.lora_files import lora_files
 from studio.ui.loras import (
     NOBODY,
     MoreLoras,
@@ -59,7 +60,8 @@ def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.T
     with gr.Tab("Draw", id="draw", elem_classes=["tab-draw"]) as tab, gr.Row(elem_classes=["columns"]):
         run, seen = gr.State(""), gr.State(())
         with gr.Column(scale=4, min_width=300, elem_classes=["controls"]):
-            form, more, words, remark, draw, random, reuse, about_family, card, remove, really = _controls(first)
+            form, more, words, remark, draw, random, reuse, about_family, card, remove, really = \
+                _controls(wiring, family, first)
         with gr.Column(scale=7, min_width=320, elem_classes=["stage-column"]):
             with gr.Column(visible=False, elem_classes=["comparison"]) as comparison:
                 about = pieces.piece("", "comparison-piece")
@@ -72,7 +74,7 @@ def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.T
               outputs=[run, quick, stage, comparison])
     for timer in (beat, quick):
         wiring.listen(timer.tick, look, [run, seen], [stage, quick, seen], trigger_mode="once")
-    wiring.listen(form["lora"].input, words_for, [form["lora"], family], words)
+    wiring.listen(form["lora"].change, words_for, [form["lora"], family], words)
     wiring.listen(form["prompt"].change, note_on, [form["prompt"], form["lora"], family], remark,
                   trigger_mode="always_last")
     wiring.listen(reuse.click, last_seed, run, form["seed"])
@@ -89,7 +91,7 @@ def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.T
     return made
 
 
-def _controls(first: ModelFamily) -> tuple:
+def _controls(wiring: Wiring, family: gr.Dropdown, first: ModelFamily) -> tuple:
     with gr.Row(elem_classes=["pair"]):
         lora = gr.Dropdown([(NOBODY, "")], value="", label="Who", scale=3, min_width=140, elem_id="draw-lora")
         lora_scale = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="LoRA scale", scale=3, min_width=140,
@@ -121,14 +123,15 @@ def _controls(first: ModelFamily) -> tuple:
         with gr.Row(elem_classes=["pair"]):
             remove = gr.Button("Remove this LoRA", size="sm", elem_classes=["quiet"])
             really = gr.Button("Really remove it", size="sm", variant="stop", visible=False)
-    more = more_loras()
-    with gr.Accordion(knows(first), open=False, elem_id="family-words") as about:
-        card = pieces.piece(family_view(first), "family-piece")
     form = {
         "prompt": prompt, "negative_prompt": negative, "lora": lora, "lora_scale": lora_scale,
         "outfit": gr.State(None), "steps": steps,
         "guidance": guidance, "scheduler": scheduler, "width": width, "height": height, "count": count, "seed": seed,
     }
+    more = more_loras()
+    lora_files(wiring, form, family)
+    with gr.Accordion(knows(first), open=False, elem_id="family-words") as about:
+        card = pieces.piece(family_view(first), "family-piece")
     return form, more, words, remark, draw, random, reuse, about, card, remove, really
 
 
