@@ -18,8 +18,8 @@ from PIL import Image
 from studio.block_scales import by_layer
 from studio.execution import TASKS, LocalExecutor, Now, Request, Run, request_from_json
 from studio.families import ASSETS, ModelFamily, find_family
-from studio.library import Added, Library, Lora, Picture, Subject
-from studio.library.photos import size_of
+from studio.library import Added, Library, Lora, Outfit, Picture, Subject
+from studio.library.photos import open_image, size_of
 from studio.masks import check_inside
 from studio.recipes import Recipe, read_png, sha256_of
 from studio.requests import (
@@ -244,6 +244,23 @@ class Studio:
             self.library.make_room(path.stat().st_size)
         return self.library.save_lora(name or path.stem, "", chosen.name, told["trigger"], told["rank"], told["alpha"],
                                       told["steps"], write=lambda kept: kept.write_bytes(path.read_bytes()))
+
+    def add_outfit(self, name: str, picture: Any, *, as_it_is: bool = False, family: str | None = None,
+                   consent: bool = False) -> Outfit:
+        """An outfit from a picture (a path or a PIL image): its clothes alone on plain ground; the original is kept.
+
+        `as_it_is` takes the picture whole. Raises ValueError for one without clothes that the family's masks find.
+        """
+        self._check_photos([picture], consent)
+        image = open_image(picture)
+        if as_it_is:
+            return self.library.add_outfit(name, image)
+        chosen = find_family(self.families, family or self.family.name)
+        alone = self.executor.ask("studio.engine.dressing:cut_out", image, family=chosen)
+        if alone is None:
+            raise ValueError("No clothes were found in this picture. Take one that shows them whole and from the "
+                             "front, or take the picture as it is.")
+        return self.library.add_outfit(name, alone, original=image)
 
     def merge_loras(self, request: MergeRequest) -> Lora:
         """Several LoRAs of one family as one that the library keeps beside them.

@@ -18,7 +18,7 @@ from studio.events import Event, StageReported
 from studio.families import ModelFamily
 from studio.library.images import content_of
 from studio.library.photos import open_image
-from studio.masks import grown
+from studio.masks import box_of, feathered, grown
 from studio.requests import DrawRequest
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ROOM = 0.04  # of the picture's height that a garment may grow by: a coat is wider than the shirt it takes the place of
 KEPT_GARMENTS = 256
+GROUND, MARGIN = (244, 244, 242), 1.15  # of an outfit that is cut out: its ground, and its side in sizes of the clothes
 Draw = Callable[[DrawRequest], Image.Image]
 
 
@@ -49,6 +50,20 @@ def dressed(request: DrawRequest, loras: Sequence[Lora], outfits: Sequence[Outfi
             by_layer(scales, family.blocks), use.start, use.end, garment if use.inside_garment else None,
         ))
     return prompts
+
+
+def cut_out(image: Image.Image, *, pipelines: PipelineCache, family: ModelFamily) -> Image.Image | None:
+    """The clothes of a picture alone on plain ground, square, RGB; None where there are none."""
+    mask = outline(image, CLOTHING, pipelines=pipelines, family=family)
+    box = box_of(mask) if mask else None
+    if mask is None or box is None:
+        return None
+    plain = Image.new("RGB", image.size, GROUND)
+    plain.paste(image, mask=feathered(mask, max(1.0, min(image.size) / 400)))
+    side = round(MARGIN * max(box[2] - box[0], box[3] - box[1]))
+    square = Image.new("RGB", (side, side), GROUND)
+    square.paste(plain, ((side - box[0] - box[2]) // 2, (side - box[1] - box[3]) // 2))
+    return square
 
 
 def _garment(request: DrawRequest, loras: Sequence[Lora], draw: Draw, pipelines: PipelineCache, family: ModelFamily

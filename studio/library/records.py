@@ -72,10 +72,13 @@ class Lora:
 
 @dataclass(frozen=True)
 class Outfit:
+    """A picture of clothes; `original` is what these were cut out of."""
+
     slug: str
     name: str
     path: Path
     created: str
+    original: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -70,12 +70,15 @@ class Wardrobe(Shelf):
     def outfit(self, slug: str) -> Outfit:
         return self.one(self.root / "outfits", slug, "outfit", _read_outfit)
 
-    def add_outfit(self, name: str, image: Any) -> Outfit:
-        """An outfit from a picture of it (a path or a PIL image)."""
-        name, image = checked_name("An outfit", name), open_image(image)
+    def add_outfit(self, name: str, image: Any, original: Any = None) -> Outfit:
+        """An outfit from a picture of it (a path or a PIL image); `original`: the one that it was cut out of."""
+        name, images = checked_name("An outfit", name), {"outfit.png": open_image(image)}
+        if original is not None:
+            images["original.png"] = open_image(original)
 
         def fill(folder: Path) -> None:
-            write_atomically(folder / "outfit.png", lambda path: image.save(path, "PNG"))
+            for file, one in images.items():
+                write_atomically(folder / file, lambda path, one=one: one.save(path, "PNG"))
             write_json(folder / "outfit.json", {"name": name, "created": now()})
             self.make_room(0)
 
@@ -151,4 +154,6 @@ def _read_outfit(folder: Path) -> Outfit:
     data, path = read_json(folder / "outfit.json"), folder / "outfit.png"
     if not path.is_file():
         raise ValueError(f"{folder.name} has no outfit.png")
-    return Outfit(folder.name, text_in(data, "name"), path, text_in(data, "created"))
+    original = folder / "original.png"
+    return Outfit(folder.name, text_in(data, "name"), path, text_in(data, "created"),
+                  original if original.is_file() else None)

@@ -23,6 +23,7 @@ from studio.ui.records import (
     told_family,
     told_lora,
     told_mask,
+    told_outfit,
     told_photo,
     told_picture,
     told_subject,
@@ -40,7 +41,8 @@ def register(wiring: Wiring) -> None:
         subjects, add_subject, edit_subject, remove_subject, add_photos, edit_photo, remove_photo, describe_photos,
         propose_identifier, check_identifier, runs, run_status, run_report, pause, resume, extend, cancel,
         pick_checkpoint, replay, loras, remove_lora, export_lora, import_lora, publish, pictures, favourite,
-        delete_picture, restore_picture, check_prompt, family, read_recipe, find_masks,
+        delete_picture, restore_picture, outfits, add_outfit, remove_outfit, check_prompt, family,
+        read_recipe, find_masks,
     ):
         wiring.endpoint(handler.__name__, handler)
     for handler in (edit_mask, combine_masks):  # a large mask takes memory by the gigabyte
@@ -243,6 +245,25 @@ async def import_lora(desk: Studio, file: dict, name: str | None = None, family:
     path = uploaded([file])[0]
     name = name or str(file.get("orig_name") or path.name).removesuffix(".safetensors")
     return told_lora(await asyncio.to_thread(desk.import_lora, path, name, family))
+
+
+def outfits(desk: Studio) -> list:
+    """Every outfit, oldest first."""
+    return [told_outfit(outfit) for outfit in desk.library.outfits()]
+
+
+async def add_outfit(desk: Studio, name: str, picture: dict | str, as_it_is: bool = False, family: str | None = None,
+                     consent: bool = False) -> dict:
+    """A new outfit from an uploaded picture, or one of the library by its id: its clothes alone, on plain ground."""
+    path = uploaded([picture])[0] if isinstance(picture, dict) else desk.library.picture(picture).path
+    return told_outfit(await asyncio.to_thread(desk.add_outfit, name, path, as_it_is=as_it_is, family=family,
+                                               consent=consent or isinstance(picture, str)))
+
+
+def remove_outfit(desk: Studio, outfit: str) -> list:
+    """Remove an outfit for good; pictures drawn with it stay. The outfits that are left."""
+    desk.library.remove_outfit(outfit)
+    return outfits(desk)
 
 
 async def merge_loras(desk: Studio, request: MergeRequest) -> dict:

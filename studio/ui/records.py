@@ -12,7 +12,7 @@ from gradio import processing_utils
 from PIL import Image
 
 from studio.families import ModelFamily
-from studio.library import Lora, Photo, Picture, Subject
+from studio.library import Lora, Outfit, Photo, Picture, Subject
 from studio.masks import Mask
 from studio.ui.pieces import url
 
@@ -36,6 +36,12 @@ def told_subject(subject: Subject) -> dict[str, Any]:
 def told_lora(lora: Lora) -> dict[str, Any]:
     told = {name: value for name, value in vars(lora).items() if name not in ("path", "preview")}
     return {**told, "stored_at": str(lora.path)}
+
+
+def told_outfit(outfit: Outfit) -> dict[str, Any]:
+    original = outfit.original
+    return {"slug": outfit.slug, "name": outfit.name, "created": outfit.created, "stored_at": str(outfit.path),
+            "url": f"/{url(outfit.path)}", "original_url": f"/{url(original)}" if original else None}
 
 
 def told_picture(picture: Picture) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from safetensors.torch import load_file
 
 from tests.conftest import Served
 from tests.e2e.conftest import PHONE, Opener, fill_in
@@ -118,3 +119,29 @@ def test_a_phone_shows_every_tab_without_scrolling_sideways(served: Served, open
         main.first.scroll_into_view_if_needed()
         box = main.first.bounding_box()
         assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= PHONE[0] and box["height"] >= 32
+
+
+def test_a_lora_goes_out_as_a_file_comes_back_and_is_merged_with_itself(
+    served: Served, open_page: Opener, tmp_path: Path,
+) -> None:
+    page = open_page(served.url)
+    expect(page.locator("#draw-lora input")).to_have_value("Mika")
+    page.get_by_role("button", name="LoRA files").click()
+    page.get_by_role("button", name="Save as a file").click()
+    with page.expect_download() as waiting:
+        page.locator(".lora-files a[download]").first.click()
+    file = tmp_path / "Mika from elsewhere.safetensors"
+    waiting.value.save_as(file)
+    page.locator(".lora-files input[type=file]").set_input_files(file)
+    expect(page.locator("#draw-lora input")).to_have_value("Mika from elsewhere")
+    expect(page.locator(".words-piece")).to_contain_text("sks girl")
+    page.get_by_role("button", name="Publish to the Hub").click()
+    expect(page.get_by_text("Publishing needs a repository")).to_be_visible()
+    page.get_by_role("button", name="More LoRAs").click()
+    page.get_by_label("Together with", exact=True).first.click()
+    page.get_by_role("option", name="Mika", exact=True).click()
+    page.get_by_label("Name of both as one").fill("Mika twice")
+    page.get_by_role("button", name="Merge into one LoRA").click()
+    expect(page.locator("#draw-lora input")).to_have_value("Mika twice")
+    weights = load_file(served.library / "loras" / "mika-twice" / "pytorch_lora_weights.safetensors")
+    assert {len(tensor) for name, tensor in weights.items() if "lora_A" in name} == {16}
