@@ -134,7 +134,7 @@ def test_a_lora_goes_out_as_a_file_comes_back_and_is_merged_with_itself(
     waiting.value.save_as(file)
     page.locator(".lora-files input[type=file]").set_input_files(file)
     expect(page.locator("#draw-lora input")).to_have_value("Mika from elsewhere")
-    expect(page.locator(".words-piece")).to_contain_text("sks girl")
+    expect(page.locator(".words-piece").first).to_contain_text("sks girl")
     page.get_by_role("button", name="Publish to the Hub").click()
     expect(page.get_by_text("Publishing needs a repository")).to_be_visible()
     page.get_by_role("button", name="More LoRAs").click()
