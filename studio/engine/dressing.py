@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 
 from studio.block_scales import by_layer
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 ROOM = 0.04  # of the picture's height that a garment may grow by: a coat is wider than the shirt it takes the place of
 KEPT_GARMENTS = 256
+UNLIKE = 20  # of 255, in any channel: more than a scan's or a JPEG's own noise
 GROUND, MARGIN = (244, 244, 242), 1.15  # of an outfit that is cut out: its ground, and its side in sizes of the clothes
 Draw = Callable[[DrawRequest], Image.Image]
 
@@ -54,7 +56,8 @@ def dressed(request: DrawRequest, loras: Sequence[Lora], outfits: Sequence[Outfi
 
 def cut_out(image: Image.Image, *, pipelines: PipelineCache, family: ModelFamily) -> Image.Image | None:
     """The clothes of a picture alone on plain ground, square, RGB; None where there are none."""
-    mask = outline(image, CLOTHING, pipelines=pipelines, family=family)
+    image = image.convert("RGB")
+    mask = outline(image, CLOTHING, pipelines=pipelines, family=family) or _standing_out(image)
     box = box_of(mask) if mask else None
     if mask is None or box is None:
         return None
@@ -64,6 +67,16 @@ def cut_out(image: Image.Image, *, pipelines: PipelineCache, family: ModelFamily
     square = Image.new("RGB", (side, side), GROUND)
     square.paste(plain, ((side - box[0] - box[2]) // 2, (side - box[1] - box[3]) // 2))
     return square
+
+
+def _standing_out(image: Image.Image) -> Image.Image | None:
+    """What stands out from plain ground, as clothes do that are laid flat; None where the ground is not plain."""
+    pixels = np.asarray(image, dtype=int)
+    rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    ground = np.median(rim, axis=0)
+    if (np.abs(rim - ground).max(axis=1) > UNLIKE).mean() > 0.05:
+        return None
+    return Image.fromarray(((np.abs(pixels - ground).max(axis=2) > UNLIKE) * 255).astype(np.uint8))
 
 
 def _garment(request: DrawRequest, loras: Sequence[Lora], draw: Draw, pipelines: PipelineCache, family: ModelFamily
