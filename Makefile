@@ -35,6 +35,7 @@ check: .venv/.tests
 bench: .venv/.studio
 	$(python) -m benchmarks.startup
 	$(python) -m benchmarks.overhead
+	$(python) -m benchmarks.switching
 
 deploy: .venv/.studio
 	$(python) -m deploy.space $(FLAGS)
