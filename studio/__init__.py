@@ -39,7 +39,7 @@ from studio.families import ModelFamily, families, find_family
 from studio.library import Library, Lora, Photo, Picture, Subject
 from studio.masks import Candidate, Mask
 from studio.recipes import Recipe, read_png
-from studio.requests import DrawRequest, LoraUse, MaskRequest, MergeRequest, OutfitUse, TrainRequest
+from studio.requests import DrawRequest, LoraUse, MaskRequest, MergeRequest, OutfitUse, SetRequest, TrainRequest
 from studio.runs import Progress, Run, RunCancelled, RunFailed, RunPaused
 from studio.settings import Quota
 
@@ -48,7 +48,8 @@ __all__ = [
     "Event", "Failed", "Finished", "Library", "LocalExecutor", "Lora", "LoraSaved", "LoraUse", "Mask", "MaskFound",
     "MaskRequest", "MergeRequest", "ModelFamily", "NothingFound", "Now", "OutfitUse", "Paused", "Photo", "Picture",
     "PictureDrawn", "PreviewDrawn", "Progress", "Quota", "Recipe", "Run", "RunCancelled", "RunFailed", "RunPaused",
-    "SampleDrawn", "StageReported", "StepFinished", "Studio", "Subject", "TrainRequest", "masks", "open", "replay",
+    "SampleDrawn", "SetRequest", "StageReported", "StepFinished", "Studio", "Subject", "TrainRequest", "masks", "open",
+    "replay",
 ]
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 from studio.block_scales import by_layer
 from studio.execution import TASKS, LocalExecutor, Now, Request, Run, request_from_json
 from studio.families import ASSETS, ModelFamily, find_family
+from studio.grids import grid
 from studio.library import Added, Library, Lora, Outfit, Picture, Subject
 from studio.library.photos import open_image, size_of
 from studio.masks import check_inside
@@ -29,6 +30,7 @@ from studio.requests import (
     MaskRequest,
     MergeRequest,
     OutfitUse,
+    SetRequest,
     TrainRequest,
     resolved,
 )
@@ -176,6 +178,7 @@ class Studio:
         self.notice()
         mine = {run.id for run in self.executor.runs() if run.library.root == self.library.root}
         others = {"train": "Training for someone else", "draw": "Drawing for someone else",
+                  "set": "Drawing for someone else",
                   "mask": "Finding for someone else"}
         return [now if now.run_id in mine else replace(now, title=others.get(now.kind, "Busy"), run_id="")
                 for now in self.executor.now()]
@@ -369,6 +372,28 @@ class Studio:
         """
         return self._trainings.extend(self.run(id), steps)
 
+    def go_on_with_set(self, id: str) -> Run:
+        """Draw the cells of a set that are empty. Raises ValueError for a set that is not there."""
+        request = request_from_json(self.library.set(id).request, kinds=(SetRequest,))
+        return self.start(request)
+
+    def grid_of(self, id: str) -> Image.Image:
+        """A set as one labelled picture, RGB: a row for each outfit, a column for each scene and seed."""
+        kept = self.library.set(id)
+        request = request_from_json(kept.request, kinds=(SetRequest,))
+        outfits = {outfit.slug: outfit.name for outfit in self.library.outfits()}
+        scenes = {scene.slug: scene.name for scene in self.library.scenes()}
+        rows = [", ".join(outfits.get(use.slug, use.slug) for use in request.cell("", row, 0).outfits) or "As they are"
+                for row in request.outfits]
+        several = request.seeds > 1
+        columns = [scenes.get(scene, scene) + (f", seed {(request.seed or 0) + number}" if several else "")
+                   for scene in request.scenes for number in range(request.seeds)]
+        here = {picture.id: picture for picture in self.library.pictures()}
+        cells = [[here.get(kept.cells.get(f"{row}-{column}-{number}", "")) for column in range(len(request.scenes))
+                  for number in range(request.seeds)] for row in range(len(rows))]
+        side = (request.width or self.family.resolution, request.height or self.family.resolution)
+        return grid(rows, columns, [[one.image if one else None for one in line] for line in cells], side)
+
     def pick_checkpoint(self, id: str, step: int) -> Lora:
         """The checkpoint of a step of a run as a LoRA of the library, beside the one that was picked.
 
@@ -386,14 +411,13 @@ class Studio:
             if request.optimiser == ADAMW_8BIT and find_spec("bitsandbytes") is None:
                 raise ValueError(NEEDS_BITSANDBYTES)
             self._trainings.check_lock()
+        if isinstance(request, SetRequest):
+            for scene in request.scenes:
+                _one_of("scene", scene, {known.slug for known in self.library.scenes()})
+            for row in request.outfits:
+                self._check_drawing(request.cell("", row, 0), family)
         if isinstance(request, DrawRequest):
-            known = {lora.slug for lora in self.library.loras()} if request.lora else ()
-            for use in request.loras:
-                _one_of("LoRA", use.slug, known)
-            for use in request.outfits:
-                self._check_outfit(use, family)
-            if request.scheduler is not None:
-                _one_of("scheduler", request.scheduler, family.schedulers)
+            self._check_drawing(request, family)
         if isinstance(request, MaskRequest):
             if request.segmenter is not None:
                 _one_of("segmenter", request.segmenter, family.segmenters)
@@ -421,6 +445,15 @@ class Studio:
         if then != now:
             raise ValueError(f"The weights of {family.title} have changed since this picture was drawn (then "
                              f"{str(then)[:10]}, now {now[:10]}), so its pixels cannot be drawn again.")
+
+    def _check_drawing(self, request: DrawRequest, family: ModelFamily) -> None:
+        known = {lora.slug for lora in self.library.loras()} if request.lora else ()
+        for use in request.loras:
+            _one_of("LoRA", use.slug, known)
+        for use in request.outfits:
+            self._check_outfit(use, family)
+        if request.scheduler is not None:
+            _one_of("scheduler", request.scheduler, family.schedulers)
 
     def _check_outfit(self, use: OutfitUse, family: ModelFamily) -> None:
         _one_of("outfit", use.slug, {outfit.slug for outfit in self.library.outfits()})

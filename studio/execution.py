@@ -32,7 +32,7 @@ from studio.events import (
     to_json,
 )
 from studio.faults import explain
-from studio.requests import DrawRequest, MaskRequest, TrainRequest, as_json, resolved
+from studio.requests import DrawRequest, MaskRequest, SetRequest, TrainRequest, as_json, resolved
 from studio.runs import RUNNING, STATUS, Progress, Run, RunCancelled, RunFailed, RunPaused
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ REMEMBERED = 200  # ended runs of a kind that stay in memory
 REMEMBERED_MASKS = 12  # these hold their pictures themselves, and each click on a page makes one
 
 
-Request = TrainRequest | DrawRequest | MaskRequest
+Request = TrainRequest | DrawRequest | SetRequest | MaskRequest
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Task:
 TASKS: Mapping[type, Task] = MappingProxyType({
     TrainRequest: Task("train", "studio.engine.training:train", "training", lasting=True),
     DrawRequest: Task("draw", "studio.engine.drawing:draw", "drawing", lasting=False),
+    SetRequest: Task("set", "studio.engine.sets:draw_set", "drawing", lasting=False),
     MaskRequest: Task("mask", "studio.engine.masking:find_masks", "masking", lasting=False),
 })
 
@@ -327,6 +328,8 @@ def _title(request: Any, library: Library) -> str:
         return f"Training {library.subject(request.subject).name} {request.way}".strip()
     if isinstance(request, MaskRequest):
         return f"Finding {_short(', '.join(request.terms) or 'what was pointed at')}"
+    if isinstance(request, SetRequest):
+        return f"Drawing {_short(request.prompt)} in {len(request.scenes)} scenes"
     return f"Drawing {_short(request.prompt)}"
 
 

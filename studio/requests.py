@@ -6,11 +6,13 @@ files store what was resolved. The page, the API, notebooks and tests all speak 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +34,7 @@ PRECISIONS = ("auto", "bf16", "fp16", "fp32")  # that a step computes in; what i
 MOST_PHRASES, LONGEST_PHRASE, MOST_POINTS = 20, 60, 100
 DRAW_STEPS, GUIDANCES, LORA_SCALES = (1, 200), (0.0, 30.0), (-2.0, 2.0)  # least and most
 
-MOST_USES, MOST_RANK = 8, 256
+MOST_USES, MOST_RANK, MOST_ROWS = 8, 256, 24
 
 AnyRequest = TypeVar("AnyRequest")
 Use = TypeVar("Use")
@@ -225,6 +227,61 @@ class DrawRequest:
             return replace(self, **{field: slugs.get(given)})
         kept = [replace(use, slug=slug) for use in given or () if (slug := slugs.get(use.slug))]
         return replace(self, **{field: kept or None})
+
+
+@dataclass(frozen=True)
+class SetRequest:
+    """Every outfit in every scene, from each seed: a grid that goes on where it was left off.
+
+    `prompt` says who; a cell adds its scene. `scenes` are slugs of the library's. Each of `outfits` is what DrawRequest
+    takes, or None for whoever it is as they are. Every cell draws from the same seeds: `seed` and those after it.
+    """
+
+    prompt: str
+    scenes: list
+    outfits: list = field(default_factory=lambda: [None])
+    seeds: int = 1
+    negative_prompt: str = ""
+    lora: str | list | None = None
+    lora_scale: float = 1.0
+    steps: int | None = None
+    guidance: float | None = None
+    scheduler: str | None = None
+    width: int | None = None
+    height: int | None = None
+    seed: int | None = None
+    family: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, what in (("scenes", "scene"), ("outfits", "outfit")):
+            given = getattr(self, name)
+            if not isinstance(given, list | tuple) or not given:
+                raise ValueError(f"{name} must be a list of at least one {what}, got {given!r:.80}")
+            if len(given) > MOST_ROWS:
+                raise ValueError(f"{name} may be at most {MOST_ROWS}, got {len(given)}")
+        for scene in self.scenes:
+            _needs_text("scene", scene, longest=200)
+        object.__setattr__(self, "scenes", tuple(self.scenes))
+        object.__setattr__(self, "outfits", tuple(DrawRequest("x", outfit=row or None).outfit for row in self.outfits))
+        _within("seeds", self.seeds, 1, MOST_ROWS)
+        object.__setattr__(self, "lora", self.cell("", None, 0).lora)
+
+    @property
+    def id(self) -> str:
+        """The same for the same resolved request: asked for again, it goes on with the set that is there."""
+        return hashlib.sha256(json.dumps(as_json(self), sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def count(self) -> int:
+        """How many pictures it is."""
+        return len(self.outfits) * len(self.scenes) * self.seeds
+
+    def cell(self, scene: str, outfit: Any, number: int) -> DrawRequest:
+        """The drawing of one cell: in a scene, which is a prompt, from the seed of that number."""
+        shared = {name: getattr(self, name) for name in (
+            "negative_prompt", "lora", "lora_scale", "steps", "guidance", "scheduler", "width", "height", "family")}
+        seed = None if self.seed is None else (self.seed + number) % (MAX_SEED + 1)
+        return DrawRequest(f"{self.prompt}, {scene}" if scene else self.prompt, outfit=outfit, seed=seed, **shared)
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,7 @@ class Run:
         events, preview = self.snapshot(), self._latest
         last = next((event for event in reversed(events)
                      if isinstance(event, StepFinished | StageReported | PictureDrawn)), None)
-        if self.kind == "draw":
+        if self.kind in ("draw", "set"):
             return self._drawing_progress(last, preview)
         if isinstance(last, StepFinished):
             return Progress(last.step / last.total, last.seconds_left, f"step {last.step} of {last.total}")

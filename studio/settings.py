@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.requests import FULL, DrawRequest, MaskRequest, TrainRequest, sides
+from studio.requests import FULL, DrawRequest, MaskRequest, SetRequest, TrainRequest, sides
 
 LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 SPACE_PORT = 7860
@@ -28,6 +28,7 @@ class Quota:
     batch_size: int = 8  # of a step, accumulated ones included
     full: bool = False  # whether all weights may be trained: the files are as large as the family
     count: int = 8  # pictures of one drawing
+    set_count: int = 20  # pictures of a set
     side: int = 1_024  # pixels, of pictures and of training
     idle_hours: float = 6.0  # then their library goes
 
@@ -36,11 +37,13 @@ class Quota:
             if not isinstance(value, bool) and not value > 0:
                 raise ValueError(f"quota: {name} must be above 0, got {value}")
 
-    def check(self, request: TrainRequest | DrawRequest | MaskRequest) -> None:
+    def check(self, request: TrainRequest | DrawRequest | SetRequest | MaskRequest) -> None:
         """Raises ValueError, naming the limit, for a resolved request that asks for more than a visitor may."""
         limits = {"count": self.count, "width": self.side, "height": self.side, "resolution": self.side,
                   "batch_size": self.batch_size, "class_images": self.class_images,
                   "class_checks": self.class_checks, "rank": self.rank}
+        if isinstance(request, SetRequest):
+            limits["count"] = self.set_count
         if isinstance(request, TrainRequest):
             limits["steps"] = self.train_steps
             self._check_training(request)

@@ -105,6 +105,17 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class PictureSet:
+    """Outfits by scenes by seeds; `cells` are ids of pictures by "row-column-number"."""
+
+    id: str
+    title: str
+    request: Mapping[str, Any]
+    cells: Mapping[str, str]
+    created: str
+
+
+@dataclass(frozen=True)
 class RunRecord:
     id: str
     kind: str

@@ -12,7 +12,7 @@ from studio import masks, wording
 from studio.desk import Studio
 from studio.families import find_family
 from studio.library.photos import Box
-from studio.requests import DrawRequest, MaskRequest, MergeRequest, TrainRequest
+from studio.requests import DrawRequest, MaskRequest, MergeRequest, SetRequest, TrainRequest
 from studio.ui.forms import Wiring, uploaded
 from studio.ui.progress import carried_out, run_to_its_end, status
 from studio.ui.records import (
@@ -41,7 +41,8 @@ def register(wiring: Wiring) -> None:
         subjects, add_subject, edit_subject, remove_subject, add_photos, edit_photo, remove_photo, describe_photos,
         propose_identifier, check_identifier, runs, run_status, run_report, pause, resume, extend, cancel,
         pick_checkpoint, replay, loras, remove_lora, export_lora, import_lora, publish, pictures, favourite,
-        delete_picture, restore_picture, outfits, add_outfit, remove_outfit, check_prompt, family,
+        delete_picture, restore_picture, outfits, add_outfit, remove_outfit, sets, set_grid,
+        check_prompt, family,
         read_recipe, find_masks,
     ):
         wiring.endpoint(handler.__name__, handler)
@@ -50,6 +51,7 @@ def register(wiring: Wiring) -> None:
     wiring.endpoint("train", train, TrainRequest)
     wiring.endpoint("train_both", train_both, TrainRequest)
     wiring.endpoint("draw", draw, DrawRequest)
+    wiring.endpoint("draw_set", draw_set, SetRequest)
     wiring.endpoint("merge_loras", merge_loras, MergeRequest)
 
 
@@ -245,6 +247,23 @@ async def import_lora(desk: Studio, file: dict, name: str | None = None, family:
     path = uploaded([file])[0]
     name = name or str(file.get("orig_name") or path.name).removesuffix(".safetensors")
     return told_lora(await asyncio.to_thread(desk.import_lora, path, name, family))
+
+
+def draw_set(desk: Studio, request: SetRequest) -> dict:
+    """Draw outfits by scenes by seeds; returns at once, and /run_status tells how it goes. Asked for again, what is
+    missing is drawn. "set" is the id that /sets and /set_grid take."""
+    run = desk.start(request)
+    return {**status(run), "set": run.request.id}
+
+
+def sets(desk: Studio) -> list:
+    """Every set, newest first: its request, and the id of the picture in each cell ("row-column-seed")."""
+    return [vars(one) for one in desk.library.sets()]
+
+
+async def set_grid(desk: Studio, set: str) -> dict:
+    """A set as one labelled picture. "file" is fetched."""
+    return {"file": sent(fetchable(await asyncio.to_thread(desk.grid_of, set), "set"))}
 
 
 def outfits(desk: Studio) -> list:

@@ -68,10 +68,10 @@ def told_mask(mask: Mask) -> dict[str, Any]:
     }
 
 
-def fetchable(mask: Image.Image) -> Path:
-    """The mask as a PNG where the page and the API may fetch it for a while."""
+def fetchable(image: Image.Image, name: str = "mask") -> Path:
+    """A mask, or another image, as a PNG where the page and the API may fetch it for a while."""
     folder = processing_utils.get_upload_folder()
-    return Path(processing_utils.save_pil_to_cache(mask, cache_dir=folder, name="mask", format="png"))
+    return Path(processing_utils.save_pil_to_cache(image, cache_dir=folder, name=name, format="png"))
 
 
 def kept_for_a_while(data: bytes, name: str) -> Path:

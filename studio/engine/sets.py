@@ -1,0 +1,76 @@
+"""Sets: outfits by scenes by seeds, each cell a picture of the library, drawn as far as it is not there yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from studio.engine.drawing import draw
+from studio.engine.pipelines import PipelineCache
+from studio.events import Event, PictureDrawn, PreviewDrawn
+from studio.families import ModelFamily
+from studio.requests import DrawRequest, SetRequest, as_json, resolved
+
+if TYPE_CHECKING:
+    from studio.library import Library, Picture
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One place of the grid: its name, and the drawing that belongs there."""
+
+    name: str
+    request: DrawRequest
+
+
+def cells_of(request: SetRequest, library: Library, family: ModelFamily) -> list[Cell]:
+    """Row by row. Raises ValueError for a scene that the library does not have."""
+    prompts = {scene.slug: scene.prompt for scene in library.scenes()}
+    if strange := [scene for scene in request.scenes if scene not in prompts]:
+        raise ValueError(f"There is no scene {strange[0]!r:.60}; known are {', '.join(prompts)}.")
+    return [
+        Cell(f"{row}-{column}-{number}",
+             resolved(request.cell(prompts[scene], outfit, number), {**family.drawing, "family": family.name}))
+        for row, outfit in enumerate(request.outfits) for column, scene in enumerate(request.scenes)
+        for number in range(request.seeds)
+    ]
+
+
+def draw_set(request: SetRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library,
+             stop: Callable[[], bool]) -> Iterator[Event]:
+    """Draw the cells that are empty. Yields PictureDrawn for every cell in its order, and previews in between.
+
+    A cell is empty, too, once its picture was deleted. Raises what `draw` raises; what is finished is kept.
+    """
+    cells = cells_of(request, library, family)
+    outfits, scenes = len(request.outfits), len(request.scenes)
+    kept = library.keep_set(request.id, as_json(request), f"{request.prompt}: {outfits} by {scenes}")
+    drawn, began = 0, time.perf_counter()
+    left = sum(_there(library, kept.cells.get(cell.name)) is None for cell in cells)
+    for index, cell in enumerate(cells):
+        if stop():
+            return
+        picture = _there(library, kept.cells.get(cell.name))
+        if picture is None:
+            for event in draw(cell.request, pipelines=pipelines, family=family, library=library, stop=stop):
+                if isinstance(event, PreviewDrawn):
+                    yield PreviewDrawn(index, event.step, event.total, event.jpeg)
+                elif isinstance(event, PictureDrawn):
+                    picture = library.picture(event.path)
+                else:
+                    yield event
+            if picture is None:
+                return  # stopped amidst it
+            library.fill_cell(kept.id, cell.name, picture.id)
+            drawn += 1
+        seconds = (time.perf_counter() - began) / drawn * (left - drawn) if drawn else 0.0
+        yield PictureDrawn(index, len(cells), str(picture.path), seconds)
+
+
+def _there(library: Library, id: str | None) -> Picture | None:
+    try:
+        return library.picture(id) if id else None
+    except ValueError:  # it was deleted
+        return None
