@@ -152,6 +152,11 @@ class ModelFamily:
         """The prompt of an ID photo."""
         return f"{self.portrait_start} {trigger} on a plain white background"
 
+    def portraits(self, trigger: str) -> list[str]:
+        """The subject in three ID photos, to see how a training for these comes along."""
+        start = f"{self.portrait_start} {trigger}"
+        return [self.portrait(trigger), f"{start}, smiling, on a plain grey background", f"{start}, serious"]
+
     def things(self) -> dict[str, list[str]]:
         """What a small family's detector can find, by kind; empty for one that knows the open world."""
         return _card(self.detector)

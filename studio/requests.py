@@ -48,7 +48,7 @@ class TrainRequest:
     family: str | None = None
     method: str | None = None  # "LoRA" (Hu et al. 2021) or "full"
     rank: int | None = None
-    alpha: float | None = None
+    alpha: float | None = None  # None: the rank, or the family's where that decides both
     dropout: float | None = None  # of a LoRA's inputs
     targets: str | None = None  # a name of TARGETS, or names of modules with commas between
     steps: int | None = None
@@ -81,6 +81,8 @@ class TrainRequest:
 
     def __post_init__(self) -> None:
         _needs_text("subject", self.subject, longest=200)
+        if isinstance(self.rank, int) and self.alpha is None:  # the family's is meant for the family's rank
+            object.__setattr__(self, "alpha", float(self.rank))
         _one_of("method", self.method, METHODS)
         _within("rank", self.rank, 1, MOST_RANK)
         _within("alpha", self.alpha, 0.01, 1024)

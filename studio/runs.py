@@ -205,6 +205,8 @@ class Run:
                      if isinstance(event, StepFinished | StageReported | PictureDrawn)), None)
         if self.kind in ("draw", "set"):
             return self._drawing_progress(last, preview)
+        if self.kind == "train" and self.ended:  # what was done after the last step says nothing any more
+            last = next((event for event in reversed(events) if isinstance(event, StepFinished)), None)
         if isinstance(last, StepFinished):
             return Progress(last.step / last.total, last.seconds_left, f"step {last.step} of {last.total}")
         if isinstance(last, StageReported):
@@ -212,7 +214,7 @@ class Run:
             step = next((event for event in reversed(events) if isinstance(event, StepFinished)), None)
             fraction = last.done / last.total if last.total and self.kind == "mask" else \
                 step.step / step.total if step else 0.0
-            return Progress(fraction, None, f"{last.stage}{done}")
+            return Progress(fraction, step.seconds_left if step else None, f"{last.stage}{done}")
         return Progress(0.0, None, "starting" if self._status == RUNNING else self._status)
 
     def _drawing_progress(self, last: Event | None, preview: PreviewDrawn | None) -> Progress:

@@ -54,9 +54,8 @@ class Samples:
     @property
     def prompts(self) -> list[str]:
         """The validation prompts."""
-        usual = self.family.validation_prompts(self.subject.trigger)
-        if self.request.portrait:
-            usual = [self.family.portrait(self.subject.trigger), *usual[:-1]]
+        usual = self.family.portraits(self.subject.trigger) if self.request.portrait else \
+            self.family.validation_prompts(self.subject.trigger)
         return list(self.request.validation_prompts) or usual
 
     def lacking(self, step: int) -> bool:
@@ -64,9 +63,10 @@ class Samples:
         return any(not (self.folder / "samples" / _named(step, number)).is_file()
                    for number in range(1, len(self.prompts) + 1))
 
-    def drawn(self, step: int) -> Iterator[SampleDrawn]:
+    def drawn(self, step: int) -> Iterator[SampleDrawn | StageReported]:
         """Each validation prompt with what was learnt so far, always from the run's seed."""
         for number, prompt in enumerate(self.prompts, start=1):
+            yield StageReported("Drawing samples", number - 1, len(self.prompts))
             path = self._draw(prompt, self.request.seed or 0, step, _named(step, number))
             yield SampleDrawn(step, self._below(path), prompt)
 
@@ -74,7 +74,8 @@ class Samples:
         """The validation prompts, and a score of what came out."""
         drawn = []
         for sample in self.drawn(step):
-            drawn.append(self.library.root / sample.path)
+            if isinstance(sample, SampleDrawn):
+                drawn.append(self.library.root / sample.path)
             yield sample
         if not self.scoring:
             return

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -180,23 +182,24 @@ class _Run:
     def go(self, until: int, stop: Callable[[], bool], pause: Callable[[], bool]) -> Iterator[Event]:
         """Steps, samples and checkpoints; a LoRA at the end or when stopped."""
         request, total = self.request, self.request.steps or 0
-        pace, began = _Pace(total), self._step
+        pace, began = _Pace(total, [step for step in range(1, total + 1) if self._looked_at(step)]), self._step
 
         def interrupted() -> bool:
             return stop() or pause()
 
         unscored = request.pick_best and self._kept(self._step) and self._step not in self._samples.scores
         if unscored and not interrupted():
-            yield from _till(self._samples.scored(self._step), interrupted)  # of the base; or it was paused amidst them
+            with pace.look():
+                yield from _till(self._look(), interrupted)  # of the base; or it was paused amidst them
         elif self._step and self._sampled(self._step) and self._samples.lacking(self._step):  # paused amidst them
             yield from _till(self._samples.drawn(self._step), interrupted)
         while self._step < min(until, total) and not interrupted():
-            loss = self._take_step()
+            with pace.step():
+                loss = self._take_step()
             yield StepFinished(self._step, total, loss, pace.seconds_left(self._step))
-            if self._kept(self._step) and request.pick_best:
-                yield from _till(self._samples.scored(self._step), interrupted)
-            elif self._sampled(self._step):
-                yield from _till(self._samples.drawn(self._step), interrupted)
+            if self._looked_at(self._step):
+                with pace.look():
+                    yield from _till(self._look(), interrupted)
             if self._kept(self._step):
                 yield self._save_checkpoint()
         if self._step == 0:
@@ -216,6 +219,14 @@ class _Run:
         """Whether samples are drawn at a step, to be picked by or not."""
         every, total = self.request.sample_every, self.request.steps
         return bool(every and (step % every == 0 or step == total))
+
+    def _looked_at(self, step: int) -> bool:
+        return self._sampled(step) or bool(self.request.pick_best and self._kept(step))
+
+    def _look(self) -> Iterator[Event]:
+        """Samples of this step, scored where a checkpoint is picked by them."""
+        picked_by = self._kept(self._step) and self.request.pick_best
+        return self._samples.scored(self._step) if picked_by else self._samples.drawn(self._step)
 
     def _finish(self, stop: Callable[[], bool], pause: Callable[[], bool]) -> Iterator[Event]:
         """The LoRA: of the best checkpoint by its scores where there are some, else of the last step."""
@@ -421,13 +432,28 @@ def _quickest(device: str, unet: Any, dtype: torch.dtype) -> Iterator[None]:
 
 
 class _Pace:
-    """Estimates the seconds left from the steps of this process alone."""
+    """Estimates the seconds left from what steps and samples took in this process; `looks` are steps with samples."""
 
-    def __init__(self, total: int) -> None:
-        self._total, self._taken, self._spent = total, 0, 0.0
-        self._last = time.perf_counter()
+    def __init__(self, total: int, looks: Sequence[int]) -> None:
+        self._total, self._looks = total, looks
+        self._steps: list[float] = []
+        self._samples: list[float] = []
+
+    def step(self) -> AbstractContextManager[None]:
+        return _timed(self._steps)
+
+    def look(self) -> AbstractContextManager[None]:
+        return _timed(self._samples)
 
     def seconds_left(self, step: int) -> float:
-        now = time.perf_counter()
-        self._spent, self._taken, self._last = self._spent + now - self._last, self._taken + 1, now
-        return self._spent / self._taken * (self._total - step)
+        """After a step whose samples are still to be drawn. The first step warms up, and counts while it is alone."""
+        steps = self._steps[1:] or self._steps
+        samples = len(self._looks) - bisect_left(self._looks, step)
+        return mean(steps) * (self._total - step) + (mean(self._samples) if self._samples else 0.0) * samples
+
+
+@contextmanager
+def _timed(spent: list[float]) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    spent.append(time.perf_counter() - began)

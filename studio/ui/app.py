@@ -184,7 +184,7 @@ def standing_updates(desk: Studio, family: ModelFamily, lora: str, preset: str |
         about_family(family, desk.family), gr.Accordion(label=draw.knows(family)), family_view(family),
         words_view(chosen, desk.library.scenes(), family), subject.note_for(family),
         gr.Dropdown(subject.nouns_of(family)), draw.loras_of(desk, family, lora), *renewed(desk, family, [""] * ROWS),
-        train.presets_of(desk, family, preset), train.others_of(family),
+        train.presets_of(desk, family, preset), train.others_of(desk, family),
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from studio.ui.pieces import attributes
 
-WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP = 600, 180, 40, 8, 22, 8
+WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP = 600, 180, 58, 8, 22, 8
 MOST_POINTS = 300  # more cost the browser, and nobody sees them
 
 
@@ -62,15 +62,16 @@ def frontier_chart(scores: Mapping[int, tuple[float, float]], picked: int | None
 
     steps = sorted(scores)
     path = " ".join("{:.1f},{:.1f}".format(*place(scores[step])) for step in steps)
-    dots = ""
+    dots, labels = "", []
     for step in steps:
         x, y = place(scores[step])
         kind = "picked" if step == picked else "base" if step == 0 else "other"
         told = f"{_step_name(step)}: likeness {scores[step][0]:.3f}, obedience {scores[step][1]:.3f}"
-        radius, below = (6 if step == picked else 4), y <= TOP + 14
+        radius = 6 if step == picked else 4
         dots += f'<g class="{kind}"><title>{told}</title><circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
-        y += 17 if below else -9
-        dots += f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{_step_name(step)}</text></g>'
+        labels.append(_free_place(x, y, labels))
+        across, up = labels[-1]
+        dots += f'<text x="{across:.1f}" y="{up:.1f}" text-anchor="middle">{_step_name(step)}</text></g>'
     frame = f'<g class="frame"><line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>' \
         f'<line x1="{LEFT}" x2="{LEFT}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>' \
         f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" text-anchor="end">liker the photos</text>' \
@@ -79,6 +80,15 @@ def frontier_chart(scores: Mapping[int, tuple[float, float]], picked: int | None
     named = attributes(class_="chart frontier", viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=words)
     return f"<svg{named}>" \
         f'{frame}<polyline class="raw" points="{path}"/>{dots}</svg>'
+
+
+def _free_place(x: float, y: float, taken: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Where a label beside a dot lies on no other one: above, below, right or left; above where all are taken."""
+    places = [(x, y - 9), (x, y + 18), (x + 26, y + 4), (x - 26, y + 4), (x + 26, y + 20), (x - 26, y - 12)]
+    inside = [place for place in places
+              if LEFT + 12 < place[0] < WIDTH - 16 and TOP + 6 < place[1] < HEIGHT - BOTTOM]
+    free = (place for place in inside if all(abs(place[0] - a) > 32 or abs(place[1] - u) > 15 for a, u in taken))
+    return next(free, (inside or places)[0])
 
 
 def _step_name(step: int) -> str:
@@ -100,10 +110,10 @@ def _range(losses: Sequence[float]) -> tuple[float, float]:
 
 
 def _frame(low: float, high: float, total: int) -> str:
-    floor = HEIGHT - BOTTOM
+    floor, digits = HEIGHT - BOTTOM, 2 if high - low > 0.1 * abs(high) else 3
     lines = "".join(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
                     for y in (TOP, (TOP + floor) / 2, floor))
-    texts = "".join(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.2g}</text>'
+    texts = "".join(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.{digits}g}</text>'
                     for y, value in ((TOP, high), ((TOP + floor) / 2, (low + high) / 2), (floor, low)))
     ends = f'<text x="{LEFT}" y="{HEIGHT - 6}">step 1</text><text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" ' \
         f'text-anchor="end">{total}</text>'

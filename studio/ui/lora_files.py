@@ -12,22 +12,21 @@ import gradio as gr
 
 from studio.desk import Studio
 from studio.ui.forms import Wiring
-from studio.ui.loras import lora_choices
+from studio.ui.loras import MoreLoras, lora_choices, renewed
 
-LAYOUTS = ["diffusers", "kohya", "single file"]
+LAYOUTS, FULL_LAYOUTS = ["diffusers", "kohya"], ["single file", "diffusers"]
 WEIGHTS = ".safetensors"
 
 
-def lora_files(wiring: Wiring, form: Mapping[str, Any], family: gr.Dropdown) -> None:
+def lora_files(wiring: Wiring, form: Mapping[str, Any], more: MoreLoras, family: gr.Dropdown) -> None:
     """Lays it out and wires it; it is about the LoRA under Who."""
     with gr.Accordion("LoRA files", open=False, elem_classes=["lora-files"]):
         with gr.Row(elem_classes=["pair"]):
             layout = gr.Dropdown(LAYOUTS, value=LAYOUTS[0], label="Layout of the file", scale=3, min_width=120,
-                                 info="kohya: for A1111, ComfyUI, Forge; single file: a full fine-tune")
+                                 info="kohya: for A1111, ComfyUI, Forge")
             save = gr.Button("Save as a file", size="md", scale=2, min_width=110, elem_classes=["beside"])
         file = gr.File(label="The file", visible=False, interactive=False)
-        bring = gr.UploadButton("Bring a LoRA", file_types=[WEIGHTS], size="sm", type="filepath",
-                                elem_classes=["quiet"])
+        bring = gr.UploadButton("Bring a LoRA", file_types=[WEIGHTS], size="sm", type="filepath")
         with gr.Row(elem_classes=["pair"]):
             repository = gr.Textbox(label="Publish as", placeholder="your-name/mika-lora", scale=3, min_width=120,
                                     max_length=200)
@@ -40,7 +39,9 @@ def lora_files(wiring: Wiring, form: Mapping[str, Any], family: gr.Dropdown) -> 
     lora = form["lora"]
     wiring.listen(save.click, save_lora, [lora, layout], file, show_progress="minimal")
     wiring.listen(lora.input, lambda desk: gr.File(visible=False), None, file)
-    wiring.listen(bring.upload, bring_lora, [bring, family], lora, show_progress="minimal")
+    wiring.listen(lora.change, layouts_of, lora, layout)
+    wiring.listen(bring.upload, bring_lora, [bring, family, *more.choices], [lora, *more.choices],
+                  show_progress="minimal")
     wiring.listen(publish.click, publish_lora, [lora, repository, token, private], [published, token],
                   show_progress="minimal")
 
@@ -50,11 +51,19 @@ async def save_lora(desk: Studio, lora: str, layout: str) -> gr.File:
     return gr.File(str(path), visible=True)
 
 
-async def bring_lora(desk: Studio, path: str, family: str) -> gr.Dropdown:
+def layouts_of(desk: Studio, lora: str) -> gr.Dropdown:
+    """What the LoRA can be saved as; a full fine-tune has no rank."""
+    full = any(known.slug == lora and not known.rank for known in desk.library.loras())
+    layouts = FULL_LAYOUTS if full else LAYOUTS
+    return gr.Dropdown(layouts, value=layouts[0])
+
+
+async def bring_lora(desk: Studio, path: str, family: str, *others: str) -> list[gr.Dropdown]:
     """The file becomes a LoRA of the library, and is chosen."""
     made = await asyncio.to_thread(desk.import_lora, Path(path), Path(path).name.removesuffix(WEIGHTS), family)
     gr.Info(escape(f"{made.name} is in the library." + (f" Its trigger is {made.trigger}." if made.trigger else "")))
-    return gr.Dropdown(lora_choices(desk, desk.families[family]), value=made.slug)
+    chosen = desk.families[family]
+    return [gr.Dropdown(lora_choices(desk, chosen), value=made.slug), *renewed(desk, chosen, others)]
 
 
 async def publish_lora(desk: Studio, lora: str, repository: str, token: str, private: bool) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -17,6 +18,7 @@ ROWS = 2  # LoRAs beside the one under Who
 NOBODY, NONE = "Nobody", "None"  # of the one under Who, and of the others
 NAMES = ("texts", *(f"{what}_{row}" for row in range(ROWS) for what in ("lora", "scale", "texts")))
 FIELDS = len(NAMES)
+MOST_TOGETHER = 1.5  # scale of the LoRAs of one subject
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,24 @@ def merge(desk: Studio, family: str, lora: str, scale: float, name: str, rank: i
         raise ValueError("Choose at least two LoRAs: one under Who, and another under Together with.")
     if not (name or "").strip():
         raise ValueError("Give the LoRA that they become a name.")
+    _warn_of_twins(desk, uses)
     made = desk.merge_loras(MergeRequest(list(uses), name, int(rank) if rank else None))
     gr.Info(f"{made.name} is in the library, of rank {made.rank}.")
     chosen = desk.families[family]
     return [gr.Dropdown(lora_choices(desk, chosen), value=made.slug), *renewed(desk, chosen, [""] * ROWS), ""]
+
+
+def _warn_of_twins(desk: Studio, uses: Sequence[LoraUse]) -> None:
+    """LoRAs of one subject add up: at twice the weight nothing is left of the picture."""
+    known = {lora.slug: lora for lora in desk.library.loras()}
+    weights: dict[str, float] = {}
+    for use in uses:
+        if subject := known[use.slug].trigger if use.slug in known else "":
+            weights[subject] = weights.get(subject, 0.0) + use.unet
+    for trigger, weight in weights.items():
+        if weight > MOST_TOGETHER:
+            gr.Warning(escape(f"The LoRAs of {trigger} add up to a scale of {weight:g}, which is likely too much: "
+                              "together they draw best near 1."))
 
 
 def uses_in(lora: str | None, scale: float, beside: Mapping[str, Any]) -> tuple[LoraUse, ...]:

@@ -129,7 +129,7 @@ def _controls(wiring: Wiring, family: gr.Dropdown, first: ModelFamily) -> tuple:
         "guidance": guidance, "scheduler": scheduler, "width": width, "height": height, "count": count, "seed": seed,
     }
     more = more_loras()
-    lora_files(wiring, form, family)
+    lora_files(wiring, form, more, family)
     with gr.Accordion(knows(first), open=False, elem_id="family-words") as about:
         card = pieces.piece(family_view(first), "family-piece")
     return form, more, words, remark, draw, random, reuse, about, card, remove, really

@@ -15,10 +15,11 @@ from studio.runs import Run
 from studio.ui import pieces
 from studio.ui.estimates import preset_label
 from studio.ui.forms import Wiring
-from studio.ui.progress import look_at_training, training_view
+from studio.ui.progress import IN_WORDS, look_at_training, training_view
 from studio.ui.side import stop, told_anew
 
 USUAL = "Balanced"
+LATEST, LISTED = "The latest", 40
 FOLDED = ("method", "rank", "alpha", "steps", "learning_rate", "batch_size", "resolution", "class_images",
           "prior_loss_weight", "prior_region", "class_checks", "targets", "dropout", "text_encoder_learning_rate",
           "optimiser", "schedule", "warm_up", "snr_gamma", "noise_offset", "accumulation", "gradient_checkpointing",
@@ -53,14 +54,18 @@ def train_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.
                 form = {"subject": subject, **_folded(first)}
                 both = gr.Button("Train both ways: with class images and without", size="sm", elem_classes=["both"])
         with gr.Column(scale=7, min_width=320, elem_classes=["stage-column"]):
+            which = gr.Dropdown([(LATEST, "")], value="", label="Training", visible=False, elem_classes=["which-run"])
             view = pieces.piece(training_view(None, None), "training-piece")
     made = TrainTab(tab, form, preset, other, view, face)
 
-    wiring.on(button.click, TrainRequest, start, {**form, "family": family}, outputs=view, trigger_mode="once")
-    wiring.on(both.click, TrainRequest, start_both, {**form, "family": family}, outputs=view, trigger_mode="once")
-    wiring.listen(beat.tick, look, seen, [view, seen])
-    for chosen in (preset, other):
-        wiring.listen(chosen.input, chosen_preset, [chosen, family], [form[name] for name in FOLDED])
+    for pressed, begin in ((button, start), (both, start_both)):
+        wiring.on(pressed.click, TrainRequest, begin, {**form, "family": family}, outputs=[view, which],
+                  trigger_mode="once")
+    wiring.listen(beat.tick, look, [which, seen], [view, which, seen])
+    wiring.listen(which.input, lambda desk, run: look_at_training(desk, run_of(desk, run)), which, view)
+    # One choice in two places: what is chosen here is let go of there.
+    for chosen, letting_go in ((preset, other), (other, preset)):
+        wiring.listen(chosen.input, chosen_preset, [chosen, family], [letting_go, *(form[name] for name in FOLDED)])
     wiring.listen(subject.change, face_of, subject, face)
     wiring.on_act(view, direct, None, view)
     return made
@@ -140,17 +145,25 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
     return made
 
 
-def others_of(family: ModelFamily) -> gr.Dropdown:
-    """The family's further presets, none of them chosen."""
-    return gr.Dropdown(folded_presets(family), value=None)
+def others_of(desk: Studio, family: ModelFamily) -> gr.Dropdown:
+    """The family's further presets with what each takes here, none of them chosen."""
+    return gr.Dropdown([(preset_label(desk, family, name).replace("\n", " · "), name)
+                        for _, name in folded_presets(family)], value=None)
 
 
-def start(desk: Studio, request: TrainRequest) -> str:
-    return look_at_training(desk, desk.start(request))
+def start(desk: Studio, request: TrainRequest) -> tuple:
+    return _begun(desk, desk.start(request))
 
 
-def start_both(desk: Studio, request: TrainRequest) -> str:
-    return look_at_training(desk, desk.start_both(request)[0])
+def start_both(desk: Studio, request: TrainRequest) -> tuple:
+    begun = _begun(desk, desk.start_both(request)[0])
+    gr.Info("Two trainings from one seed, one after the other: with class images, and without.")
+    return begun
+
+
+def _begun(desk: Studio, run: Run) -> tuple:
+    """The run on the page, and chosen, though another may be under way before it."""
+    return look_at_training(desk, run), gr.Dropdown(list(trainings(desk)), value=run.id, visible=True)
 
 
 def direct(desk: Studio, act: dict[str, Any]) -> Any:
@@ -169,15 +182,25 @@ def direct(desk: Studio, act: dict[str, Any]) -> Any:
     return look_at_training(desk, desk.run(run)) if run else gr.skip()
 
 
-def look(desk: Studio, seen: tuple) -> tuple:
-    """The newest training, be it under way or over; this is how a page that was reloaded finds it again."""
-    return told_anew([look_at_training(desk, newest(desk))], seen)
+def look(desk: Studio, which: str, seen: tuple) -> tuple:
+    """The training that is chosen, else the newest; this is how a page that was reloaded finds it again."""
+    known = trainings(desk)
+    view, list_, seen = told_anew([look_at_training(desk, run_of(desk, which)), known], seen)
+    return view, gr.Dropdown(list(known), visible=len(known) > 2) if list_ is known else list_, seen
 
 
-def newest(desk: Studio) -> Run | None:
-    """The training under way, else the last one that was asked for."""
-    trainings = [run for run in desk.runs() if run.kind == "train"]
-    return next((run for run in trainings if run.status == "running"), trainings[0] if trainings else None)
+def run_of(desk: Studio, which: str) -> Run | None:
+    """The training of this id; where there is none, the one under way, else the last one that was asked for."""
+    known = [run for run in desk.runs() if run.kind == "train"]
+    chosen = next((run for run in known if run.id == which), None)
+    return chosen or next((run for run in known if run.status == "running"), known[0] if known else None)
+
+
+def trainings(desk: Studio) -> tuple[tuple[str, str], ...]:
+    """The trainings to look at, newest first, as choices."""
+    known = [run for run in desk.runs() if run.kind == "train"][:LISTED]
+    return ((LATEST, ""), *((f"{run.title.removeprefix('Training ')}, {IN_WORDS[run.status]}, "
+                             f"{run.created[:16].replace('T', ' ')}", run.id) for run in known))
 
 
 def values_of(family: ModelFamily, preset: str | None) -> dict[str, Any]:
@@ -196,8 +219,11 @@ def folded_presets(family: ModelFamily) -> list[tuple[str, str]]:
             if values.get("folded")]
 
 
-def chosen_preset(desk: Studio, preset: str, family: str) -> list[Any]:
-    return defaults_of(desk.families[family], preset)
+def chosen_preset(desk: Studio, preset: str | None, family: str) -> list[Any]:
+    """Nothing for a list that was left without a choice; else no choice in the other list, and the fields."""
+    if not preset:
+        return [gr.skip()] * (1 + len(FOLDED))
+    return [None, *defaults_of(desk.families[family], preset)]
 
 
 def choices(desk: Studio) -> list[tuple[str, str]]:
