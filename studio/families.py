@@ -155,7 +155,8 @@ class ModelFamily:
     def portraits(self, trigger: str) -> list[str]:
         """The subject in three ID photos, to see how a training for these comes along."""
         start = f"{self.portrait_start} {trigger}"
-        return [self.portrait(trigger), f"{start}, smiling, on a plain grey background", f"{start}, serious"]
+        return [self.portrait(trigger), f"{start}, smiling, on a plain grey background",
+                f"{start} on a plain yellow background"]
 
     def things(self) -> dict[str, list[str]]:
         """What a small family's detector can find, by kind; empty for one that knows the open world."""

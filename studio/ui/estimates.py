@@ -19,7 +19,8 @@ ACTIVATIONS, WORKSPACE = 6.5, 1.0
 CHECKPOINTED = 0.3  # of the activations is left with gradient checkpointing
 ADAPTED = {"attention": 0.00057, "transformers": 0.0012, "everything": 0.0018}  # LoRA's parameters for each rank
 REMEMBERED = {"AdamW": 8, "AdamW 8-bit": 2, "Prodigy": 16}  # bytes for each parameter that learns
-CLASS_IMAGE = 10  # drawing one takes about as long as so many pictures in a training step
+DRAWN = 10  # drawing a picture takes about as long as so many in a training step
+PROMPTS = 3  # that samples are usually drawn of
 
 
 def seconds_for(desk: Studio, family: ModelFamily, preset: Mapping[str, Any]) -> float:
@@ -30,7 +31,7 @@ def seconds_for(desk: Studio, family: ModelFamily, preset: Mapping[str, Any]) ->
         * _in_a_step(asked.get("batch_size"), asked.get("class_images")) \
         * ((asked.get("resolution") or family.resolution) / family.resolution) ** 2
     undrawn = max(0, asked.get("class_images", 0) - desk.library.class_images_kept(family.name))
-    return (learnt + undrawn * CLASS_IMAGE) * per_picture
+    return (learnt + (undrawn + _samples(asked, 0)) * DRAWN) * per_picture
 
 
 def memory_for(family: ModelFamily, preset: Mapping[str, Any], device: str) -> float:
@@ -57,6 +58,14 @@ def _in_a_step(batch_size: int | None, class_images: int | None) -> int:
     return photos + (max(1, photos // 2) if class_images else 0)
 
 
+def _samples(asked: Mapping[str, Any], step: int) -> int:
+    """Samples still to be drawn once so many steps are taken; where a checkpoint is picked, those of the base too."""
+    steps, best = asked.get("steps") or 0, asked.get("pick_best")
+    every = asked.get("checkpoint_every" if best else "sample_every")
+    looks = -(-steps // every) - max(0, step - 1) // every if every else 0
+    return PROMPTS * (looks + bool(best and not step))
+
+
 def preset_label(desk: Studio, family: ModelFamily, name: str) -> str:
     """A preset's name, its time and memory on this machine, and when to take it; where it does not fit, what does."""
     preset, plan = family.presets[name], desk.executor.plan
@@ -80,7 +89,8 @@ def _measured(desk: Studio, family: ModelFamily) -> float | None:
         if early is not None:
             pictures = _in_a_step(run.request.batch_size, run.request.class_images) * (run.request.accumulation or 1)
             pictures *= ((run.request.resolution or family.resolution) / family.resolution) ** 2
-            return early.seconds_left / (early.total - early.step) / pictures
+            ahead = (early.total - early.step) * pictures + _samples(vars(run.request), early.step) * DRAWN
+            return early.seconds_left / ahead
     return None
 
 

@@ -54,7 +54,8 @@ def train_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.
                 form = {"subject": subject, **_folded(first)}
                 both = gr.Button("Train both ways: with class images and without", size="sm", elem_classes=["both"])
         with gr.Column(scale=7, min_width=320, elem_classes=["stage-column"]):
-            which = gr.Dropdown([(LATEST, "")], value="", label="Training", visible=False, elem_classes=["which-run"])
+            which = gr.Dropdown([(LATEST, "")], value="", label="Which training", show_label=False, container=False,
+                                visible=False, elem_classes=["which-run"])
             view = pieces.piece(training_view(None, None), "training-piece")
     made = TrainTab(tab, form, preset, other, view, face)
 
