@@ -18,7 +18,7 @@ from studio.ui.forms import Wiring, fitting
 from studio.ui.loras import NOBODY, apart, more_loras, together
 from studio.ui.report import report
 from studio.ui.restoring import settings_of
-from studio.ui.tabs import draw
+from studio.ui.tabs import draw, train
 from studio.ui.visitors import Visitors
 
 EVIL = "<img src=x onerror=alert(1)>'\"&${alert(1)}{{this}}"
@@ -148,6 +148,25 @@ def test_a_form_filled_from_a_picture_asks_for_the_same_loras(lora, scale):
 def more_loras_fields():
     with gr.Blocks():
         return list(more_loras().fields)
+
+
+def test_the_two_lists_of_presets_hold_one_choice_between_them(desk):
+    let_go, *fields = train.chosen_preset(desk, "Quick", "pocket")
+    assert let_go is None and fields[train.FOLDED.index("steps")] == 80
+    assert all(value == gr.skip() for value in train.chosen_preset(desk, None, "pocket")), "left without a choice"
+
+
+def test_every_training_can_be_looked_at_and_the_one_under_way_comes_first(desk):
+    asked = {"type": "TrainRequest", **vars(TrainRequest("mika", steps=2))}
+    first, second = (desk.library.new_run("train", asked, f"Training {name}").id for name in ("Mika", "Leo"))
+    desk.library.update_run(first, status="paused")
+    desk.library.update_run(second, status="failed")
+    told = train.trainings(desk)
+    assert [id for _, id in told] == ["", second, first] and told[2][0].startswith("Mika, paused, 20")
+    assert train.run_of(desk, first).id == first and train.run_of(desk, "").id == second
+    view, choices, seen = train.look(desk, first, ())
+    assert "Go on" in view and choices.choices == list(told) and choices.visible
+    assert train.look(desk, first, seen)[:2] == (gr.skip(), gr.skip())
 
 
 def test_visitors_never_meet_and_a_reload_finds_the_same_library(desk):
