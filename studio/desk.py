@@ -111,8 +111,7 @@ class Studio:
         Raises ValueError with a sentence for what cannot be done.
         """
         self.notice()
-        if self.gone:
-            raise ValueError("This visit has ended and its library is gone; reload the page to begin anew.")
+        self._check_open()
         family = find_family(self.families, request.family or self.family.name)
         self._check(request, family)
         if isinstance(request, MaskRequest) and isinstance(request.picture, Image.Image):
@@ -271,6 +270,9 @@ class Studio:
         Raises ValueError, in a sentence, for LoRAs of several families and for full fine-tunes.
         """
         self.notice()
+        self._check_open()
+        if self.quota:
+            self.quota.check(request)
         merged = [self.library.lora(use.slug) for use in request.loras]
         named = sorted({lora.family for lora in merged})
         if len(named) > 1:
@@ -279,6 +281,9 @@ class Studio:
         with tempfile.TemporaryDirectory() as aside:
             file = Path(aside) / "merged.safetensors"
             told = self.executor.ask("studio.engine.merging:merge", request, merged, file, family=family)
+            if self.quota:
+                self.quota.check(replace(request, rank=told["rank"]))
+            self._check_open()  # a visitor may have left meanwhile
             self.library.make_room(file.stat().st_size)
             return self.library.save_lora(
                 request.name, merged[0].subject, family.name, told["trigger"], told["rank"], told["alpha"], 0,
@@ -295,11 +300,16 @@ class Studio:
         if named not in self.families:
             raise ValueError(f"The picture was drawn by the family {named!r}, which is not here.")
         self._check_weights(recipe, self.families[named])
-        for name, what, used, here in (
-            ("lora", "LoRA", recipe.loras, {lora.slug: lora.sha256 for lora in self.library.loras()}),
-            ("outfit", "outfit", recipe.outfits, {one.slug: sha256_of(one.path) for one in self.library.outfits()}),
+        outfits = self.library.outfits() if recipe.outfits else []
+        for name, what, uses, used, here in (
+            ("lora", "LoRA", request.loras, recipe.loras, {one.slug: one.sha256 for one in self.library.loras()}),
+            ("outfit", "outfit", request.outfits, recipe.outfits, {one.slug: sha256_of(one.path) for one in outfits}),
         ):
-            request = request.renamed(name, {one["slug"]: _very(what, one, here) for one in used})
+            told = {one["slug"]: one for one in used}
+            if lacking := [use.slug for use in uses if use.slug not in told]:
+                raise ValueError(f"The recipe does not say what its {what} {lacking[0]} was, so its pixels cannot be "
+                                 "drawn again.")
+            request = request.renamed(name, {slug: _very(what, one, here) for slug, one in told.items()})
         return replace(request, family=named, count=1)
 
     def replay(self, path: str | Path) -> Picture:
@@ -401,6 +411,10 @@ class Studio:
         """
         self.notice()
         return self._trainings.pick(self.run(id), step)
+
+    def _check_open(self) -> None:
+        if self.gone:
+            raise ValueError("This visit has ended and its library is gone; reload the page to begin anew.")
 
     def _check(self, request: Request, family: ModelFamily) -> None:
         if isinstance(request, TrainRequest):
@@ -519,7 +533,7 @@ def library_of(path: Path) -> Path | None:
 
 def _very(what: str, used: Mapping[str, Any], here: Mapping[str, str]) -> str:
     """The slug, among those `here` with their hashes, of the very thing that a recipe names."""
-    same = [slug for slug, sha256 in here.items() if sha256 == used["sha256"]]
+    same = [slug for slug, sha256 in here.items() if sha256 == used.get("sha256")]
     if same:
         return used["slug"] if used["slug"] in same else same[0]
     if used["slug"] in here:

@@ -112,6 +112,8 @@ class ModelFamily:
                     for title, one in self.image_adapters.items()}
         object.__setattr__(self, "image_adapters", adapters)
         object.__setattr__(self, "blocks", tuple((part, block, layers) for part, block, layers in self.blocks))
+        if self.image_adapters and not self.outfit_presets:
+            raise ValueError(f"family {self.name!r} has image adapters and must have outfit_presets for them")
         for scales in self.outfit_presets.values():
             by_layer(scales, self.blocks)
         for name in ("pipelines", "dtype", "drawing", "training", "presets", "segmenters", "image_adapters",

@@ -12,7 +12,7 @@ import math
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,7 +33,6 @@ WHOLE, GARMENTS = PRIOR_REGIONS = ("picture", "garments")
 PRECISIONS = ("auto", "bf16", "fp16", "fp32")  # that a step computes in; what is learnt is always kept in fp32
 MOST_PHRASES, LONGEST_PHRASE, MOST_POINTS = 20, 60, 100
 DRAW_STEPS, GUIDANCES, LORA_SCALES = (1, 200), (0.0, 30.0), (-2.0, 2.0)  # least and most
-
 MOST_USES, MOST_RANK, MOST_ROWS = 8, 256, 24
 
 AnyRequest = TypeVar("AnyRequest")
@@ -167,6 +166,8 @@ class OutfitUse:
             _within(f"block_scales of {self.slug}", self.block_scales, LEAST, MOST)
         _within(f"start of {self.slug}", self.start, 0.0, 1.0)
         _within(f"end of {self.slug}", self.end, 0.0, 1.0)
+        if not isinstance(self.inside_garment, bool):
+            raise ValueError(f"inside_garment of {self.slug} must be true or false, got {self.inside_garment!r:.40}")
         if self.start >= self.end:
             raise ValueError(f"{self.slug} must start before it ends, got {self.start:g} and {self.end:g}")
 
@@ -241,7 +242,7 @@ class SetRequest:
 
     prompt: str
     scenes: list
-    outfits: list = field(default_factory=lambda: [None])
+    outfits: list | None = None  # None: as they are, alone
     seeds: int = 1
     negative_prompt: str = ""
     lora: str | list | None = None
@@ -255,6 +256,9 @@ class SetRequest:
     family: str | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "outfits", [None] if self.outfits is None else self.outfits)
+        object.__setattr__(self, "lora_scale", float(self.lora_scale))  # the id is of the text: 1 is 1.0
+        _within("seed", self.seed, 0, MAX_SEED)
         for name, what in (("scenes", "scene"), ("outfits", "outfit")):
             given = getattr(self, name)
             if not isinstance(given, list | tuple) or not given:
@@ -400,6 +404,7 @@ def _uses(name: str, kind: type[Use], given: Any) -> tuple[Use, ...]:
     for one in given:
         if isinstance(one, Mapping):
             odd = one.keys() - {field.name for field in fields(kind)}  # type: ignore[arg-type]
+            one = {name: value for name, value in one.items() if value is not None}  # null is what is left out
             if odd or "slug" not in one:
                 names = ", ".join(field.name for field in fields(kind))  # type: ignore[arg-type]
                 raise ValueError(f"each {name} has a slug and may have {names}; got {dict(one)!r:.80}")

@@ -204,7 +204,8 @@ class Run:
         last = next((event for event in reversed(events)
                      if isinstance(event, StepFinished | StageReported | PictureDrawn)), None)
         if self.kind in ("draw", "set"):
-            return self._drawing_progress(last, preview)
+            drawn = next((event for event in reversed(events) if isinstance(event, PictureDrawn)), None)
+            return self._drawing_progress(drawn, last, preview)
         if self.kind == "train" and self.ended:  # what was done after the last step says nothing any more
             last = next((event for event in reversed(events) if isinstance(event, StepFinished)), None)
         if isinstance(last, StepFinished):
@@ -217,14 +218,17 @@ class Run:
             return Progress(fraction, step.seconds_left if step else None, f"{last.stage}{done}")
         return Progress(0.0, None, "starting" if self._status == RUNNING else self._status)
 
-    def _drawing_progress(self, last: Event | None, preview: PreviewDrawn | None) -> Progress:
+    def _drawing_progress(self, drawn: PictureDrawn | None, last: Event | None, preview: PreviewDrawn | None
+                          ) -> Progress:
         count = self.request.count
-        done = last.index + 1 if isinstance(last, PictureDrawn) else 0
+        done = drawn.index + 1 if drawn else 0
         if done >= count or self.ended:
             return Progress(1.0 if done >= count else done / count, 0.0, f"{done} of {count} drawn")
         part = preview.step / preview.total if preview else 0.0
         fraction = (done + part) / count
         seconds = (time.monotonic() - self._began) * (1 - fraction) / fraction if fraction > 0 else None
+        if self.kind == "set":  # some of its cells may have been there: the drawing knows
+            seconds = drawn.seconds_left if drawn else None
         stage = last.stage if isinstance(last, StageReported) and preview is None else ""
         return Progress(fraction, seconds, stage or f"picture {done + 1} of {count}")
 

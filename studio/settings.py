@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.requests import FULL, DrawRequest, MaskRequest, SetRequest, TrainRequest, sides
+from studio.requests import FULL, DrawRequest, MaskRequest, MergeRequest, SetRequest, TrainRequest, sides
 
 LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 SPACE_PORT = 7860
@@ -37,7 +37,7 @@ class Quota:
             if not isinstance(value, bool) and not value > 0:
                 raise ValueError(f"quota: {name} must be above 0, got {value}")
 
-    def check(self, request: TrainRequest | DrawRequest | SetRequest | MaskRequest) -> None:
+    def check(self, request: TrainRequest | DrawRequest | SetRequest | MaskRequest | MergeRequest) -> None:
         """Raises ValueError, naming the limit, for a resolved request that asks for more than a visitor may."""
         limits = {"count": self.count, "width": self.side, "height": self.side, "resolution": self.side,
                   "batch_size": self.batch_size, "class_images": self.class_images,

@@ -126,7 +126,8 @@ def attached(pipelines: PipelineCache, pipeline: DiffusionPipeline, loras: Seque
                 adapter.scale(one.unet, one.text_encoder)
                 adapter.arrive(pipeline)
                 inside.append(adapter)
-                if adapter.in_text_encoders and one.text_encoder:
+                # A fine-tune comes whole, whatever its weight.
+                if adapter.in_text_encoders and (one.text_encoder or isinstance(adapter, FineTune)):
                     key.append((*_state_of(one.path), one.text_encoder))
         yield tuple(key) or None
     finally:

@@ -71,9 +71,9 @@ def cut_out(image: Image.Image, *, pipelines: PipelineCache, family: ModelFamily
 
 def _standing_out(image: Image.Image) -> Image.Image | None:
     """What stands out from plain ground, as clothes do that are laid flat; None where the ground is not plain."""
-    pixels = np.asarray(image, dtype=int)
+    pixels = np.asarray(image, dtype=np.int16)
     rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    ground = np.median(rim, axis=0)
+    ground = np.median(rim, axis=0).astype(np.int16)
     if (np.abs(rim - ground).max(axis=1) > UNLIKE).mean() > 0.05:
         return None
     return Image.fromarray(((np.abs(pixels - ground).max(axis=2) > UNLIKE) * 255).astype(np.uint8))

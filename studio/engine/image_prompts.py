@@ -143,15 +143,16 @@ def prompted(pipelines: PipelineCache, pipeline: DiffusionPipeline, prompts: Seq
         return
     unet = pipeline.unet
     loaded = [_kept(pipelines, pipeline, one.adapter) for one in prompts]
+    device = pipeline._execution_device if unet.device.type == "meta" else unet.device  # weights that come one by one
     for adapter in loaded:
-        adapter.to(unet.device, unet.dtype)
+        adapter.to(device, unet.dtype)
     theirs, projection, kind = dict(unet.attn_processors), unet.encoder_hid_proj, unet.config.encoder_hid_dim_type
     together = {name: _Together([adapter.processors[name] for adapter in loaded]) for name in loaded[0].processors}
     unet.set_attn_processor({**theirs, **together})
     unet.encoder_hid_proj = MultiIPAdapterImageProjection([adapter.projection for adapter in loaded])
     unet.config.encoder_hid_dim_type = "ip_image_proj"
     try:
-        yield Prompted(prompts, together)
+        yield Prompted(prompts, together, unet.dtype)
     finally:
         # In this order: a resampler has attention of its own, which would be counted as the UNet's.
         unet.encoder_hid_proj, unet.config.encoder_hid_dim_type = projection, kind
@@ -164,10 +165,11 @@ class Prompted:
 
     prompts: Sequence[Prompting]
     processors: Mapping[str, _Together]
+    dtype: torch.dtype
 
     def arguments(self, guided: bool, width: int, height: int) -> dict[str, Any]:
         """Keyword arguments of the call."""
-        seen = [torch.cat([one.embedding[1], one.embedding[0]]) if guided else one.embedding[0]
+        seen = [(torch.cat([one.embedding[1], one.embedding[0]]) if guided else one.embedding[0]).to(self.dtype)
                 for one in self.prompts]
         given: dict[str, Any] = {"ip_adapter_image_embeds": seen}
         if any(one.mask is not None for one in self.prompts):
@@ -181,7 +183,8 @@ class Prompted:
         """Set every scale for a step that begins when `progress`, 0 to 1, of the denoising is done."""
         for name, processor in self.processors.items():
             processor.scale = [
-                one.layers[_layer(name)] if one.start <= progress < one.end else 0.0 for one in self.prompts
+                one.layers[_layer(name)] if one.start <= progress and (progress < one.end or one.end >= 1) else 0.0
+                for one in self.prompts  # some schedulers take a step more than was asked for
             ]
 
 

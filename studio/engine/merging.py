@@ -53,7 +53,7 @@ def merge(request: MergeRequest, loras: Sequence[Lora], to: Path, *, pipelines: 
     learnt: dict[str, Tensor] = {}
     for (component, place_name), pairs in sorted(changes.items()):
         down, up = joined(pairs)
-        down, up = nearest((down, up), rank) if len(down) > rank else _padded((down, up), rank)
+        down, up = _padded(nearest((down, up), rank) if len(down) > rank else (down, up), rank)
         learnt |= {f"{component}.{place_name}.lora_A.weight": down, f"{component}.{place_name}.lora_B.weight": up}
     trigger = ", ".join(dict.fromkeys(lora.trigger for lora in loras if lora.trigger))
     adapted: dict[str, Any] = {}
@@ -71,6 +71,8 @@ def merge(request: MergeRequest, loras: Sequence[Lora], to: Path, *, pipelines: 
 def _change(place: Place, weight: float) -> Pair:
     """What the layer adds to its module's weight, scaled as it is drawn with."""
     layer = place.layer
+    if getattr(layer, "use_dora", {}).get(NAME):
+        raise ValueError("A DoRA scales whole weights, which no LoRA can: it cannot be merged.")
     down, up = (getattr(layer, matrix)[NAME].weight.detach().float().cpu() for matrix in ("lora_A", "lora_B"))
     return down, up * (weight * layer.scaling[NAME])
 
@@ -81,11 +83,12 @@ def joined(pairs: Sequence[Pair]) -> Pair:
 
 
 def nearest(pair: Pair, rank: int) -> Pair:
-    """The change of a lower rank that is nearest to this one in the sum of squares."""
+    """The change of a lower rank that is nearest to this one in the sum of squares; of the layer's own at most."""
     down, up = pair
     outward, left = torch.linalg.qr(up.flatten(1).double())
     inward, right = torch.linalg.qr(down.flatten(1).double().t())
     u, s, v = torch.linalg.svd(left @ right.t())
+    rank = min(rank, len(s))
     root = s[:rank].sqrt()
     new_up = (outward @ u[:, :rank] * root).float()
     new_down = (inward @ v[:rank].t() * root).t().float()

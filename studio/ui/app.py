@@ -284,6 +284,11 @@ def _restored(desk: Studio, settings: Any) -> tuple:
 
 
 def _to_draw(desk: Studio, request: DrawRequest, run: str | None = None) -> tuple:
+    if run is None and request.outfits:
+        gr.Info("The picture wears an outfit, which Draw has no place for yet: it is drawn without.")
+    if len(request.loras) > 1 + ROWS:
+        gr.Info(escape("Draw has no place for all of its LoRAs; left out: "
+                       + ", ".join(use.slug for use in request.loras[1 + ROWS:])))
     family = desk.families.get(request.family or "", desk.family)
     on_stage = (gr.skip(),) * 3 if run is None else (run, gr.Timer(active=True), draw.shown(desk, run))
     return (

@@ -52,7 +52,7 @@ def register(wiring: Wiring) -> None:
     wiring.endpoint("train_both", train_both, TrainRequest)
     wiring.endpoint("draw", draw, DrawRequest)
     wiring.endpoint("draw_set", draw_set, SetRequest)
-    wiring.endpoint("merge_loras", merge_loras, MergeRequest)
+    wiring.endpoint("merge_loras", merge_loras, MergeRequest, at_once=1)
 
 
 def subjects(desk: Studio) -> list:

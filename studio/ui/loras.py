@@ -72,7 +72,8 @@ def _texts(label: str) -> gr.Number:
 def connect(wiring: Wiring, part: MoreLoras, form: Mapping[str, Any], family: gr.Dropdown) -> None:
     """Merging, and the LoRAs to choose from as the library and the family change."""
     given = [form["lora"], form["lora_scale"], part.name, part.rank, *part.fields.values()]
-    wiring.listen(part.merge.click, merge, [family, *given], [form["lora"], *part.choices, part.name])
+    wiring.listen(part.merge.click, merge, [family, *given],
+                  [form["lora"], form["lora_scale"], *part.fields.values(), part.name])
 
 
 def merge(desk: Studio, family: str, lora: str, scale: float, name: str, rank: int | None, *beside: Any) -> list[Any]:
@@ -86,7 +87,8 @@ def merge(desk: Studio, family: str, lora: str, scale: float, name: str, rank: i
     made = desk.merge_loras(MergeRequest(list(uses), name, int(rank) if rank else None))
     gr.Info(f"{made.name} is in the library, of rank {made.rank}.")
     chosen = desk.families[family]
-    return [gr.Dropdown(lora_choices(desk, chosen), value=made.slug), *renewed(desk, chosen, [""] * ROWS), ""]
+    _, _, nothing = apart(DrawRequest("nothing"))  # the weights are in it: none of them counts a second time
+    return [gr.Dropdown(lora_choices(desk, chosen), value=made.slug), 1.0, *updates_of(desk, chosen, nothing), ""]
 
 
 def _warn_of_twins(desk: Studio, uses: Sequence[LoraUse]) -> None:

@@ -134,7 +134,7 @@ def test_inside_the_garment_alone_changes_less_elsewhere(wearing, outfits, draws
     assert len(asked) == 1, "the first pass is the same for every outfit"
 
 
-def test_the_second_drawing_runs_no_encoder(wearing, outfits, draws, pipelines):
+def test_the_second_drawing_runs_no_encoder(wearing, library, draws, pipelines):
     family, calls = wearing("sdxl"), []
     eyes = family.image_adapters["plain"].encoder
     with pipelines.lend(family) as pipeline:
@@ -142,7 +142,7 @@ def test_the_second_drawing_runs_no_encoder(wearing, outfits, draws, pipelines):
     with pipelines.lend_helper(Eyes.published, eyes) as helper:
         encoders.append(helper.network)
     hooks = [encoder.register_forward_hook(lambda *_: calls.append(1)) for encoder in encoders]
-    worn = [use(outfits[0], block_scales=0.5)]
+    worn = [use(library.add_outfit("Blue coat", coat("blue")).slug, block_scales=0.5)]
     draws("a girl in the rain", family=family, outfit=worn)
     first = len(calls)
     draws("a girl in the rain", family=family, outfit=worn, seed=8)

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from studio.engine.adapters import Applied, attached, fingerprint
-from studio.engine.merging import merge
+from studio.engine.merging import merge, nearest
 from studio.engine.weights import read_header
 from studio.events import LoraSaved
 from studio.requests import LoraUse, MergeRequest
@@ -90,6 +90,29 @@ def test_a_rank_below_keeps_the_nearest_change(lora_file, pipelines, family, lib
         assert torch.isclose((whole - found).norm(), best, atol=1e-4 * whole.norm())
         far.append((whole - found).norm().item())
     assert far == sorted(far)
+
+
+def test_no_change_has_a_higher_rank_than_its_layer_is_wide():
+    noise = torch.Generator().manual_seed(0)
+    down, up = torch.randn(6, 4, generator=noise), torch.randn(5, 6, generator=noise)
+    new_down, new_up = nearest((down, up), 5)
+    assert len(new_down) == 4 and torch.allclose(new_up @ new_down, up @ down, atol=1e-4)
+
+
+def test_texts_of_a_fine_tune_are_not_taken_for_the_family_s_own(toys, trains, library, draws):
+    family = toys("sdxl")[0]
+    events = trains("full", family=family, method="full", text_encoder_learning_rate=5e-2, learning_rate=1e-3, **SMALL)
+    tuned, = [event.slug for event in events if isinstance(event, LoraSaved)]
+    draws("a dog", family=family, lora=[LoraUse(tuned, 1.0, 0.0)])
+    after = pixels(draws("a dog", family=family)[0])
+    assert np.array_equal(after, pixels(draws("a dog", family=family, seed=7)[0]))
+    whole, same = (pixels(draws("a cat", family=family, lora=[LoraUse(tuned, 1.0, weight)])[0])
+                   for weight in (1.0, 0.0))
+    bare = pixels(draws("a cat", family=family)[0])
+    assert np.array_equal(whole, same) and not np.array_equal(whole, bare)
+    with_texts = draws("a bird", family=family)
+    draws("a bird", family=family, lora=[LoraUse(tuned, 1.0, 0.0)])
+    assert np.array_equal(pixels(with_texts[0]), pixels(draws("a bird", family=family)[0]))
 
 
 def test_a_lora_draws_with_a_full_fine_tune_and_two_of_these_are_refused(toys, trains, library, draws, pipelines,

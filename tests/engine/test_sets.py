@@ -1,14 +1,18 @@
 """Sets: every outfit in every scene, as far as it is not there yet."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
 import studio
 from studio.engine.sets import draw_set
-from studio.events import PictureDrawn
+from studio.events import PictureDrawn, StageReported
+from studio.execution import request_from_json
 from studio.grids import LEAST, grid
-from studio.requests import DrawRequest, SetRequest, resolved
+from studio.requests import DrawRequest, LoraUse, SetRequest, as_json, resolved
+from studio.runs import Run
 
 SCENES = ["beach", "snow"]
 
@@ -82,6 +86,30 @@ def test_a_grid_has_a_place_for_every_picture_and_for_what_is_missing():
     colours = sheet.getcolors(1 << 16)
     shares = {colour: count / (sheet.width * sheet.height) for count, colour in colours}
     assert 0.2 < shares[(255, 0, 0)] < 0.5 and 0.2 < shares[(232, 226, 214)] < 0.5
+
+
+def test_a_set_is_the_same_however_its_numbers_are_written():
+    told = resolved(SetRequest("a girl", SCENES, lora_scale=1, seed=1), {}).id
+    assert told == SetRequest("a girl", tuple(SCENES), outfits=[None], lora_scale=1.0, seed=1).id
+    with pytest.raises(ValueError, match="seed must be 0 to"):
+        SetRequest("a girl", SCENES, seed=-5)
+
+
+def test_uses_say_what_is_wrong_with_them_and_null_is_what_is_left_out():
+    assert DrawRequest("x", lora=[{"slug": "mika", "unet": None}]).loras == (LoraUse("mika"),)
+    dressed = DrawRequest("x", outfit=[{"slug": "coat", "start": None, "block_scales": {"mid": 1.0}}])
+    assert request_from_json(json.loads(json.dumps(as_json(dressed)))) == dressed
+    for wrong, why in (({"inside_garment": "false"}, "must be true or false"),
+                       ({"start": 0.6, "end": 0.5}, "must start"), ({"colour": "red"}, "may have slug, block_scales")):
+        with pytest.raises(ValueError, match=why):
+            DrawRequest("x", outfit=[{"slug": "coat", **wrong}])
+
+
+def test_a_stage_in_the_middle_does_not_take_the_pictures_back(library, family):
+    run = Run("x", "draw", "Drawing", DrawRequest("x", count=4), library, family)
+    for event in (PictureDrawn(0, 4, "a", 9.0), PictureDrawn(1, 4, "b", 6.0), StageReported("No clothing")):
+        run.publish(event)
+    assert run.progress().fraction == 0.5
 
 
 def test_a_cell_draws_as_its_own_request_says():

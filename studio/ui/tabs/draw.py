@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
@@ -125,7 +125,7 @@ def _controls(wiring: Wiring, family: gr.Dropdown, first: ModelFamily) -> tuple:
             really = gr.Button("Really remove it", size="sm", variant="stop", visible=False)
     form = {
         "prompt": prompt, "negative_prompt": negative, "lora": lora, "lora_scale": lora_scale,
-        "outfit": gr.State(None), "steps": steps,
+        "outfit": gr.State(None), "steps": steps,  # outfits are worn through the API until there is a place for them
         "guidance": guidance, "scheduler": scheduler, "width": width, "height": height, "count": count, "seed": seed,
     }
     more = more_loras()
@@ -246,7 +246,7 @@ def fields_of(desk: Studio, request: DrawRequest, names: Sequence[str]) -> list[
     lora, scale, beside = apart(request)
     updates = {
         **vars(request), "lora": gr.Dropdown(lora_choices(desk, family), value=lora), "lora_scale": scale,
-        "outfit": [asdict(use) for use in request.outfits] or None,
+        "outfit": None,
         "scheduler": gr.Dropdown(list(family.schedulers), value=request.scheduler),
     }
     return [*(updates[name] for name in names), *updates_of(desk, family, beside)]

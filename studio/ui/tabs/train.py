@@ -186,8 +186,11 @@ def direct(desk: Studio, act: dict[str, Any]) -> Any:
 def look(desk: Studio, which: str, seen: tuple) -> tuple:
     """The training that is chosen, else the newest; this is how a page that was reloaded finds it again."""
     known = trainings(desk)
-    view, list_, seen = told_anew([look_at_training(desk, run_of(desk, which)), known], seen)
-    return view, gr.Dropdown(list(known), visible=len(known) > 2) if list_ is known else list_, seen
+    there = which in {id for _, id in known}
+    view, list_, seen = told_anew([look_at_training(desk, run_of(desk, which)), (known, there)], seen)
+    if isinstance(list_, tuple):  # with what is chosen: a list must hold it
+        list_ = gr.Dropdown(list(known), value=which if there else "", visible=len(known) > 2)
+    return view, list_, seen
 
 
 def run_of(desk: Studio, which: str) -> Run | None:
