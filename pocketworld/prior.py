@@ -86,9 +86,9 @@ def as_markdown(outcomes: dict[str, Outcome], subjects: Sequence[str]) -> str:
     return "\n\n".join((
         "### With and without prior preservation",
         f"{len(subjects)} characters that training never saw ({', '.join(subjects)}), each taught twice from one seed "
-        f"by one press, then drawn in {len(DRAWN_SCENES)} places, {SEEDS} seeds each. The bare class by CLIP: how "
-        "unlike each other its pictures are, and how far each moved from the family's of the same seed (cosine "
-        "distances).",
+        f"by one press, with the preset {PRESET}, then drawn in {len(DRAWN_SCENES)} places, {SEEDS} seeds each. The "
+        "bare class by CLIP: how unlike each other its pictures are, and how far each moved from the family's of the "
+        "same seed (cosine distances).",
         table(HEADER, [[way, *_row(one)] for way, one in outcomes.items()]),
         "![The subject, then the bare class, with class images and without](grids/pocket-prior.png)",
         "`python -m pocketworld score --prior` makes this section, pocket-prior.json and the sheet.",
