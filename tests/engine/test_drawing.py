@@ -50,8 +50,9 @@ def test_a_picture_carries_its_whole_recipe(draws, pipelines, family):
     picture, = draws("a cat", count=1)
     recipe = read_png(picture.path)
     assert recipe.request == {
-        "type": "DrawRequest", "prompt": "a cat", "negative_prompt": "", "lora": None, "lora_scale": 1.0, "steps": 3,
-        "guidance": family.drawing["guidance"], "scheduler": family.drawing["scheduler"], "width": 128, "height": 128,
+        "type": "DrawRequest", "prompt": "a cat", "negative_prompt": "", "lora": None, "lora_scale": 1.0,
+        "outfit": None, "steps": 3, "guidance": family.drawing["guidance"], "scheduler": family.drawing["scheduler"],
+        "width": 128, "height": 128,
         "count": 1, "seed": 7, "family": None,
     }
     assert recipe.family == {"name": "pocket", "title": "Pocket", "sha256": pipelines.fingerprint(family)}

@@ -317,7 +317,7 @@ def test_class_images_show_what_the_family_knows(library, monkeypatch, family):
 def test_without_class_images_only_the_photos_count(trains):
     events = list(trains(class_images=0, steps=1))
     assert isinstance(events[-1], LoraSaved)
-    assert [event.stage for event in of(events, StageReported)] == ["Reading the photos"]
+    assert {event.stage for event in of(events, StageReported)} == {"Reading the photos", "Drawing samples"}
 
 
 def test_a_caption_that_does_not_say_the_trigger_gets_it(library):
