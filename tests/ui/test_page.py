@@ -161,9 +161,10 @@ def test_every_training_can_be_looked_at_and_the_one_under_way_comes_first(desk)
     first, second = (desk.library.new_run("train", asked, f"Training {name}").id for name in ("Mika", "Leo"))
     desk.library.update_run(first, status="paused")
     desk.library.update_run(second, status="failed")
-    told = train.trainings(desk)
+    runs = train.of_trainings(desk)
+    told = train.trainings(runs)
     assert [id for _, id in told] == ["", second, first] and told[2][0].startswith("Mika, paused, 20")
-    assert train.run_of(desk, first).id == first and train.run_of(desk, "").id == second
+    assert train.run_of(runs, first).id == first and train.run_of(runs, "").id == second
     view, choices, seen = train.look(desk, first, ())
     assert "Go on" in view and choices.choices == list(told) and choices.visible
     assert train.look(desk, first, seen)[:2] == (gr.skip(), gr.skip())

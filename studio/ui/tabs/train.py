@@ -63,7 +63,7 @@ def train_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.
         wiring.on(pressed.click, TrainRequest, begin, {**form, "family": family}, outputs=[view, which],
                   trigger_mode="once")
     wiring.listen(beat.tick, look, [which, seen], [view, which, seen])
-    wiring.listen(which.input, lambda desk, run: look_at_training(desk, run_of(desk, run)), which, view)
+    wiring.listen(which.input, lambda desk, run: look_at_training(desk, run_of(of_trainings(desk), run)), which, view)
     # One choice in two places: what is chosen here is let go of there.
     for chosen, letting_go in ((preset, other), (other, preset)):
         wiring.listen(chosen.input, chosen_preset, [chosen, family], [letting_go, *(form[name] for name in FOLDED)])
@@ -164,7 +164,8 @@ def start_both(desk: Studio, request: TrainRequest) -> tuple:
 
 def _begun(desk: Studio, run: Run) -> tuple:
     """The run on the page, and chosen, though another may be under way before it."""
-    return look_at_training(desk, run), gr.Dropdown(list(trainings(desk)), value=run.id, visible=True)
+    known = list(trainings(of_trainings(desk)))
+    return look_at_training(desk, run), gr.Dropdown(known, value=run.id, visible=True)
 
 
 def direct(desk: Studio, act: dict[str, Any]) -> Any:
@@ -185,26 +186,30 @@ def direct(desk: Studio, act: dict[str, Any]) -> Any:
 
 def look(desk: Studio, which: str, seen: tuple) -> tuple:
     """The training that is chosen, else the newest; this is how a page that was reloaded finds it again."""
-    known = trainings(desk)
+    runs = of_trainings(desk)
+    known = trainings(runs)
     there = which in {id for _, id in known}
-    view, list_, seen = told_anew([look_at_training(desk, run_of(desk, which)), (known, there)], seen)
+    view, list_, seen = told_anew([look_at_training(desk, run_of(runs, which)), (known, there)], seen)
     if isinstance(list_, tuple):  # with what is chosen: a list must hold it
         list_ = gr.Dropdown(list(known), value=which if there else "", visible=len(known) > 2)
     return view, list_, seen
 
 
-def run_of(desk: Studio, which: str) -> Run | None:
+def of_trainings(desk: Studio) -> list[Run]:
+    """The library's trainings, newest first."""
+    return [run for run in desk.runs() if run.kind == "train"]
+
+
+def run_of(runs: Sequence[Run], which: str) -> Run | None:
     """The training of this id; where there is none, the one under way, else the last one that was asked for."""
-    known = [run for run in desk.runs() if run.kind == "train"]
-    chosen = next((run for run in known if run.id == which), None)
-    return chosen or next((run for run in known if run.status == "running"), known[0] if known else None)
+    chosen = next((run for run in runs if run.id == which), None)
+    return chosen or next((run for run in runs if run.status == "running"), runs[0] if runs else None)
 
 
-def trainings(desk: Studio) -> tuple[tuple[str, str], ...]:
+def trainings(runs: Sequence[Run]) -> tuple[tuple[str, str], ...]:
     """The trainings to look at, newest first, as choices."""
-    known = [run for run in desk.runs() if run.kind == "train"][:LISTED]
     return ((LATEST, ""), *((f"{run.title.removeprefix('Training ')}, {IN_WORDS[run.status]}, "
-                             f"{run.created[:16].replace('T', ' ')}", run.id) for run in known))
+                             f"{run.created[:16].replace('T', ' ')}", run.id) for run in runs[:LISTED]))
 
 
 def values_of(family: ModelFamily, preset: str | None) -> dict[str, Any]:
