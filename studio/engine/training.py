@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -436,24 +435,34 @@ class _Pace:
 
     def __init__(self, total: int, looks: Sequence[int]) -> None:
         self._total, self._looks = total, looks
-        self._steps: list[float] = []
-        self._samples: list[float] = []
+        self._first, self._steps, self._samples = _Spent(), _Spent(), _Spent()
 
     def step(self) -> AbstractContextManager[None]:
-        return _timed(self._steps)
+        return (self._steps if self._first.often else self._first).timed()
 
     def look(self) -> AbstractContextManager[None]:
-        return _timed(self._samples)
+        return self._samples.timed()
 
     def seconds_left(self, step: int) -> float:
         """After a step whose samples are still to be drawn. The first step warms up, and counts while it is alone."""
-        steps = self._steps[1:] or self._steps
+        steps = self._steps if self._steps.often else self._first
         samples = len(self._looks) - bisect_left(self._looks, step)
-        return mean(steps) * (self._total - step) + (mean(self._samples) if self._samples else 0.0) * samples
+        return steps.each * (self._total - step) + self._samples.each * samples
 
 
-@contextmanager
-def _timed(spent: list[float]) -> Iterator[None]:
-    began = time.perf_counter()
-    yield
-    spent.append(time.perf_counter() - began)
+@dataclass
+class _Spent:
+    """Seconds that went into something, and how often it was done."""
+
+    seconds: float = 0.0
+    often: int = 0
+
+    @property
+    def each(self) -> float:
+        return self.seconds / max(self.often, 1)
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.seconds, self.often = self.seconds + time.perf_counter() - began, self.often + 1
