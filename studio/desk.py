@@ -399,8 +399,9 @@ class Studio:
         columns = [scenes.get(scene, scene) + (f", seed {(request.seed or 0) + number}" if several else "")
                    for scene in request.scenes for number in range(request.seeds)]
         here = {picture.id: picture for picture in self.library.pictures()}
-        cells = [[here.get(kept.cells.get(f"{row}-{column}-{number}", "")) for column in range(len(request.scenes))
-                  for number in range(request.seeds)] for row in range(len(rows))]
+        cells = [[here.get(kept.cells.get(request.place(row, column, number), ""))
+                  for column in range(len(request.scenes)) for number in range(request.seeds)]
+                 for row in range(len(rows))]
         side = (request.width or self.family.resolution, request.height or self.family.resolution)
         return grid(rows, columns, [[one.image if one else None for one in line] for line in cells], side)
 
@@ -426,8 +427,9 @@ class Studio:
                 raise ValueError(NEEDS_BITSANDBYTES)
             self._trainings.check_lock()
         if isinstance(request, SetRequest):
+            known = {scene.slug for scene in self.library.scenes()}
             for scene in request.scenes:
-                _one_of("scene", scene, {known.slug for known in self.library.scenes()})
+                _one_of("scene", scene, known)
             for row in request.outfits:
                 self._check_drawing(request.cell("", row, 0), family)
         if isinstance(request, DrawRequest):

@@ -282,6 +282,11 @@ class SetRequest:
         """How many pictures it is."""
         return len(self.outfits) * len(self.scenes) * self.seeds
 
+    @staticmethod
+    def place(row: int, column: int, number: int) -> str:
+        """The name of a cell: its outfit's row, its scene's column, the number of its seed."""
+        return f"{row}-{column}-{number}"
+
     def cell(self, scene: str, outfit: Any, number: int) -> DrawRequest:
         """The drawing of one cell: in a scene, which is a prompt, from the seed of that number."""
         shared = {name: getattr(self, name) for name in (

@@ -31,7 +31,7 @@ def cells_of(request: SetRequest, library: Library, family: ModelFamily) -> list
     if strange := [scene for scene in request.scenes if scene not in prompts]:
         raise ValueError(f"There is no scene {strange[0]!r:.60}; known are {', '.join(prompts)}.")
     return [
-        Cell(f"{row}-{column}-{number}",
+        Cell(request.place(row, column, number),
              resolved(request.cell(prompts[scene], outfit, number), {**family.drawing, "family": family.name}))
         for row, outfit in enumerate(request.outfits) for column, scene in enumerate(request.scenes)
         for number in range(request.seeds)
