@@ -21,6 +21,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file
 from torch import nn
 
+from studio.engine.keeping import recent, state_of
 from studio.engine.loading import modules
 from studio.engine.pipelines import PipelineCache
 from studio.engine.weights import read_header
@@ -118,17 +119,22 @@ def attached(pipelines: PipelineCache, pipeline: DiffusionPipeline, loras: Seque
                          "stands in for all weights, so only one of them can draw. Train one of them as a LoRA.")
     inside: list[Adapter | FineTune] = []
     key: list[tuple] = []
+
+    def go_in(one: Applied, adapter: Adapter | FineTune) -> None:
+        adapter.scale(one.unet, one.text_encoder)
+        adapter.arrive(pipeline)
+        inside.append(adapter)
+        # A fine-tune comes whole, whatever its weight.
+        if adapter.in_text_encoders and (one.text_encoder or isinstance(adapter, FineTune)):
+            key.append((*state_of(one.path), one.text_encoder))
+
     try:
-        for together in (full, others):  # the others' layers are made for the networks of the fine-tune
-            within = full[0].path if full and together is others else None
-            # All are read before one of them goes in: the networks must be bare for that.
-            for one, adapter in [(one, _kept(pipelines, pipeline, one.path, within)) for one in together]:
-                adapter.scale(one.unet, one.text_encoder)
-                adapter.arrive(pipeline)
-                inside.append(adapter)
-                # A fine-tune comes whole, whatever its weight.
-                if adapter.in_text_encoders and (one.text_encoder or isinstance(adapter, FineTune)):
-                    key.append((*_state_of(one.path), one.text_encoder))
+        for one in full:
+            go_in(one, _kept_fine_tune(pipelines, pipeline, one.path))
+        within = full[0].path if full else None  # the others' layers are made for its networks
+        # All are read before one of them goes in: the networks must be bare for that.
+        for one, adapter in [(one, _kept_lora(pipelines, pipeline, one.path, within)) for one in others]:
+            go_in(one, adapter)
         yield tuple(key) or None
     finally:
         for adapter in reversed(inside):
@@ -139,32 +145,24 @@ def _is_full(path: Path) -> bool:
     return read_header(path).get("__metadata__", {}).get("method") == FULL
 
 
-def _state_of(path: Path) -> tuple:
-    """What tells a file from what it was before."""
-    stat = path.stat()
-    return str(path.resolve()), stat.st_mtime_ns, stat.st_size
+def _kept_lora(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path, within: Path | None) -> Adapter:
+    """The file's layers, read once; `within`: the fine-tune whose networks they are made for."""
+    loras: OrderedDict[tuple, Adapter] = pipelines.loaded(pipeline).beside.setdefault("loras", OrderedDict())
+    key = state_of(path), state_of(within) if within else None
+    return recent(loras, key, lambda: load_lora(pipeline, path), KEPT)
 
 
-def _kept(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path, within: Path | None
-          ) -> Adapter | FineTune:
-    """The file's layers or networks, read once; `within`: the fine-tune whose networks they are made for."""
-    beside, full = pipelines.loaded(pipeline).beside, _is_full(path)
-    loras: OrderedDict[tuple, Adapter] = beside.setdefault("loras", OrderedDict())
+def _kept_fine_tune(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path) -> FineTune:
+    """The file's networks, read once. They are as large as the family: one file's at a time."""
+    beside, key = pipelines.loaded(pipeline).beside, state_of(path)
     fine_tunes: dict[tuple, FineTune] = beside.setdefault("fine-tunes", {})
-    key = (_state_of(path), _state_of(within) if within else None)
-    if full:
-        if key not in fine_tunes:
-            fine_tunes.clear()  # as large as the family: one at a time
-            for other in [other for other in loras if other[1]]:  # made for the one that went
-                del loras[other]
-            fine_tunes[key] = load_fine_tune(pipeline, path)
-        return fine_tunes[key]
-    if key not in loras:
-        loras[key] = load_lora(pipeline, path)
-    loras.move_to_end(key)
-    while len(loras) > KEPT:
-        loras.popitem(last=False)
-    return loras[key]
+    if key not in fine_tunes:
+        fine_tunes.clear()
+        loras: OrderedDict[tuple, Adapter] = beside.setdefault("loras", OrderedDict())
+        for made_for in [other for other in loras if other[1]]:
+            del loras[made_for]
+        fine_tunes[key] = load_fine_tune(pipeline, path)
+    return fine_tunes[key]
 
 
 @dataclass

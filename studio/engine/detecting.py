@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
+from studio.engine.keeping import recent
 from studio.masks import Box
 
 KEPT_PICTURES = 4  # whose image features stay in memory
@@ -93,17 +94,7 @@ class Remembering(nn.Module):
             self.key = ""
 
     def forward(self, pixel_values: Tensor, pixel_mask: Tensor) -> Any:
-        if self.key not in self._kept:
-            self._kept[self.key] = self.backbone(pixel_values, pixel_mask)
-        return remembered(self._kept, self.key)
-
-
-def remembered(kept: OrderedDict[str, Any], key: str) -> Any:
-    """What is kept under the key, which becomes the newest; the oldest goes when there are too many."""
-    kept.move_to_end(key)
-    while len(kept) > KEPT_PICTURES:
-        kept.popitem(last=False)
-    return kept[key]
+        return recent(self._kept, self.key, lambda: self.backbone(pixel_values, pixel_mask), KEPT_PICTURES)
 
 
 def overlap(one: Box, other: Box) -> float:

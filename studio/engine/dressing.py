@@ -12,6 +12,7 @@ from PIL import Image
 
 from studio.block_scales import by_layer
 from studio.engine.image_prompts import Prompting, look
+from studio.engine.keeping import recent
 from studio.engine.loading import file_of
 from studio.engine.masking import CLOTHING, outline
 from studio.engine.pipelines import PipelineCache
@@ -87,10 +88,9 @@ def _garment(request: DrawRequest, loras: Sequence[Lora], draw: Draw, pipelines:
         kept: OrderedDict[tuple, Image.Image | None] = \
             pipelines.loaded(pipeline).beside.setdefault("garments", OrderedDict())
     key = (repr(bare), *(lora.sha256 for lora in loras))
-    if key not in kept:
+
+    def find() -> Image.Image | None:
         found = outline(draw(bare), CLOTHING, pipelines=pipelines, family=family)
-        kept[key] = None if found is None else grown(found, round(ROOM * (request.height or 0)))
-    kept.move_to_end(key)
-    while len(kept) > KEPT_GARMENTS:
-        kept.popitem(last=False)
-    return kept[key]
+        return None if found is None else grown(found, round(ROOM * (request.height or 0)))
+
+    return recent(kept, key, find, KEPT_GARMENTS)

@@ -23,6 +23,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
 
+from studio.engine.keeping import recent, state_of
 from studio.engine.loading import file_of
 from studio.engine.pipelines import PipelineCache
 from studio.engine.weights import read_header
@@ -89,12 +90,7 @@ class Eyes:
 
     def look(self, image: Image.Image, key: str, states: bool) -> Embedding:
         """The states of the last layer but one, or the embedding, as a pipeline has them. `key` tells the content."""
-        if (key, states) not in self._seen:
-            self._seen[key, states] = self._encode(image.convert("RGB"), states)
-        self._seen.move_to_end((key, states))
-        while len(self._seen) > KEPT_PICTURES:
-            self._seen.popitem(last=False)
-        return self._seen[key, states]
+        return recent(self._seen, (key, states), lambda: self._encode(image.convert("RGB"), states), KEPT_PICTURES)
 
     @torch.no_grad()
     def _encode(self, image: Image.Image, states: bool) -> Embedding:
@@ -198,14 +194,7 @@ def _layer(name: str) -> str:
 
 def _kept(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path) -> Loaded:
     kept: OrderedDict[tuple, Loaded] = pipelines.loaded(pipeline).beside.setdefault("image adapters", OrderedDict())
-    stat = path.stat()
-    key = (str(path.resolve()), stat.st_mtime_ns, stat.st_size)
-    if key not in kept:
-        kept[key] = load(pipeline, path)
-    kept.move_to_end(key)
-    while len(kept) > KEPT:
-        kept.popitem(last=False)
-    return kept[key]
+    return recent(kept, state_of(path), lambda: load(pipeline, path), KEPT)
 
 
 def load(pipeline: DiffusionPipeline, path: Path) -> Loaded:

@@ -17,6 +17,7 @@ import torch
 from diffusers import DiffusionPipeline
 
 from studio.engine import loading
+from studio.engine.keeping import recent, state_of
 from studio.engine.memory import MemoryPlan, choose_plan, free_bytes, settle
 from studio.engine.turns import Turns
 from studio.engine.weights import sha256_of, sha256_of_all
@@ -136,19 +137,17 @@ class PipelineCache:
         `texts` tells what else decides them: the LoRA in the text encoders, where there is one.
         """
         loaded = self.loaded(pipeline)
-        key = (prompt, negative, guided, texts)
-        if key not in loaded.texts:
-            with torch.no_grad():
-                found = pipeline.encode_prompt(
-                    prompt=prompt, device=pipeline._execution_device, num_images_per_prompt=1,
-                    do_classifier_free_guidance=guided, negative_prompt=negative,
-                )
+
+        @torch.no_grad()
+        def encode() -> dict[str, torch.Tensor]:
+            found = pipeline.encode_prompt(
+                prompt=prompt, device=pipeline._execution_device, num_images_per_prompt=1,
+                do_classifier_free_guidance=guided, negative_prompt=negative,
+            )
             pairs = zip(EMBEDDINGS, found, strict=False)
-            loaded.texts[key] = {name: tensor for name, tensor in pairs if tensor is not None}
-        loaded.texts.move_to_end(key)
-        while len(loaded.texts) > KEPT_PROMPTS:
-            loaded.texts.popitem(last=False)
-        return dict(loaded.texts[key])
+            return {name: tensor for name, tensor in pairs if tensor is not None}
+
+        return dict(recent(loaded.texts, (prompt, negative, guided, texts), encode, KEPT_PROMPTS))
 
     def step_down(self, pipeline: DiffusionPipeline) -> bool:
         """After out-of-memory: free what can be freed and take the plan that needs less; False where there is none."""
@@ -221,8 +220,7 @@ class PipelineCache:
         return self._fetched[key]
 
     def _digest(self, path: Path) -> str:
-        stat = path.stat()
-        key = (str(path.resolve()), stat.st_mtime_ns, stat.st_size)
+        key = state_of(path)
         if key not in self._digests:
             self._digests[key] = sha256_of(path)
         return self._digests[key]

@@ -15,7 +15,8 @@ import torch
 from PIL import Image
 from transformers import AutoModelForMaskGeneration, SamImageProcessorPil
 
-from studio.engine.detecting import remembered
+from studio.engine.detecting import KEPT_PICTURES
+from studio.engine.keeping import recent
 from studio.masks import Candidate, overlap_of
 
 SAME = 0.95  # IoU from which on two candidates are the same shape
@@ -56,11 +57,12 @@ class Segmenter:
 
     @torch.no_grad()
     def _features(self, image: Image.Image, key: str) -> Any:
-        if key not in self._kept:
+        def see() -> Any:
             ready = image.resize((self._side, self._side), Image.Resampling.BILINEAR) if self._square else image
             pixels = self.processor(ready, return_tensors="pt")["pixel_values"]
-            self._kept[key] = self.network.get_image_embeddings(pixels.to(self.network.device))
-        return remembered(self._kept, key)
+            return self.network.get_image_embeddings(pixels.to(self.network.device))
+
+        return recent(self._kept, key, see, KEPT_PICTURES)
 
     def _where(self, image: Image.Image, box: Sequence[float] | None, points: Points) -> dict[str, torch.Tensor]:
         across, down = self._scale(image)
