@@ -21,6 +21,7 @@ COMPONENTS = {  # in the order in which they need each other
     "latents": "pocketworld.recipes.latents",
     "unet": "pocketworld.recipes.unet",
     "outfits": "pocketworld.recipes.outfits",
+    "styles": "pocketworld.recipes.styles",
     "sam": "pocketworld.recipes.sam",
     "dino": "pocketworld.recipes.dino",
 }

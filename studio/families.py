@@ -244,6 +244,7 @@ POCKET = ModelFamily(
                                "when": "When prompts hardly call the subject."},
     },
     class_images=32,
+    image_adapters={"Outfit": ImageAdapter(str(ASSETS / "pocket-outfits" / "ip-adapter-plus_pocket.safetensors"))},
     unet_millions=12.3,
     detector=str(ASSETS / "pocket-masks" / "detector"),
     segmenters={"Pocket SAM": str(ASSETS / "pocket-masks" / "segmenter")},

@@ -40,8 +40,8 @@ SILENT = ("top", "bottom", "emblem")  # what the outfit's picture says instead o
 SILENCED, UNSEEN = 0.85, 0.08  # captions without garments; pictures left out, which guidance needs
 STYLE, LAYOUT = {"up": {"block_0": [0.0, 1.0, 0.0]}}, {"down": {"block_2": [0.0, 1.0]}}
 SCALES = (  # how often, and with which scales of the blocks
-    (0.55, 1.0),
-    (0.2, {"down": {"block_2": [0.0, 0.4]}, "up": {"block_0": [0.0, 0.85, 0.0]}}),  # the reference's own
+    (0.4, 1.0),
+    (0.35, {"down": {"block_2": [0.0, 0.4]}, "up": {"block_0": [0.0, 0.85, 0.0]}}),  # the reference's own
     (0.1, STYLE),
     (0.15, STYLE | LAYOUT),
 )
