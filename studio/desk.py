@@ -15,10 +15,10 @@ from typing import Any
 
 from PIL import Image
 
-from studio.block_scales import by_layer
+from studio.block_scales import Scales
 from studio.execution import TASKS, LocalExecutor, Now, Request, Run, request_from_json
 from studio.families import ASSETS, ModelFamily, find_family
-from studio.grids import grid
+from studio.grids import grid_of, zip_of
 from studio.library import Added, Library, Lora, Outfit, Picture, Subject
 from studio.library.photos import open_image, size_of
 from studio.masks import check_inside
@@ -29,7 +29,6 @@ from studio.requests import (
     DrawRequest,
     MaskRequest,
     MergeRequest,
-    OutfitUse,
     SetRequest,
     TrainRequest,
     resolved,
@@ -37,6 +36,7 @@ from studio.requests import (
 from studio.settings import Quota
 from studio.trainings import Trainings
 from studio.twins import both_ways
+from studio.wearing import check_scales, settled
 
 EXAMPLES = ASSETS / "examples"
 CONSENT = "On this shared host, photos are taken only with consent: confirm that everyone who can be recognised in " \
@@ -113,6 +113,8 @@ class Studio:
         self.notice()
         self._check_open()
         family = find_family(self.families, request.family or self.family.name)
+        if isinstance(request, DrawRequest | SetRequest):
+            request = settled(request, self.library, family)
         self._check(request, family)
         if isinstance(request, MaskRequest) and isinstance(request.picture, Image.Image):
             request = replace(request, picture=str(self.library.keep_image(request.picture)))
@@ -264,6 +266,21 @@ class Studio:
                              "front, or take the picture as it is.")
         return self.library.add_outfit(name, alone, original=image)
 
+    def keep_block_scales(self, scales: Scales | None, family: str | None = None, *, preset: str | None = None,
+                          outfit: str | None = None) -> None:
+        """Keep block scales as a preset of the library, or with an outfit, which then brings them along; None: not any
+        more. Raises ValueError, naming the blocks that there are, for scales that do not fit the family.
+        """
+        chosen = find_family(self.families, family or self.family.name)
+        if scales is not None:
+            check_scales(scales, chosen)
+        if preset is not None:
+            if preset in chosen.outfit_presets:
+                raise ValueError(f"{preset} is a preset of {chosen.title} itself; take another name.")
+            self.library.save_block_preset(chosen.name, preset, scales)
+        if outfit is not None:
+            self.library.edit_outfit(outfit, block_scales={chosen.name: scales})
+
     def merge_loras(self, request: MergeRequest) -> Lora:
         """Several LoRAs of one family as one that the library keeps beside them.
 
@@ -310,6 +327,7 @@ class Studio:
                 raise ValueError(f"The recipe does not say what its {what} {lacking[0]} was, so its pixels cannot be "
                                  "drawn again.")
             request = request.renamed(name, {slug: _very(what, one, here) for slug, one in told.items()})
+        self._check_adapters(recipe, request, self.families[named])
         return replace(request, family=named, count=1)
 
     def replay(self, path: str | Path) -> Picture:
@@ -389,21 +407,11 @@ class Studio:
 
     def grid_of(self, id: str) -> Image.Image:
         """A set as one labelled picture, RGB: a row for each outfit, a column for each scene and seed."""
-        kept = self.library.set(id)
-        request = request_from_json(kept.request, kinds=(SetRequest,))
-        outfits = {outfit.slug: outfit.name for outfit in self.library.outfits()}
-        scenes = {scene.slug: scene.name for scene in self.library.scenes()}
-        rows = [", ".join(outfits.get(use.slug, use.slug) for use in request.cell("", row, 0).outfits) or "As they are"
-                for row in request.outfits]
-        several = request.seeds > 1
-        columns = [scenes.get(scene, scene) + (f", seed {(request.seed or 0) + number}" if several else "")
-                   for scene in request.scenes for number in range(request.seeds)]
-        here = {picture.id: picture for picture in self.library.pictures()}
-        cells = [[here.get(kept.cells.get(request.place(row, column, number), ""))
-                  for column in range(len(request.scenes)) for number in range(request.seeds)]
-                 for row in range(len(rows))]
-        side = (request.width or self.family.resolution, request.height or self.family.resolution)
-        return grid(rows, columns, [[one.image if one else None for one in line] for line in cells], side)
+        return grid_of(self.library.set(id), self.library, self.families)
+
+    def files_of(self, id: str) -> Path:
+        """A set's pictures as a zip in the library's folder exports, each named after its row, column and seed."""
+        return zip_of(self.library.set(id), self.library)
 
     def pick_checkpoint(self, id: str, step: int) -> Lora:
         """The checkpoint of a step of a run as a LoRA of the library, beside the one that was picked.
@@ -430,8 +438,7 @@ class Studio:
             known = {scene.slug for scene in self.library.scenes()}
             for scene in request.scenes:
                 _one_of("scene", scene, known)
-            for row in request.outfits:
-                self._check_drawing(request.cell("", row, 0), family)
+            self._check_drawing(request.cell("", None, 0), family)
         if isinstance(request, DrawRequest):
             self._check_drawing(request, family)
         if isinstance(request, MaskRequest):
@@ -462,23 +469,22 @@ class Studio:
             raise ValueError(f"The weights of {family.title} have changed since this picture was drawn (then "
                              f"{str(then)[:10]}, now {now[:10]}), so its pixels cannot be drawn again.")
 
+    def _check_adapters(self, recipe: Recipe, request: DrawRequest, family: ModelFamily) -> None:
+        for use, used in zip(request.outfits, recipe.outfits, strict=True):
+            if not use.adapter or use.adapter not in family.image_adapters:
+                raise ValueError(f"{family.title} has no image adapter {use.adapter!r} any more, so the picture's "
+                                 "pixels cannot be drawn again.")
+            now = self.executor.ask("studio.engine.image_prompts:adapter_digest", use.adapter, family=family)
+            if used.get("adapter") != now:
+                raise ValueError(f"The image adapter {use.adapter} has changed since this picture was drawn, so its "
+                                 "pixels cannot be drawn again.")
+
     def _check_drawing(self, request: DrawRequest, family: ModelFamily) -> None:
         known = {lora.slug for lora in self.library.loras()} if request.lora else ()
         for use in request.loras:
             _one_of("LoRA", use.slug, known)
-        for use in request.outfits:
-            self._check_outfit(use, family)
         if request.scheduler is not None:
             _one_of("scheduler", request.scheduler, family.schedulers)
-
-    def _check_outfit(self, use: OutfitUse, family: ModelFamily) -> None:
-        _one_of("outfit", use.slug, {outfit.slug for outfit in self.library.outfits()})
-        if not family.image_adapters:
-            raise ValueError(f"{family.title} has no IP-Adapter, so it cannot wear an outfit; choose another family.")
-        if use.adapter is not None:
-            _one_of("image adapter", use.adapter, family.image_adapters)
-        if use.block_scales is not None:
-            by_layer(use.block_scales, family.blocks)
 
     def _under_way(self) -> list[Run]:
         """This library's runs that still bring events; what the executor left at its closing does not."""

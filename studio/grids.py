@@ -1,20 +1,95 @@
-"""Pictures as one labelled picture: rows and columns with their names, as people show what they compare."""
+"""Sets as people show them: one picture with the names of rows and columns, and a zip of files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from studio.families import ModelFamily
+from studio.library import Library, Picture, PictureSet
+from studio.library.store import slug_of
+from studio.requests import SetRequest
+
 PAPER, INK, EMPTY = (250, 246, 239), (40, 34, 52), (232, 226, 214)
 LEAST = 256  # pixels: smaller pictures are shown larger, or their names would not fit
+MOST = 8192  # of a whole grid: its pictures are made smaller, down to what fits
+AS_THEY_ARE = "As they are"
 
 
-def grid(rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[Image.Image | None]],
-         size: tuple[int, int]) -> Image.Image:
-    """A row of pictures for each name; None is an empty place. `size` is a cell's, in pixels, at least."""
-    times = max(1, -(-LEAST // min(size)))
-    width, height = size[0] * times, size[1] * times
+@dataclass(frozen=True)
+class Layout:
+    """A set as rows and columns, with names, and the picture of each cell where it is there."""
+
+    rows: Sequence[str]
+    columns: Sequence[str]
+    places: Sequence[Sequence[str]]  # names of cells, row by row
+    pictures: Mapping[str, Picture]  # by the names of cells
+
+    def at(self, row: int, column: int) -> Picture | None:
+        return self.pictures.get(self.places[row][column])
+
+
+def layout_of(kept: PictureSet, library: Library) -> Layout:
+    """A row for each outfit, or several worn together; a column for each scene, and for each seed of it."""
+    request = request_of(kept)
+    outfits = {outfit.slug: outfit.name for outfit in library.outfits()}
+    scenes = {scene.slug: scene.name for scene in library.scenes()}
+    rows = [", ".join(outfits.get(use.slug, use.slug) for use in request.cell("", row, 0).outfits) or AS_THEY_ARE
+            for row in request.outfits or ()]
+    several = request.seeds > 1
+    columns = [scenes.get(scene, scene) + (f", seed {(request.seed or 0) + number}" if several else "")
+               for scene in request.scenes for number in range(request.seeds)]
+    places = [[request.place(row, column, number) for column in range(len(request.scenes))
+               for number in range(request.seeds)] for row in range(len(rows))]
+    here = {picture.id: picture for picture in library.pictures()}
+    return Layout(rows, columns, places, {cell: here[id] for cell, id in kept.cells.items() if id in here})
+
+
+def request_of(kept: PictureSet) -> SetRequest:
+    """What a set asks for. Raises ValueError for a request of a later version."""
+    values = {name: value for name, value in kept.request.items() if name != "type"}
+    try:
+        return SetRequest(**values)
+    except TypeError as error:
+        raise ValueError(f"The set {kept.title} cannot be read: {error}") from error
+
+
+def grid_of(kept: PictureSet, library: Library, families: Mapping[str, ModelFamily]) -> Image.Image:
+    """A set as one labelled picture, RGB."""
+    layout, request = layout_of(kept, library), request_of(kept)
+    family = families.get(request.family or "")
+    side = family.resolution if family else 512
+    cells = [[layout.at(row, column) for column in range(len(layout.columns))] for row in range(len(layout.rows))]
+    return grid(layout.rows, layout.columns, cells, (request.width or side, request.height or side))
+
+
+def zip_of(kept: PictureSet, library: Library) -> Path:
+    """A set's pictures, recipes inside, named after row, column and seed. Raises ValueError for one with none."""
+    layout = layout_of(kept, library)
+    if not layout.pictures:
+        raise ValueError("Nothing of this set is drawn yet.")
+    folder = library.root / "exports"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"set-{kept.id}.zip"
+    library.make_room(sum(picture.path.stat().st_size for picture in layout.pictures.values()))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as packed:
+        for row, name in enumerate(layout.rows):
+            for column, where in enumerate(layout.columns):
+                if picture := layout.at(row, column):
+                    packed.write(picture.path, f"{row + 1}-{slug_of(name)}/{column + 1}-{slug_of(where)}.png")
+    return path
+
+
+def grid(rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[Picture | None]], size: tuple[int, int]
+         ) -> Image.Image:
+    """A row of pictures for each name; None is an empty place. `size` is a cell's, in pixels, where all of them fit."""
+    times: float = max(1, -(-LEAST // min(size)))
+    times = min(times, MOST / (len(columns) * size[0]), MOST / (len(rows) * size[1]))
+    width, height = max(16, int(size[0] * times)), max(16, int(size[1] * times))
     text, gap = max(14, height // 16), max(4, height // 64)
     font = ImageFont.load_default(size=text)
     left = round(max((font.getlength(_cut(name, font, 0.6 * width)) for name in rows), default=0)) + 2 * gap
@@ -26,13 +101,15 @@ def grid(rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[I
     for row, name in enumerate(rows):
         y = top + row * (height + gap)
         pen.text((gap, y + height // 2), _cut(name, font, 0.6 * width), INK, font, anchor="lm")
-        for column, image in enumerate(cells[row]):
+        for column, picture in enumerate(cells[row]):
             x = left + column * (width + gap) + gap
-            if image is None:
+            if picture is None:
                 pen.rectangle((x, y, x + width - 1, y + height - 1), EMPTY)
-            else:
-                how = Image.Resampling.NEAREST if times > 1 and image.size == size else Image.Resampling.LANCZOS
-                sheet.paste(image.convert("RGB").resize((width, height), how), (x, y))
+                continue
+            image = picture.image  # opened one by one: a large set would not fit into memory at once
+            whole = times == int(times) and times > 1 and image.size == size
+            how = Image.Resampling.NEAREST if whole else Image.Resampling.LANCZOS
+            sheet.paste(image.resize((width, height), how), (x, y))
     return sheet
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 _USED = ("loras", "outfits")  # of the library, by fields of Recipe
+BLEED, DRIFT = "palette bleed", "style drift"  # estimates of what an outfit did to the rest of a picture
 OURS, A1111 = "understudy", "parameters"  # the PNG's text chunks
 
 
@@ -23,7 +24,7 @@ class Recipe:
     """What a picture was drawn from. The request is one picture's own: its count is 1 and its seed is known.
 
     `family` has name, title and the sha256 of its weights; each of `loras` has slug, name, sha256 and scale, each of
-    `outfits` slug, name and sha256.
+    `outfits` slug, name, sha256, and that of its adapter. `estimates` are the studio's own of the picture, by name.
     """
 
     request: Mapping[str, Any]
@@ -32,6 +33,7 @@ class Recipe:
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
     outfits: tuple[Mapping[str, Any], ...] = ()
+    estimates: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {kind: [dict(one) for one in getattr(self, kind)] for kind in _USED}
@@ -43,11 +45,14 @@ class Recipe:
             recipe = cls(**{**data, **{kind: tuple(data.get(kind, ())) for kind in _USED}})
         except (TypeError, AttributeError) as error:
             raise ValueError(f"not a recipe of this studio: {error}") from error
-        parts = {"request": recipe.request, "family": recipe.family, "versions": recipe.versions}
+        parts = {"request": recipe.request, "family": recipe.family, "versions": recipe.versions,
+                 "estimates": recipe.estimates}
         wrong = [name for name, part in parts.items() if not isinstance(part, dict)]
         wrong += [kind for kind in _USED if not all(
             isinstance(one, dict) and isinstance(one.get("slug"), str) and isinstance(one.get("name"), str)
             for one in getattr(recipe, kind))]
+        wrong += ["estimates"] if "estimates" not in wrong and not all(
+            isinstance(value, int | float) for value in recipe.estimates.values()) else []
         wrong += [] if isinstance(recipe.created, str) else ["created"]
         if wrong:
             raise ValueError(f"not a recipe of this studio: {' and '.join(wrong)} cannot be read")

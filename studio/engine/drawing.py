@@ -15,14 +15,14 @@ import torch
 from PIL import Image
 
 from studio.engine.adapters import Applied, attached
-from studio.engine.dressing import dressed
-from studio.engine.image_prompts import Prompting, prompted
+from studio.engine.dressing import bare_of, beside_the_outfit, dressed
+from studio.engine.image_prompts import Prompting, adapter_digest, prompted
 from studio.engine.memory import is_out_of_memory
 from studio.engine.pipelines import PipelineCache
 from studio.engine.previews import ColourMap, Watched
 from studio.engine.relay import Stopped, relayed
 from studio.engine.schedulers import build_scheduler
-from studio.events import Event, PictureDrawn, PreviewDrawn
+from studio.events import Event, PictureDrawn, PreviewDrawn, StageReported
 from studio.families import ModelFamily
 from studio.recipes import Recipe, sha256_of
 from studio.requests import MAX_SEED, DrawRequest, as_json
@@ -65,20 +65,25 @@ class _Drawing:
             if stop():
                 return
             alone = replace(self.request, count=1, seed=((self.request.seed or 0) + index) % (MAX_SEED + 1))
-            image = self._picture(alone, index, tell, stop)
-            picture = library.save_picture(image, self._recipe(alone))
+            image, estimates = self._picture(alone, index, tell, stop)
+            picture = library.save_picture(image, self._recipe(alone, estimates))
             seconds_left = (time.perf_counter() - started) / (index + 1) * (count - index - 1)
             tell(PictureDrawn(index, count, str(picture.path), seconds_left))
 
-    def _picture(self, request: DrawRequest, index: int, tell: Callable[[Event], None], stop: Stop) -> Image.Image:
-        """The picture; where an outfit acts inside of the garment, in two passes: the first one shows where that is."""
+    def _picture(self, request: DrawRequest, index: int, tell: Callable[[Event], None], stop: Stop
+                 ) -> tuple[Image.Image, dict[str, float]]:
+        """The picture; where outfits are worn, in two passes. The first, without them, shows where the clothing is, and
+        afterwards what the outfits did to the rest."""
         def draw(asked: DrawRequest, worn: Sequence[Prompting] = ()) -> Image.Image:
             return self._drawn(asked, worn, index, tell, stop)
 
         if not self.outfits:
-            return draw(request)
-        return draw(request, dressed(request, self.loras, self.outfits, draw, tell, pipelines=self.pipelines,
-                                     family=self.family))
+            return draw(request), {}
+        shared = {"pipelines": self.pipelines, "family": self.family}
+        bare = bare_of(request, self.loras, draw, **shared)
+        tell(StageReported("Looking at the outfit"))
+        image = draw(request, dressed(request, self.outfits, bare, tell, **shared))
+        return image, beside_the_outfit(bare, image, **shared)
 
     def _drawn(self, request: DrawRequest, worn: Sequence[Prompting], index: int, tell: Callable[[Event], None],
                stop: Stop) -> Image.Image:
@@ -97,7 +102,7 @@ class _Drawing:
             with attached(self.pipelines, pipeline, loras) as texts:
                 return render(self.pipelines, pipeline, request, texts=texts, watch=watch, worn=worn)
 
-    def _recipe(self, request: DrawRequest) -> Recipe:
+    def _recipe(self, request: DrawRequest, estimates: dict[str, float]) -> Recipe:
         loras = tuple(
             {"slug": lora.slug, "name": lora.name, "sha256": lora.sha256, "scale": use.unet}
             for lora, use in zip(self.loras, request.loras, strict=True)
@@ -110,8 +115,10 @@ class _Drawing:
             request=as_json(request),
             family=family,
             loras=loras,
-            outfits=tuple({"slug": outfit.slug, "name": outfit.name, "sha256": sha256_of(outfit.path)}
-                          for outfit in self.outfits),
+            outfits=tuple({"slug": outfit.slug, "name": outfit.name, "sha256": sha256_of(outfit.path),
+                           "adapter": adapter_digest(use.adapter, pipelines=self.pipelines, family=self.family)}
+                          for outfit, use in zip(self.outfits, request.outfits, strict=True)),
+            estimates=estimates,
             versions=_versions(),
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from studio.block_scales import by_layer
+from studio.engine.evaluation import palette_bleed, style_drift
 from studio.engine.image_prompts import Prompting, look
 from studio.engine.keeping import recent
 from studio.engine.loading import file_of
@@ -20,39 +22,72 @@ from studio.events import Event, StageReported
 from studio.families import ModelFamily
 from studio.library.images import content_of
 from studio.library.photos import open_image
-from studio.masks import box_of, feathered, grown
+from studio.masks import box_of, feathered, grown, united
+from studio.recipes import BLEED, DRIFT
 from studio.requests import DrawRequest
 
 if TYPE_CHECKING:
     from studio.library import Lora, Outfit
 
 ROOM = 0.04  # of the picture's height that a garment may grow by: a coat is wider than the shirt it takes the place of
-KEPT_GARMENTS = 256
+KEPT_BARE = 48
 UNLIKE = 20  # of 255, in any channel: more than a scan's or a JPEG's own noise
 GROUND, MARGIN = (244, 244, 242), 1.15  # of an outfit that is cut out: its ground, and its side in sizes of the clothes
 Draw = Callable[[DrawRequest], Image.Image]
 
 
-def dressed(request: DrawRequest, loras: Sequence[Lora], outfits: Sequence[Outfit], draw: Draw,
-            tell: Callable[[Event], None], *, pipelines: PipelineCache, family: ModelFamily) -> list[Prompting]:
-    """The outfits of a picture's request as prompts. `draw` is asked for the picture without them, once, where one of
-    them acts inside of the garment: the same for any outfit. Called while the pipeline is not lent.
-    """
+@dataclass(frozen=True)
+class Bare:
+    """A picture without its outfits, from the same seed: where clothing is in it (L), None for nowhere."""
+
+    image: Image.Image
+    clothing: Image.Image | None
+
+
+def bare_of(request: DrawRequest, loras: Sequence[Lora], draw: Draw, *, pipelines: PipelineCache, family: ModelFamily
+            ) -> Bare:
+    """The picture of a request without its outfits, drawn once for all outfits. Called while no pipeline is lent."""
+    asked = replace(request, outfit=None)
+    with pipelines.lend(family) as pipeline:
+        kept: OrderedDict[tuple, Bare] = pipelines.loaded(pipeline).beside.setdefault("bare pictures", OrderedDict())
+    key = (repr(asked), *(lora.sha256 for lora in loras))
+
+    def make() -> Bare:
+        image = draw(asked)
+        return Bare(image, outline(image, CLOTHING, pipelines=pipelines, family=family))
+
+    return recent(kept, key, make, KEPT_BARE)
+
+
+def dressed(request: DrawRequest, outfits: Sequence[Outfit], bare: Bare, tell: Callable[[Event], None], *,
+            pipelines: PipelineCache, family: ModelFamily) -> list[Prompting]:
+    """The outfits of a picture's request as prompts. Called while the pipeline is not lent."""
     garment = None
     if any(use.inside_garment for use in request.outfits):
-        garment = _garment(request, loras, draw, pipelines, family)
-        if garment is None:
+        if bare.clothing is None:
             tell(StageReported("No clothing is in the picture, so the outfit acts in all of it"))
+        else:
+            garment = grown(bare.clothing, round(ROOM * bare.image.height))
     prompts = []
     for use, outfit in zip(request.outfits, outfits, strict=True):
-        adapter = family.image_adapters[use.adapter or next(iter(family.image_adapters))]
-        scales = next(iter(family.outfit_presets.values())) if use.block_scales is None else use.block_scales
+        adapter = family.image_adapters[use.adapter or ""]
         image = open_image(outfit.path)
         prompts.append(Prompting(
             file_of(adapter.weights), look(image, content_of(image), adapter, pipelines=pipelines, family=family),
-            by_layer(scales, family.blocks), use.start, use.end, garment if use.inside_garment else None,
+            by_layer(use.block_scales or 0.0, family.blocks), use.start, use.end,
+            garment if use.inside_garment else None,
         ))
     return prompts
+
+
+def beside_the_outfit(bare: Bare, worn: Image.Image, *, pipelines: PipelineCache, family: ModelFamily
+                      ) -> dict[str, float]:
+    """What outfits did to the rest of a picture, outside of all clothing: "palette bleed" and "style drift"."""
+    clothing = [one for one in (bare.clothing, outline(worn, CLOTHING, pipelines=pipelines, family=family)) if one]
+    garments = reduce(united, clothing) if clothing else None
+    with pipelines.lend(family) as pipeline:
+        drift = style_drift(bare.image, worn, garments, pipeline.vae)
+    return {BLEED: round(palette_bleed(bare.image, worn, garments), 2), DRIFT: round(drift, 4)}
 
 
 def cut_out(image: Image.Image, *, pipelines: PipelineCache, family: ModelFamily) -> Image.Image | None:
@@ -78,19 +113,3 @@ def _standing_out(image: Image.Image) -> Image.Image | None:
     if (np.abs(rim - ground).max(axis=1) > UNLIKE).mean() > 0.05:
         return None
     return Image.fromarray(((np.abs(pixels - ground).max(axis=2) > UNLIKE) * 255).astype(np.uint8))
-
-
-def _garment(request: DrawRequest, loras: Sequence[Lora], draw: Draw, pipelines: PipelineCache, family: ModelFamily
-             ) -> Image.Image | None:
-    """Where clothing is in the picture without outfits, and some room round it; None for nowhere."""
-    bare = replace(request, outfit=None)
-    with pipelines.lend(family) as pipeline:
-        kept: OrderedDict[tuple, Image.Image | None] = \
-            pipelines.loaded(pipeline).beside.setdefault("garments", OrderedDict())
-    key = (repr(bare), *(lora.sha256 for lora in loras))
-
-    def find() -> Image.Image | None:
-        found = outline(draw(bare), CLOTHING, pipelines=pipelines, family=family)
-        return None if found is None else grown(found, round(ROOM * (request.height or 0)))
-
-    return recent(kept, key, find, KEPT_GARMENTS)

@@ -1,7 +1,8 @@
 """How like the subject pictures are, and how well they do as asked, by CLIP; and which checkpoint to take.
 
 CLIP-I is the mean cosine between pictures and photos, CLIP-T the one between pictures and their prompts (Ruiz et al.
-2023, section 4.2). Both are read against the base's own pictures of the same prompts and seeds.
+2023, section 4.2). Both are read against the base's own pictures of the same prompts and seeds. And what an outfit did
+to the rest of a picture, by the same picture without it.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageCms, ImageFilter
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import adaptive_avg_pool2d, normalize
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
 from studio.engine.pipelines import PipelineCache
 from studio.families import ModelFamily
+from studio.masks import grown
 
 WORTH = 1.0  # of obedience against identity
 CLEARLY = 0.05  # by which an earlier step must be better than the last one
+LARGEST, STYLE_LEVELS, RIM = 512, 2, 0.03  # of pictures compared for style: pixels, levels; share of the side
 
 
 class Clip:
@@ -85,6 +89,71 @@ def diversity(pictures: Tensor) -> float:
 def drift(after: Tensor, before: Tensor) -> float:
     """How far pictures moved, both [n, width]: the mean of 1 - cosine of each and the one it was."""
     return float(1 - (after * before).sum(1).mean())
+
+
+def palette_bleed(bare: Image.Image, worn: Image.Image, garments: Image.Image | None) -> float:
+    """How far the colours of areas moved outside of the garments: the mean CIE76 difference, in units of CIELAB.
+
+    Two RGB pictures of one size and a mask (L, white on what is worn); 2.3 is just noticeable (Mahy et al. 1994).
+    """
+    blur = ImageFilter.GaussianBlur(max(bare.size) / 40)
+    before, after = (_lab(picture.filter(blur)) for picture in (bare, worn))
+    outside = _outside(garments, bare.size)
+    return float(np.linalg.norm(after - before, axis=2)[outside].mean()) if outside.any() else 0.0
+
+
+def _lab(image: Image.Image) -> np.ndarray:
+    """CIELAB, [height, width, 3]: L 0 to 100, a and b -128 to 127."""
+    lab = np.asarray(ImageCms.applyTransform(image.convert("RGB"), _TO_LAB), dtype=np.float32)
+    signed = np.where(lab[..., 1:] > 127, lab[..., 1:] - 256, lab[..., 1:])
+    return np.concatenate([lab[..., :1] * (100 / 255), signed], axis=2)
+
+
+_TO_LAB = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+
+
+@torch.no_grad()
+def style_drift(bare: Image.Image, worn: Image.Image, garments: Image.Image | None, vae: Any) -> float:
+    """How far the look moved outside of the garments, 0 for not at all: the relative distance of the means and
+    deviations of the first features of the VAE's encoder, which tell style from content (Huang and Belongie 2017).
+    """
+    side = tuple(min(length, LARGEST) // 8 * 8 for length in bare.size)
+    weights = torch.from_numpy(_outside(garments, side).astype(np.float32))[None, None]
+    if not weights.any():
+        return 0.0
+    kept = [_statistics(_features(picture.resize(side), vae), weights) for picture in (bare, worn)]
+    return float(np.mean([((after - before).norm() / before.norm()).item()
+                          for before, after in zip(*kept, strict=True)]))
+
+
+def _features(image: Image.Image, vae: Any) -> Iterator[Tensor]:
+    """[1, channels, height, width] of the encoder's first levels."""
+    place = next(vae.parameters())
+    pixels = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None].float() / 127.5 - 1
+    state = vae.encoder.conv_in(pixels.to(place.device, place.dtype))
+    for level in vae.encoder.down_blocks[:STYLE_LEVELS]:
+        state = level(state)
+        yield state.float().cpu()
+
+
+def _statistics(features: Iterator[Tensor], weights: Tensor) -> list[Tensor]:
+    """Means and deviations of each level's channels, where the weights [1, 1, height, width] are."""
+    found = []
+    for state in features:
+        share = adaptive_avg_pool2d(weights, state.shape[-2:])
+        share = share / share.sum()
+        mean = (state * share).sum((0, 2, 3))
+        spread = ((state - mean[None, :, None, None]).square() * share).sum((0, 2, 3)).sqrt()
+        found.append(torch.cat([mean, spread]))
+    return found
+
+
+def _outside(garments: Image.Image | None, size: tuple[int, int]) -> np.ndarray:
+    """Where nothing is worn, [height, width]; a rim round what is worn belongs to it."""
+    if garments is None:
+        return np.ones(size[::-1], dtype=bool)
+    rim = grown(garments.resize(size), max(1, round(max(size) * RIM)))
+    return np.asarray(rim) < 128
 
 
 def pick(scores: Mapping[int, tuple[float, float]]) -> tuple[int, str]:

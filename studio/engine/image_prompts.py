@@ -113,6 +113,11 @@ def look(image: Image.Image, key: str, adapter: ImageAdapter, *, pipelines: Pipe
         return eyes.look(image, key, states)
 
 
+def adapter_digest(title: str | None, *, pipelines: PipelineCache, family: ModelFamily) -> str:
+    """Sha256 of the weights of one of the family's image adapters; one on the hub is fetched first."""
+    return pipelines.digest_of(file_of(family.image_adapters[title or ""].weights))
+
+
 @contextmanager
 def _eyes(adapter: ImageAdapter, pipelines: PipelineCache, family: ModelFamily) -> Iterator[Eyes]:
     if adapter.encoder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import diffusers
@@ -70,7 +71,7 @@ def file_of(weights: str) -> Path:
     if path.is_absolute() or weights.startswith((".", "~")) or weights.count("/") < 2:
         raise FileNotFoundError(f"There is no file {weights}; name a path, or owner/name/file of the hub.")
     repository, within = _apart(weights + "/")
-    return Path(_hub_folder(repository, [within.rstrip("/")])) / within.rstrip("/")
+    return _hub_file(repository, within.rstrip("/"))
 
 
 def _apart(weights: str) -> tuple[str, str]:
@@ -132,6 +133,12 @@ def _hub_folder(repository: str, files: list[str]) -> str:
     from huggingface_hub import snapshot_download
 
     return snapshot_download(repository, allow_patterns=files)
+
+
+@lru_cache(maxsize=64)
+def _hub_file(repository: str, file: str) -> Path:
+    """The hub is asked once in the life of a process, not with every picture."""
+    return Path(_hub_folder(repository, [file])) / file
 
 
 def _load_autoencoder(weights: str, dtype: torch.dtype) -> AutoencoderKL:

@@ -128,7 +128,7 @@ class PipelineCache:
     def fingerprint(self, family: ModelFamily) -> str:
         """Sha256 over the family's files of weights: the same for the same weights wherever they lie."""
         files = self._files(family)
-        return sha256_of_all((path.name, self._digest(path)) for path in files)
+        return sha256_of_all((path.name, self.digest_of(path)) for path in files)
 
     def encode(self, pipeline: Any, prompt: str, negative: str | None, guided: bool, texts: Any = None
                ) -> dict[str, torch.Tensor]:
@@ -154,7 +154,8 @@ class PipelineCache:
         loaded = self.loaded(pipeline)
         plan = loaded.plan.stepped_down()
         loaded.texts.clear()
-        loaded.beside.pop("fine-tunes", None)
+        for heavy in ("fine-tunes", "loras", "image adapters"):
+            loaded.beside.pop(heavy, None)
         _collect(self.device)
         if plan is None:
             return False
@@ -219,7 +220,8 @@ class PipelineCache:
             self._fetched[key] = loading.weight_files(family)
         return self._fetched[key]
 
-    def _digest(self, path: Path) -> str:
+    def digest_of(self, path: Path) -> str:
+        """Sha256 of a file, read once for each of its states."""
         key = state_of(path)
         if key not in self._digests:
             self._digests[key] = sha256_of(path)

@@ -24,7 +24,7 @@ class Pictures(Shelf):
         self._read: dict[Path, tuple[int, Recipe | None]] = {}  # path -> (modified, ns; its recipe, None if damaged)
 
     def pictures(self, search: str = "", favourites: bool = False) -> list[Picture]:
-        """Pictures newest first whose prompt, LoRA, family or seed holds every word of `search`."""
+        """Pictures newest first whose prompt, LoRA, outfit, family or seed holds every word of `search`."""
         words, liked = search.lower().split(), self._favourites()
         found = [picture for path in sorted((self.root / "pictures").glob("*/[!.]*.png"), key=_when, reverse=True)
                  if (picture := self._picture(path, liked)) is not None]
@@ -131,7 +131,7 @@ def _plain(stem: str) -> str:
 
 
 def _text_of(picture: Picture) -> str:
-    ask, loras = picture.recipe.request, picture.recipe.loras
+    ask, used = picture.recipe.request, (*picture.recipe.loras, *picture.recipe.outfits)
     parts = [ask.get("prompt", ""), ask.get("negative_prompt", ""), picture.recipe.family.get("title", ""),
-             ask.get("seed", ""), *(f"{lora.get('name', '')} {lora.get('slug', '')}" for lora in loras)]
+             ask.get("seed", ""), *(f"{one.get('name', '')} {one.get('slug', '')}" for one in used)]
     return " ".join(map(str, parts)).lower()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +72,17 @@ class Lora:
 
 @dataclass(frozen=True)
 class Outfit:
-    """A picture of clothes; `original` is what these were cut out of."""
+    """A picture of clothes, and how they act.
+
+    `original` is what they were cut out of; `block_scales` are those that come with it, by the family's name.
+    """
 
     slug: str
     name: str
     path: Path
     created: str
     original: Path | None = None
+    block_scales: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

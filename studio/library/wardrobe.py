@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,43 @@ class Wardrobe(Shelf):
 
         return self.outfit(add_folder(self.root / "outfits", name, fill, self.writing))
 
+    def edit_outfit(self, slug: str, name: str | None = None, block_scales: Mapping[str, Any] | None = None) -> Outfit:
+        """Change what is given; the slug stays. `block_scales` are by the family's name, None for its usual ones."""
+        file = inside(self.root / "outfits", slug, "outfit") / "outfit.json"
+        with self.writing:
+            told = read_json(file)
+            kept = {**told.get("block_scales", {}), **(block_scales or {})}
+            told |= {"block_scales": {family: scales for family, scales in kept.items() if scales is not None}}
+            if name is not None:
+                told["name"] = checked_name("An outfit", name)
+            write_json(file, told)
+        return self.outfit(slug)
+
+    def block_presets(self, family: str) -> dict[str, Any]:
+        """The library's own presets of block scales for a family, by name."""
+        try:
+            return self._block_presets().get(family, {})
+        except DAMAGE as error:
+            self.warn(self.root / "block_presets.json", error)
+            return {}
+
+    def save_block_preset(self, family: str, name: str, scales: Any) -> None:
+        """Keep block scales under a name; one of the same name is replaced, None removes it."""
+        name = checked_name("A preset", name)
+        with self.writing:
+            told = self._block_presets()
+            own = {**told.get(family, {}), name: scales}
+            told[family] = {known: kept for known, kept in own.items() if kept is not None}
+            write_json(self.root / "block_presets.json", told)
+
+    def _block_presets(self) -> dict[str, dict[str, Any]]:
+        """Raises ValueError for a damaged file: it must not be written over."""
+        file = self.root / "block_presets.json"
+        told = read_json(file) if file.is_file() else {}
+        if not all(isinstance(presets, dict) for presets in told.values()):
+            raise ValueError("its presets cannot be read")
+        return told
+
     def remove_outfit(self, slug: str) -> None:
         with self.writing:
             discard(inside(self.root / "outfits", slug, "outfit"))
@@ -105,6 +142,15 @@ class Wardrobe(Shelf):
         with self.writing:
             write_json(self.root / "scenes.json", {**self._scenes(), name: prompt})
         return Scene(slug_of(name), name, prompt)
+
+    def remove_scene(self, slug: str) -> None:
+        """Raises ValueError when there is no such scene."""
+        with self.writing:
+            kept = self._scenes()
+            named = [name for name in kept if slug_of(name) == slug]
+            if not named:
+                raise ValueError(f"There is no scene {slug!r}; known are {', '.join(map(slug_of, kept))}.")
+            write_json(self.root / "scenes.json", {name: kept[name] for name in kept if name not in named})
 
     def _scenes(self) -> dict[str, str]:
         """Raises ValueError for a damaged file: it must not be written over."""
@@ -154,6 +200,8 @@ def _read_outfit(folder: Path) -> Outfit:
     data, path = read_json(folder / "outfit.json"), folder / "outfit.png"
     if not path.is_file():
         raise ValueError(f"{folder.name} has no outfit.png")
-    original = folder / "original.png"
+    original, scales = folder / "original.png", data.get("block_scales", {})
+    if not isinstance(scales, dict):
+        raise ValueError("its block_scales cannot be read")
     return Outfit(folder.name, text_in(data, "name"), path, text_in(data, "created"),
-                  original if original.is_file() else None)
+                  original if original.is_file() else None, scales)

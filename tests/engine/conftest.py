@@ -16,6 +16,7 @@ from studio.events import PictureDrawn
 from studio.families import POCKET, ModelFamily
 from studio.library import Library, Picture
 from studio.requests import DrawRequest, TrainRequest, resolved
+from studio.wearing import settled
 from tests.engine.toys import make_toys, new_library
 
 SMALL = {"steps": 4, "checkpoint_every": 2, "sample_every": 4, "class_images": 2, "batch_size": 1, "rank": 2,
@@ -63,7 +64,7 @@ def library(tmp_path: Path) -> Library:
 def draws(pipelines: PipelineCache, family: ModelFamily, library: Library) -> Callable[..., list[Picture]]:
     """draws(prompt, **fields) -> the pictures."""
     def drawn(prompt: str = "a girl on the beach", family: ModelFamily = family, **values: Any) -> list[Picture]:
-        request = resolved(DrawRequest(prompt, **{"seed": 7, **values}), family.drawing)
+        request = settled(resolved(DrawRequest(prompt, **{"seed": 7, **values}), family.drawing), library, family)
         events = draw(request, pipelines=pipelines, family=family, library=library, stop=lambda: False)
         return [library.picture(event.path) for event in events if isinstance(event, PictureDrawn)]
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from studio.engine.adapters import fingerprint
 from studio.engine.image_prompts import Eyes, load
 from studio.engine.schedulers import build_scheduler
-from studio.families import ImageAdapter
+from studio.families import POCKET, ImageAdapter
 from studio.requests import OutfitUse
 from tests.engine.toys import save_toy_adapter, save_toy_eyes
 
@@ -36,7 +36,8 @@ def wearing(toys, pipelines, tmp_path_factory):
                 save_toy_adapter(pipeline.unet, folder / "plus.safetensors", seed=1, plus=True)
             adapters = {title: ImageAdapter(str(folder / f"{title}.safetensors"), str(folder / "eyes"))
                         for title in ("plain", "plus")}
-            made[layout] = replace(family, image_adapters=adapters, drawing={**family.drawing, "steps": 4})
+            made[layout] = replace(family, image_adapters=adapters, drawing={**family.drawing, "steps": 4},
+                                   detector=POCKET.detector, segmenters=POCKET.segmenters, masking=POCKET.masking)
         return made[layout]
     return family_of
 
@@ -124,14 +125,16 @@ def test_inside_the_garment_alone_changes_less_elsewhere(wearing, outfits, draws
     ImageDraw.Draw(mask).rectangle((0, 0, 31, 63), fill=255)
     asked = []
     monkeypatch.setattr("studio.engine.dressing.outline", lambda image, *_, **__: asked.append(image) or mask)
-    bare = pixels(draws, family)
-    inside, whole = (pixels(draws, family, outfit=[use(outfits[0], block_scales=1.0, inside_garment=limited)])
+    bare = pixels(draws, family, seed=9)
+    inside, whole = (pixels(draws, family, seed=9,
+                            outfit=[use(outfits[0], block_scales=1.0, inside_garment=limited)])
                      for limited in (True, False))
     assert np.array_equal(np.asarray(asked[0], float), bare), "the mask is of the picture without the outfit"
     left, right = (np.abs(inside - bare)[:, part].mean() for part in (slice(0, 32), slice(40, 64)))
     assert left > right and np.abs(whole - bare)[:, 40:].mean() > right
-    pixels(draws, family, outfit=[use(outfits[1], block_scales=1.0, inside_garment=True)])
-    assert len(asked) == 1, "the first pass is the same for every outfit"
+    pixels(draws, family, seed=9, outfit=[use(outfits[1], block_scales=1.0, inside_garment=True)])
+    passes = [image for image in asked if np.array_equal(np.asarray(image, float), bare)]
+    assert len(passes) == 1, "the first pass is the same for every outfit"
 
 
 def test_the_second_drawing_runs_no_encoder(wearing, library, draws, pipelines):

@@ -1,6 +1,7 @@
 """Sets: every outfit in every scene, as far as it is not there yet."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import studio
 from studio.engine.sets import draw_set
 from studio.events import PictureDrawn, StageReported
 from studio.execution import request_from_json
-from studio.grids import LEAST, grid
+from studio.grids import LEAST, MOST, grid
 from studio.requests import DrawRequest, LoraUse, SetRequest, as_json, resolved
 from studio.runs import Run
 
@@ -80,12 +81,14 @@ def test_through_the_door_a_set_is_checked_drawn_and_shown_as_a_grid(tmp_path):
 
 
 def test_a_grid_has_a_place_for_every_picture_and_for_what_is_missing():
-    red = Image.new("RGB", (64, 64), "red")
+    red = SimpleNamespace(image=Image.new("RGB", (64, 64), "red"))
     sheet = grid(["A coat whose name is much too long for the room that there is"], ["Beach", "Snow"], [[red, None]],
                  (64, 64))
     colours = sheet.getcolors(1 << 16)
     shares = {colour: count / (sheet.width * sheet.height) for count, colour in colours}
     assert 0.2 < shares[(255, 0, 0)] < 0.5 and 0.2 < shares[(232, 226, 214)] < 0.5
+    many = grid(["Coat"], [f"Scene {number}" for number in range(60)], [[red] * 60], (64, 64))
+    assert many.width <= 1.2 * MOST, "a large set is shown smaller"
 
 
 def test_a_set_is_the_same_however_its_numbers_are_written():
