@@ -1,7 +1,7 @@
 """`python -m pocketworld train|assemble|unpack|sheet|score`: make the bundled family, put it together, look, measure.
 
 Everything is written to the work folder (--work, by default .pocketworld/ in the repository root), and a training that
-was stopped goes on where it was. `assemble` alone writes elsewhere: to assets/pocket and assets/pocket-masks.
+was stopped goes on where it was. `assemble` writes elsewhere, to folders of assets/, and `score` to benchmarks/.
 """
 
 import argparse
@@ -14,6 +14,12 @@ import torch
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 FAMILY, MASKS = REPOSITORY / "assets" / "pocket", REPOSITORY / "assets" / "pocket-masks"
+ASSEMBLED = {  # what -> the function of pocketworld.assemble, and where it writes by default
+    "family": ("assemble", FAMILY),
+    "masks": ("assemble_masks", MASKS),
+    "outfits": ("assemble_outfits", REPOSITORY / "assets" / "pocket-outfits"),
+    "styles": ("assemble_styles", REPOSITORY / "assets" / "pocket-styles"),
+}
 COMPONENTS = {  # in the order in which they need each other
     "vae": "pocketworld.recipes.vae",
     "clip": "pocketworld.recipes.clip",
@@ -38,10 +44,8 @@ def main() -> None:
         for component in [arguments.component] if arguments.component else COMPONENTS:
             train(component, arguments.work, minutes=arguments.minutes, device=arguments.device)
     elif arguments.command == "assemble":
-        from pocketworld.assemble import assemble, assemble_masks
-
-        make, usual = {"family": (assemble, FAMILY), "masks": (assemble_masks, MASKS)}[arguments.what]
-        make(arguments.work, arguments.to or usual)
+        name, usual = ASSEMBLED[arguments.what]
+        getattr(importlib.import_module("pocketworld.assemble"), name)(arguments.work, arguments.to or usual)
     elif arguments.command == "unpack":
         from pocketworld.assemble import unpack
 
@@ -68,8 +72,8 @@ def parse() -> argparse.Namespace:
         "--device", choices=("cpu", "cuda"), help="for vae, latents and unet; by default the CPU"
     )
     assembling = commands.add_parser("assemble", parents=[common], help="work folder -> folders that the studio loads")
-    assembling.add_argument("what", nargs="?", choices=("family", "masks"), default="family")
-    assembling.add_argument("--to", type=Path, help="by default assets/pocket or assets/pocket-masks")
+    assembling.add_argument("what", nargs="?", choices=ASSEMBLED, default="family")
+    assembling.add_argument("--to", type=Path, help="by default a folder of assets/, such as assets/pocket")
     unpacking = commands.add_parser(
         "unpack", parents=[common], help="a diffusers folder -> the work folder, to train on from it"
     )

@@ -2,12 +2,14 @@
 
 import json
 import platform
+import shutil
 from datetime import date
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionXLPipeline
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from transformers import (
     CLIPImageProcessorPil,
     CLIPTextModel,
@@ -25,6 +27,7 @@ from pocketworld.recipes.diffusion import SCHEDULE
 from pocketworld.recipes.dino import new_dino, new_tokenizer, settled
 from pocketworld.recipes.dino import new_processor as new_detector_processor
 from pocketworld.recipes.loop import go_on_from, load_average, training_record, write_journal
+from pocketworld.recipes.outfits import FILE as OUTFITS
 from pocketworld.recipes.sam import new_processor as new_segmenter_processor
 from pocketworld.recipes.sam import new_sam
 from pocketworld.recipes.unet import new_unet
@@ -70,7 +73,7 @@ def assemble(work: Path, to: Path) -> None:
         kept = {name: value for name, value in json.loads(config.read_text()).items() if name != "_name_or_path"}
         config.write_text(json.dumps(kept, indent=2) + "\n")
     for component, folder in TRAINED_IN.items():
-        _write_record(to / component, work / folder)
+        _write_record(to / component / "training.json", work / folder)
     _write_words(to, ready_words())
     _tell_size(to)
 
@@ -85,14 +88,37 @@ def assemble_masks(work: Path, to: Path) -> None:
         load_average(work / folder, network)
         network.half().save_pretrained(to / name)
         processor.save_pretrained(to / name)
-        _write_record(to / name, work / folder)
+        _write_record(to / name / "training.json", work / folder)
     _write_words(to / "detector", ready_things())
     _tell_size(to)
 
 
-def _write_record(to: Path, folder: Path) -> None:
+def assemble_outfits(work: Path, to: Path) -> None:
+    """Write the IP-Adapter in half precision, as `load_ip_adapter` takes it, and what its training did."""
+    learnt = work / "outfits" / "weights" / OUTFITS
+    if not learnt.is_file():
+        raise SystemExit(f"there is no {learnt} yet: run `python -m pocketworld train outfits` to its end")
+    to.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.half() for name, value in load_file(learnt).items()}, to / OUTFITS, {"format": "pt"})
+    _write_record(to / "training.json", work / "outfits")
+    _tell_size(to)
+
+
+def assemble_styles(work: Path, to: Path) -> None:
+    """Write every style's LoRA whose training has ended, and what that did beside it under the same name."""
+    folders = [one for one in sorted((work / "styles").glob("*")) if (one / f"{one.name}.safetensors").is_file()]
+    if not folders:
+        raise SystemExit(f"there is no style in {work / 'styles'} yet: run `python -m pocketworld train styles`")
+    to.mkdir(parents=True, exist_ok=True)
+    for folder in folders:
+        shutil.copyfile(folder / f"{folder.name}.safetensors", to / f"{folder.name}.safetensors")
+        _write_record(to / f"{folder.name}.json", folder)
+    _tell_size(to)
+
+
+def _write_record(file: Path, folder: Path) -> None:
     """What the training did, with the device and the day where it is a new one."""
-    file, record = to / "training.json", training_record(folder)
+    record = training_record(folder)
     if not (file.exists() and record.items() <= json.loads(file.read_text(encoding="utf-8")).items()):
         record |= {"device": device_name(), "date": date.today().isoformat()}
         file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -64,6 +64,15 @@ def main(argv: list[str] | None = None) -> None:
         from pocketworld.picking import score_pick
 
         score_pick(options.out, options.studio_family)
+    elif options.cures:
+        from pocketworld.cures import CHOSEN, OUTFITS, SCENES, score_cures
+
+        score_cures(options.out, options.loras, options.studio_family, options.outfits or OUTFITS,
+                    options.subjects or len(CHOSEN), options.scenes or len(SCENES), options.factors)
+    elif options.outfits is not None:
+        from pocketworld.outfit_score import OUTFITS, score_outfits
+
+        score_outfits(options.out, options.studio_family, options.outfits or OUTFITS)
     elif options.identity:
         from pocketworld.identity import score_identity  # needs the studio; the rest does not
 
@@ -98,6 +107,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prior", action="store_true", help="teach subjects with class images and without")
     parser.add_argument("--leak", action="store_true", help="teach subjects in one top, and draw them in others")
     parser.add_argument("--pick", action="store_true", help="judge the picked checkpoints against the last ones")
+    parser.add_argument(
+        "--outfits", nargs="?", type=int, const=0, metavar="N",
+        help="draw held-out outfits from their pictures, N of them; with --cures: how many for each subject",
+    )
+    parser.add_argument("--cures", action="store_true", help="what an outfit does to the rest of a picture, by ways")
+    parser.add_argument(
+        "--loras", type=Path, default=ROOT / ".pocketworld" / "cures",
+        help="folder where --cures keeps what it taught, drew and read, to go on from there",
+    )
+    parser.add_argument("--subjects", type=int, metavar="N", help="of --cures: fewer subjects")
+    parser.add_argument("--scenes", type=int, metavar="N", help="of --cures: fewer scenes")
+    parser.add_argument("--factors", type=float, nargs="+", metavar="F", help="of --cures: other factors, for all ways")
     parser.add_argument(
         "--studio-family", default="pocket", help="the studio's name of the family, for all but the first score"
     )

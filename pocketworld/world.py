@@ -88,8 +88,12 @@ def is_held_out(spec: Spec) -> bool:
     character = spec.noun != "alien" and _chosen(
         "character", spec.noun, spec.hair, spec.hair_colour, spec.fur
     )
-    outfit = _chosen("outfit", spec.top, spec.top_colour, spec.bottom, spec.bottom_colour)
-    return character or outfit or _chosen("placement", spec.noun, spec.pose, spec.scene)
+    return character or wears_held_out(spec) or _chosen("placement", spec.noun, spec.pose, spec.scene)
+
+
+def wears_held_out(spec: Spec) -> bool:
+    """True where nobody wears this top and this bottom in these colours together in training, whoever they are."""
+    return _chosen("outfit", spec.top, spec.top_colour, spec.bottom, spec.bottom_colour)
 
 
 def has_unseen_words(spec: Spec) -> bool:

@@ -6,6 +6,8 @@ has no block of its own. What a dict does not name is 0.
 
 from __future__ import annotations
 
+import ast
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,6 +43,25 @@ def by_layer(scales: Scales, blocks: Blocks) -> dict[str, float]:
             for block, layers in own.items():
                 found |= _listed(within, part, block, layers)
     return found
+
+
+def read(text: str, blocks: Blocks) -> Scales:
+    """Block scales as people write them: a number, or a dict in JSON's or Python's way.
+
+    Raises ValueError, in a sentence, for what cannot be read or does not fit the blocks.
+    """
+    try:
+        scales = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        raise ValueError("Write block scales as a number, or as a dict such as {'up': {'block_0': [0, 1, 0]}}; this "
+                         f"cannot be read: {text.strip()!r:.80}") from error
+    by_layer(scales, blocks)
+    return scales
+
+
+def as_text(scales: Scales) -> str:
+    """Block scales to copy: what Python, JSON and `read` take alike."""
+    return json.dumps(scales)
 
 
 def as_dict(layers: Mapping[str, float], blocks: Blocks) -> Scales:

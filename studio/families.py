@@ -106,6 +106,7 @@ class ModelFamily:
     real_people: bool = True  # knows photographs; pocket does not
     prompt_start: str = "a photo of"  # how a first prompt begins
     portrait_start: str = "a portrait photo of"
+    outfit_prompt: str = "a flat lay of a red coat and black trousers, on a plain white background"  # to draw one
 
     def __post_init__(self) -> None:
         adapters = {title: ImageAdapter(**one) if isinstance(one, Mapping) else one
@@ -252,6 +253,8 @@ POCKET = ModelFamily(
     real_people=False,
     prompt_start="a cartoon of",
     portrait_start="a portrait of",
+    # It never saw clothes without anybody in them; the studio cuts them out.
+    outfit_prompt="a cartoon of a woman in a green hoodie and a red skirt, standing, on a plain white background",
 )
 SDXL = ModelFamily(
     name="sdxl",

@@ -15,13 +15,15 @@ from studio.families import ModelFamily
 from studio.requests import DrawRequest
 from studio.settings import Settings
 from studio.ui import endpoints, pieces
+from studio.ui.drawing_fields import OF_FAMILY, defaults_of
 from studio.ui.forms import PAGE_EVENT, Wiring
 from studio.ui.loras import FIELDS, ROWS, lora_choices, renewed
 from studio.ui.restoring import settings_in, settings_of
 from studio.ui.side import side
 from studio.ui.stage import family_view, words_view
-from studio.ui.tabs import draw, gallery, retouch, subject, train
+from studio.ui.tabs import draw, dress, gallery, retouch, subject, train
 from studio.ui.tabs.draw import DrawTab, draw_tab
+from studio.ui.tabs.dress import DressTab, dress_tab
 from studio.ui.tabs.gallery import GalleryTab, gallery_tab
 from studio.ui.tabs.retouch import RetouchTab, retouch_tab
 from studio.ui.tabs.subject import SubjectTab, subject_tab
@@ -48,6 +50,7 @@ class Page:
     subject: SubjectTab
     train: TrainTab
     draw: DrawTab
+    dress: DressTab
     retouch: RetouchTab
     gallery: GalleryTab
     drafts: gr.BrowserState
@@ -78,6 +81,7 @@ def build(desk: Studio, settings: Settings) -> gr.Blocks:
                     "subject": subject_tab(wiring, family, first, settings.ask_consent),
                     "train": train_tab(wiring, family, first, beat),
                     "draw": draw_tab(wiring, family, first, beat, quick),
+                    "dress": dress_tab(wiring, family, first, beat, settings.ask_consent),
                     "retouch": retouch_tab(wiring, family),
                     "gallery": gallery_tab(wiring),
                 }
@@ -94,10 +98,12 @@ def _connect(wiring: Wiring, page: Page, tray: gr.HTML) -> None:
     to_draw = [tabs, page.family, *form, page.draw.words, page.draw.run, page.draw.quick, page.draw.stage]
     subject_view, gallery_view = list(page.subject.view), list(page.gallery.outputs)
 
-    wiring.listen(page.family.input, choose_family, [page.family, page.draw.form["lora"], page.train.preset],
-                  family_outputs(page))
+    wiring.listen(page.family.input, choose_family,
+                  [page.family, page.draw.form["lora"], page.train.preset, *page.dress.view[1:]], family_outputs(page))
     wiring.listen(page.draw.tab.select, refresh_draw, [page.family, page.draw.form["lora"], *page.draw.more.choices],
                   [page.draw.form["lora"], page.draw.words, *page.draw.more.choices])
+    dressing = page.dress
+    wiring.listen(dressing.tab.select, dress.refresh, dressing.view, list(dressing.renewed))
     wiring.listen(page.train.tab.select, refresh_train, [page.train.form["subject"], page.family],
                   [page.train.form["subject"], page.train.preset])
     wiring.listen(page.subject.train.click, train_this, page.subject.selected,
@@ -107,10 +113,12 @@ def _connect(wiring: Wiring, page: Page, tray: gr.HTML) -> None:
         wiring.on_act(piece, go_draw, None, tabs)
     for piece in (page.draw.stage, page.gallery.wall):
         wiring.on_act(piece, to_subject, page.family, [tabs, *subject_view])
-    for piece in (page.draw.stage, tray):
+    for piece in (page.draw.stage, page.dress.stage, tray):
         wiring.on_act(piece, open_picture, list(page.gallery.view), [tabs, page.gallery.selected, *gallery_view])
     for piece in (page.draw.stage, page.gallery.detail):
         wiring.on_act(piece, to_retouch, page.family, [tabs, page.retouch.easel])
+    for piece in (page.draw.stage, page.gallery.detail):
+        wiring.on_act(piece, take_outfit, [page.family, *page.dress.view], [tabs, *page.dress.taken])
     wiring.on_act(page.gallery.detail, send_to_draw, None, to_draw)
     wiring.listen(page.gallery.drop.upload, restore_png, page.gallery.drop, [page.gallery.drop, *to_draw])
 
@@ -123,7 +131,7 @@ def _remember(wiring: Wiring, page: Page, visitors: Visitors, blocks: gr.Blocks)
         component.change(None, [page.drafts, *kept], page.drafts, js=_keep_script(), api_visibility="private",
                          show_progress="hidden")
     beginning = [page.drafts, *standing_outputs(page), *kept, page.train.form["subject"], page.train.form["seed"],
-                 page.draw.run, page.draw.quick, *page.draw.more.unsaid, *page.subject.view]
+                 page.draw.run, page.draw.quick, *page.draw.more.unsaid, *page.subject.view, *page.dress.opened]
 
     def arrive(visitor: gr.Request, drafts: Any) -> tuple:
         drafts = drafts if isinstance(drafts, dict) else {}
@@ -148,7 +156,7 @@ def opening(desk: Studio, drafts: dict[str, Any]) -> tuple:
     if kept.get("lora") in {slug for _, slug in loras}:  # the prompt calls it: they belong together
         lora = kept["lora"]
     if kept.get("family") != family.name:  # the sizes and steps of one family are no good for another
-        kept = {name: value for name, value in kept.items() if name not in draw.OF_FAMILY}
+        kept = {name: value for name, value in kept.items() if name not in OF_FAMILY}
     typed = {**{name: getattr(_BLANK, name) for name in DRAFTS}, **family.drawing, **kept, "family": family.name,
              "lora": lora}
     typed["prompt"] = kept.get("prompt") or draw.first_prompt(desk, family, lora)
@@ -158,7 +166,7 @@ def opening(desk: Studio, drafts: dict[str, Any]) -> tuple:
     return (
         *standing_updates(desk, family, lora), *(typed.get(name) for name in DRAFTS),
         gr.Dropdown(train.choices(desk), value=first or None), None, live, gr.Timer(active=True), *[None] * (ROWS + 2),
-        *subject.opened(desk, family, first),
+        *subject.opened(desk, family, first), *dress.opening(desk, family, lora),
     )
 
 
@@ -190,14 +198,14 @@ def standing_updates(desk: Studio, family: ModelFamily, lora: str, preset: str |
 
 def family_outputs(page: Page) -> list[Any]:
     """All that a change of family touches, in the order of `choose_family`."""
-    return [*standing_outputs(page), *(page.draw.form[name] for name in draw.OF_FAMILY),
-            *(page.train.form[name] for name in train.FOLDED)]
+    return [*standing_outputs(page), *(form[name] for form in (page.draw.form, page.dress.form) for name in OF_FAMILY),
+            *(page.train.form[name] for name in train.FOLDED), *page.dress.renewed]
 
 
-def choose_family(desk: Studio, name: str, lora: str, preset: str | None) -> list[Any]:
+def choose_family(desk: Studio, name: str, lora: str, preset: str | None, *dressing: Any) -> list[Any]:
     family = desk.families[name]
-    return [*standing_updates(desk, family, lora, preset), *draw.defaults_of(family),
-            *train.defaults_of(family, preset)]
+    return [*standing_updates(desk, family, lora, preset), *defaults_of(family), *defaults_of(family),
+            *train.defaults_of(family, preset), *dress.refresh(desk, name, *dressing)]
 
 
 def family_choices(desk: Studio) -> list[tuple[str, str]]:
@@ -271,6 +279,17 @@ def to_retouch(desk: Studio, act: dict, family: str) -> tuple:
     return gr.Tabs(selected="retouch"), retouch.put_up(desk, f"pictures/{id}", desk.families[family])
 
 
+def take_outfit(desk: Studio, act: dict, family: str, *view: Any) -> tuple:
+    """The clothes of a picture become an outfit, ticked on Dress."""
+    if act.get("act") != "take_outfit":
+        return (gr.skip(),) * (1 + dress.TAKEN)
+    picture = desk.library.picture(str(act.get("id")))
+    added = desk.add_outfit(f"From {picture.recipe.request.get('prompt', 'a picture')}"[:40], picture.path,
+                            family=family, consent=True)  # drawn here: nobody's photo
+    gr.Info(escape(f"{added.name} is in the wardrobe."))
+    return gr.Tabs(selected="dress"), *dress.taken(desk, added.slug, *view)
+
+
 def restore_png(desk: Studio, path: str | None) -> tuple:
     if path is None:
         return (gr.skip(), *_skips())
@@ -284,8 +303,6 @@ def _restored(desk: Studio, settings: Any) -> tuple:
 
 
 def _to_draw(desk: Studio, request: DrawRequest, run: str | None = None) -> tuple:
-    if run is None and request.outfits:
-        gr.Info("The picture wears an outfit, which Draw has no place for yet: it is drawn without.")
     if len(request.loras) > 1 + ROWS:
         gr.Info(escape("Draw has no place for all of its LoRAs; left out: "
                        + ", ".join(use.slug for use in request.loras[1 + ROWS:])))

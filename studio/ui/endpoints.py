@@ -31,6 +31,7 @@ from studio.ui.records import (
 from studio.ui.report import report
 from studio.ui.restoring import settings_in
 from studio.ui.subjects import create, from_name, proposals, verdict
+from studio.wearing import presets_for
 
 MOST_PICTURES = 1000
 
@@ -41,9 +42,9 @@ def register(wiring: Wiring) -> None:
         subjects, add_subject, edit_subject, remove_subject, add_photos, edit_photo, remove_photo, describe_photos,
         propose_identifier, check_identifier, runs, run_status, run_report, pause, resume, extend, cancel,
         pick_checkpoint, replay, loras, remove_lora, export_lora, import_lora, publish, pictures, favourite,
-        delete_picture, restore_picture, outfits, add_outfit, remove_outfit, sets, set_grid,
-        check_prompt, family,
-        read_recipe, find_masks,
+        delete_picture, restore_picture, outfits, add_outfit, edit_outfit, remove_outfit, outfit_presets,
+        save_outfit_preset, scenes, add_scene, remove_scene, sets, set_grid, set_files, remove_set, check_prompt,
+        family, read_recipe, find_masks,
     ):
         wiring.endpoint(handler.__name__, handler)
     for handler in (edit_mask, combine_masks):  # a large mask takes memory by the gigabyte
@@ -266,6 +267,17 @@ async def set_grid(desk: Studio, set: str) -> dict:
     return {"file": sent(fetchable(await asyncio.to_thread(desk.grid_of, set), "set"))}
 
 
+async def set_files(desk: Studio, set: str) -> dict:
+    """A set's pictures as a zip, each named after its row, column and seed. "file" is fetched."""
+    return {"file": sent(await asyncio.to_thread(desk.files_of, set))}
+
+
+def remove_set(desk: Studio, set: str) -> list:
+    """Forget a set; its pictures stay. The sets that are left."""
+    desk.library.remove_set(set)
+    return sets(desk)
+
+
 def outfits(desk: Studio) -> list:
     """Every outfit, oldest first."""
     return [told_outfit(outfit) for outfit in desk.library.outfits()]
@@ -277,6 +289,44 @@ async def add_outfit(desk: Studio, name: str, picture: dict | str, as_it_is: boo
     path = uploaded([picture])[0] if isinstance(picture, dict) else desk.library.picture(picture).path
     return told_outfit(await asyncio.to_thread(desk.add_outfit, name, path, as_it_is=as_it_is, family=family,
                                                consent=consent or isinstance(picture, str)))
+
+
+def edit_outfit(desk: Studio, outfit: str, name: str | None = None, block_scales: dict | float | None = None,
+                family: str | None = None) -> dict:
+    """Change an outfit's name, or the block scales that come with it for a family: it acts so unless a drawing says
+    otherwise."""
+    if block_scales is not None:
+        desk.keep_block_scales(block_scales, family, outfit=outfit)
+    return told_outfit(desk.library.edit_outfit(outfit, name))
+
+
+def outfit_presets(desk: Studio, family: str | None = None) -> dict:
+    """Block scales by the names of presets: the family's, the usual one first, then the library's own."""
+    chosen = family_of(desk, family)
+    return presets_for(chosen, desk.library.block_presets(chosen.name))
+
+
+def save_outfit_preset(desk: Studio, name: str, block_scales: dict | float | None = None, family: str | None = None
+                       ) -> dict:
+    """Keep block scales as a preset of the library, or with none remove it; all presets that there are then."""
+    desk.keep_block_scales(block_scales, family, preset=name)
+    return outfit_presets(desk, family)
+
+
+def scenes(desk: Studio) -> list:
+    """Every scene: the slug that a set names, its name, and its words."""
+    return [vars(scene) for scene in desk.library.scenes()]
+
+
+def add_scene(desk: Studio, name: str, prompt: str) -> dict:
+    """A new scene; one of the same name takes these words."""
+    return vars(desk.library.add_scene(name, prompt))
+
+
+def remove_scene(desk: Studio, scene: str) -> list:
+    """Take a scene off the list; those that are left."""
+    desk.library.remove_scene(scene)
+    return scenes(desk)
 
 
 def remove_outfit(desk: Studio, outfit: str) -> list:

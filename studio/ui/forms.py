@@ -149,7 +149,8 @@ def fitting(name: str, kind: Any, value: Any) -> Any:
         if type(None) in kinds:
             return None
         raise ValueError(f"{name} must not be empty")
-    if kinds & {list, dict} and not (str in kinds and isinstance(value, str)):
+    number = float in kinds and isinstance(value, int | float) and not isinstance(value, bool)
+    if kinds & {list, dict} and not (str in kinds and isinstance(value, str)) and not number:
         if not isinstance(value, tuple(kinds & {list, dict})):
             raise ValueError(f"{name} must be a {'list' if list in kinds else 'file'}, got {value!r:.80}")
         return value

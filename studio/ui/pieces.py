@@ -29,6 +29,10 @@ element.addEventListener('change', (event) => {
     trigger('act', {...field.dataset, value: field.type === 'checkbox' ? field.checked : field.value, chosen});
     if (field.matches('select')) field.selectedIndex = 0;
 });
+element.addEventListener('input', (event) => {
+    const beside = event.target.matches('input[type=range]') && event.target.nextElementSibling;
+    if (beside && beside.matches('output')) beside.textContent = event.target.value;
+});
 """
 ICONS = {  # paths of 24 x 24 outlines
     "star": "M12 3.6l2.6 5.3 5.8.8-4.2 4.1 1 5.8-5.2-2.7-5.2 2.7 1-5.8L3.6 9.7l5.8-.8z",
@@ -49,6 +53,7 @@ ICONS = {  # paths of 24 x 24 outlines
     "point": "M12 3v5M12 16v5M3 12h5M16 12h5M12 12h.01",
     "box": "M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4",
     "undo": "M8 5L4 9l4 4M4 9h10a5 5 0 0 1 0 10h-3",
+    "hanger": "M12 8a2 2 0 1 0-2-2M12 8v2l8.5 6.5a1 1 0 0 1-.6 1.8H4.1a1 1 0 0 1-.6-1.8L12 10",
     "redo": "M16 5l4 4-4 4M20 9H10a5 5 0 0 0 0 10h3",
 }
 

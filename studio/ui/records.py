@@ -41,7 +41,8 @@ def told_lora(lora: Lora) -> dict[str, Any]:
 def told_outfit(outfit: Outfit) -> dict[str, Any]:
     original = outfit.original
     return {"slug": outfit.slug, "name": outfit.name, "created": outfit.created, "stored_at": str(outfit.path),
-            "url": f"/{url(outfit.path)}", "original_url": f"/{url(original)}" if original else None}
+            "url": f"/{url(outfit.path)}", "original_url": f"/{url(original)}" if original else None,
+            "block_scales": dict(outfit.block_scales)}
 
 
 def told_picture(picture: Picture) -> dict[str, Any]:
@@ -87,5 +88,7 @@ def told_family(family: ModelFamily) -> dict[str, Any]:
         "real_people": family.real_people, "schedulers": list(family.schedulers), "drawing": dict(family.drawing),
         "training": dict(family.training), "presets": {name: dict(preset) for name, preset in family.presets.items()},
         "words": family.words(), "masking": dict(family.masking), "segmenters": list(family.segmenters),
-        "things": family.things(),
+        "things": family.things(), "image_adapters": list(family.image_adapters),
+        "blocks": [list(block) for block in family.blocks], "outfit_presets": dict(family.outfit_presets),
+        "outfit_prompt": family.outfit_prompt,
     }

@@ -9,6 +9,7 @@ from studio.families import ModelFamily
 from studio.library import Lora, Picture, Scene, Subject
 from studio.runs import Run
 from studio.ui import pieces
+from studio.ui.side_effects import tags
 
 GROUPS_OPEN = 40  # words of one kind that are shown
 
@@ -63,11 +64,12 @@ def picture_card(picture: Picture) -> str:
     without = pieces.button("Without the LoRA", "compare", "compare", quiet=True, id=picture.id) \
         if picture.recipe.loras else ""
     mask = pieces.button("Retouch", "retouch", "brush", quiet=True, id=picture.id)
+    dress = pieces.button("Take the outfit", "take_outfit", "hanger", quiet=True, id=picture.id)
     open_ = pieces.button("Open in the gallery", "open", "send", quiet=True, id=picture.id)
-    acts = f'<span class="acts">{star}{save(picture)}{without}{mask}{open_}</span>'
+    acts = f'<span class="acts">{star}{save(picture)}{without}{mask}{dress}{open_}</span>'
     return f'<figure class="picture"><div class="frame">{choose(picture.id)}' \
         f"{pieces.image(picture.path, str(ask.get('prompt', '')))}</div>" \
-        f"<figcaption>{seed}{acts}</figcaption></figure>"
+        f"<figcaption>{seed}{acts}</figcaption>{tags(picture.recipe.estimates)}</figure>"
 
 
 def comparison_view(picture: Picture, drawn: bool) -> str:

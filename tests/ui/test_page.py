@@ -9,7 +9,7 @@ from PIL import Image
 
 import studio
 from studio.events import to_json
-from studio.requests import DrawRequest, LoraUse, TrainRequest
+from studio.requests import DrawRequest, LoraUse, SetRequest, TrainRequest
 from studio.runs import Run
 from studio.settings import Settings
 from studio.ui import chart, pieces, progress, sheet, stage
@@ -52,7 +52,8 @@ def test_the_forms_of_the_page_are_their_requests(desk, monkeypatch):
 
     monkeypatch.setattr(Wiring, "on", noted)
     build(desk, Settings(library=desk.library.root))
-    assert forms == {request: {field.name for field in fields(request)} for request in (TrainRequest, DrawRequest)}
+    asked = (TrainRequest, DrawRequest, SetRequest)
+    assert forms == {request: {field.name for field in fields(request)} for request in asked}
     assert set(DRAFTS) <= forms[DrawRequest]
 
 

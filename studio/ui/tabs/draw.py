@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -13,8 +14,9 @@ from studio.desk import Studio
 from studio.events import PictureDrawn
 from studio.families import ModelFamily
 from studio.library import Lora, Picture
-from studio.requests import DRAW_STEPS, GUIDANCES, LORA_SCALES, MAX_SEED, DrawRequest
+from studio.requests import LORA_SCALES, MAX_SEED, DrawRequest
 from studio.ui import pieces
+from studio.ui.drawing_fields import drawing_fields
 from studio.ui.forms import Wiring, filled
 from studio.ui.lora_files import lora_files
 from studio.ui.loras import (
@@ -31,8 +33,6 @@ from studio.ui.loras import (
 from studio.ui.progress import carried_out
 from studio.ui.side import told_anew
 from studio.ui.stage import comparison_view, family_view, stage_view, words_view
-
-OF_FAMILY = ("steps", "guidance", "width", "height", "scheduler")  # fields whose values a family brings
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ def _controls(wiring: Wiring, family: gr.Dropdown, first: ModelFamily) -> tuple:
                         placeholder="Who, what they wear, what they do, and where")
     words = pieces.piece("", "words-piece")
     remark = gr.HTML("", elem_classes=["prompt-note"], apply_default_css=False)
+    worn = pieces.piece("", "worn-piece")
     with gr.Row(elem_classes=["trio"]):
         count = gr.Number(1, label="Pictures", precision=0, minimum=1, maximum=64, min_width=84, scale=2)
         seed = gr.Number(None, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=110, scale=3,
@@ -108,26 +109,16 @@ def _controls(wiring: Wiring, family: gr.Dropdown, first: ModelFamily) -> tuple:
         reuse = gr.Button("Reuse", size="md", min_width=84, scale=2, elem_classes=["icon-recycle", "beside"])
     draw = gr.Button("Draw", variant="primary", size="lg", elem_classes=["act-main"])
     with gr.Accordion("More", open=False):
-        negative = gr.Textbox(label="Negative prompt", lines=2, placeholder="What must not be in the picture",
-                              max_length=2000)
-        asked = first.drawing
-        with gr.Row(elem_classes=["pair"]):
-            steps = gr.Slider(*DRAW_STEPS, asked.get("steps", 30), step=1, label="Steps", min_width=130, buttons=[])
-            guidance = gr.Slider(*GUIDANCES, asked.get("guidance", 5.0), step=0.5, label="Guidance", min_width=130,
-                                 buttons=[])
-        scheduler = gr.Dropdown(list(first.schedulers), value=asked.get("scheduler"), label="Scheduler")
-        with gr.Row(elem_classes=["pair"]):
-            width = gr.Number(asked.get("width", first.resolution), label="Width", precision=0, step=8, min_width=100)
-            height = gr.Number(asked.get("height", first.resolution), label="Height", precision=0, step=8,
-                               min_width=100)
+        fields = drawing_fields(first)
         with gr.Row(elem_classes=["pair"]):
             remove = gr.Button("Remove this LoRA", size="sm", elem_classes=["quiet"])
             really = gr.Button("Really remove it", size="sm", variant="stop", visible=False)
     form = {
-        "prompt": prompt, "negative_prompt": negative, "lora": lora, "lora_scale": lora_scale,
-        "outfit": gr.State(None), "steps": steps,  # outfits are worn through the API until there is a place for them
-        "guidance": guidance, "scheduler": scheduler, "width": width, "height": height, "count": count, "seed": seed,
+        **fields, "prompt": prompt, "lora": lora, "lora_scale": lora_scale, "count": count, "seed": seed,
+        "outfit": gr.State(None),  # what a picture wore whose settings are here; outfits are chosen on Dress
     }
+    wiring.listen(form["outfit"].change, worn_view, form["outfit"], worn)
+    wiring.on_act(worn, lambda desk, act: None, None, form["outfit"])
     more = more_loras()
     lora_files(wiring, form, more, family)
     with gr.Accordion(knows(first), open=False, elem_id="family-words") as about:
@@ -171,6 +162,14 @@ def pictures_of(desk: Studio, run: Any) -> list[Picture]:
 def words_for(desk: Studio, lora: str, family: str) -> str:
     """The trigger of the LoRA and the scenes, as words to put into the prompt."""
     return words_view(_lora(desk, lora), desk.library.scenes(), desk.families[family])
+
+
+def worn_view(desk: Studio, uses: list | None) -> str:
+    """What is worn, and a way to take it off."""
+    known = {outfit.slug: outfit.name for outfit in desk.library.outfits()}
+    names = ", ".join(known.get(use["slug"], use["slug"]) for use in uses or ())
+    return f'<div class="row worn"><p>Wears {escape(names)}</p>{pieces.button("Take it off", "take_off", "close")}' \
+        "</div>" if names else ""
 
 
 def note_on(desk: Studio, prompt: str, lora: str, family: str) -> str:
@@ -246,16 +245,10 @@ def fields_of(desk: Studio, request: DrawRequest, names: Sequence[str]) -> list[
     lora, scale, beside = apart(request)
     updates = {
         **vars(request), "lora": gr.Dropdown(lora_choices(desk, family), value=lora), "lora_scale": scale,
-        "outfit": None,
+        "outfit": [asdict(use) for use in request.outfits] or None,
         "scheduler": gr.Dropdown(list(family.schedulers), value=request.scheduler),
     }
     return [*(updates[name] for name in names), *updates_of(desk, family, beside)]
-
-
-def defaults_of(family: ModelFamily) -> list[Any]:
-    """Updates of the OF_FAMILY fields after a change of family."""
-    asked = {**family.drawing, "scheduler": gr.Dropdown(list(family.schedulers), value=family.drawing.get("scheduler"))}
-    return [asked.get(name) for name in OF_FAMILY]
 
 
 def loras_of(desk: Studio, family: ModelFamily, lora: str) -> gr.Dropdown:

@@ -15,6 +15,7 @@ from studio.library import Picture
 from studio.ui import pieces
 from studio.ui.forms import Wiring
 from studio.ui.side import prompt_of, told_anew
+from studio.ui.side_effects import told
 from studio.ui.stage import choose, chosen_bar, save
 
 PAGE = 60  # pictures shown at first, and more at each click
@@ -118,7 +119,8 @@ def detail_view(picture: Picture | None, deleted: str) -> str:
                          quiet=True, kind="starred" if picture.favourite else "", id=picture.id)
     acts = pieces.button("To Draw", "to_draw", "send", id=picture.id) + \
         pieces.button("Draw again", "replay", "again", id=picture.id) + \
-        pieces.button("Retouch", "retouch", "brush", id=picture.id) + star + save(picture) + \
+        pieces.button("Retouch", "retouch", "brush", id=picture.id) + \
+        pieces.button("Take the outfit", "take_outfit", "hanger", id=picture.id) + star + save(picture) + \
         pieces.button("Delete", "delete", "trash", quiet=True, id=picture.id)
     negative = f'<p class="faint">Not: {escape(str(ask["negative_prompt"]))}</p>' if ask.get("negative_prompt") else ""
     return f'{undo}<div class="detail"><div class="frame">{pieces.image(picture.path, prompt_of(picture))}</div>' \
@@ -130,8 +132,10 @@ def recipe_of(picture: Picture) -> dict[str, Any]:
     """The recipe in the order people look for things."""
     ask, recipe = picture.recipe.request, picture.recipe
     used = ", ".join(f"{lora['name']} at {lora['scale']:g}" for lora in recipe.loras)
+    worn = ", ".join(str(outfit["name"]) for outfit in recipe.outfits)
     return {
-        "Seed": ask.get("seed"), "LoRA": used, "Steps": ask.get("steps"), "Guidance": ask.get("guidance"),
+        "Seed": ask.get("seed"), "LoRA": used, "Outfit": worn, **told(recipe.estimates),
+        "Steps": ask.get("steps"), "Guidance": ask.get("guidance"),
         "Scheduler": ask.get("scheduler"), "Size": f"{ask.get('width')} x {ask.get('height')}",
         "Family": recipe.family.get("title"), "Drawn": picture.created[:16].replace("T", " "),
         "File": Path(picture.path).name,

@@ -1,0 +1,51 @@
+"""What an outfit did to the rest of a picture, in words that an artist understands; the figures are behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from studio.recipes import BLEED, DRIFT
+from studio.ui import pieces
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Words for a figure: below `little`, below `much`, and from there on."""
+
+    words: tuple[str, str, str]
+    little: float
+    much: float
+    unit: str
+
+    def level(self, value: float) -> int:
+        return (value >= self.little) + (value >= self.much)
+
+
+LEVELS = ("good", "fair", "bad")
+SCALES = {
+    BLEED: Scale(("colours kept", "colours shifted a little", "colours bleed"), 2.3, 6.0,
+                 "mean colour difference outside of the clothes, in CIELAB; 2.3 can just be seen"),
+    DRIFT: Scale(("look kept", "look changed a little", "look changed"), 0.05, 0.12,
+                 "distance of the look outside of the clothes; 0 is none"),
+}
+
+
+def tags(estimates: Mapping[str, float]) -> str:
+    """A word for each estimate; the figure shows on hover."""
+    told = "".join(_tag(name, estimates[name]) for name in SCALES if name in estimates)
+    return f'<span class="side-effects">{told}</span>' if told else ""
+
+
+def _tag(name: str, value: float) -> str:
+    scale = SCALES[name]
+    level = scale.level(value)
+    title = pieces.attributes(title=f"{name.capitalize()} {value:.3g}: {scale.unit}", tabindex=0,
+                              class_=f"side-effect {LEVELS[level]}")
+    return f"<span{title}>{scale.words[level]}</span>"
+
+
+def told(estimates: Mapping[str, float]) -> dict[str, str]:
+    """The same as names and values, as of a recipe."""
+    return {name.capitalize(): f"{SCALES[name].words[SCALES[name].level(value)]} ({value:.3g})"
+            for name, value in estimates.items() if name in SCALES}

@@ -1,0 +1,326 @@
+"""Dress: who, in which outfits, where; every outfit in every scene, as one grid that is alive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from studio.desk import Studio
+from studio.families import ModelFamily
+from studio.library import Lora
+from studio.requests import LORA_SCALES, MAX_SEED, MOST_ROWS, DrawRequest, LoraUse, SetRequest
+from studio.ui import pieces
+from studio.ui.acting import ALL, Acts, acting, shown, uses
+from studio.ui.drawing_fields import drawing_fields
+from studio.ui.forms import Wiring
+from studio.ui.loras import NOBODY, NONE, lora_choices
+from studio.ui.progress import carried_out
+from studio.ui.sets import set_view
+from studio.ui.side import told_anew
+from studio.ui.wardrobe import outfits_view, plan_view, scenes_view
+
+NO_SET = "The last one"
+
+
+@dataclass(frozen=True)
+class DressTab:
+    """What the rest of the page may touch."""
+
+    tab: gr.Tab
+    form: dict[str, Any]  # a component for each field of SetRequest but the family
+    stage: gr.HTML
+    view: tuple[Any, ...]  # what `refresh` takes after the desk
+    renewed: tuple[Any, ...]  # what it gives
+    opened: tuple[Any, ...]  # what `opening` gives
+    taken: tuple[Any, ...]  # what `taken` gives
+
+
+def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.Timer, ask_consent: bool) -> DressTab:
+    """Lays the tab out and wires it."""
+    with gr.Tab("Dress", id="dress", elem_classes=["tab-dress"]) as tab:
+        chosen, scenes, asked = gr.State([]), gr.State([]), gr.State("")
+        shown_set, seen = gr.State(""), gr.State(())
+        with gr.Row(elem_classes=["columns", "dressing"]):
+            with gr.Column(scale=4, min_width=260, elem_classes=["controls"]):
+                form, style, style_scale = _who(first)
+            with gr.Column(scale=5, min_width=280, elem_classes=["controls"]):
+                outfits, new = _what(first, ask_consent)
+            with gr.Column(scale=3, min_width=240, elem_classes=["controls"]):
+                places, scene = _where()
+                with gr.Row(elem_classes=["trio"]):
+                    seeds = gr.Number(1, label="Seeds", precision=0, minimum=1, maximum=MOST_ROWS, min_width=64)
+                    seed = gr.Number(None, label="First seed", precision=0, minimum=0, maximum=MAX_SEED,
+                                     min_width=88, placeholder="random")
+                    random = gr.Button("Random", size="md", min_width=76, elem_classes=["icon-die", "beside"])
+                together = gr.Checkbox(False, label="Wear the ticked outfits together", container=False)
+                dress = gr.Button("Dress", variant="primary", size="lg", elem_classes=["act-main"])
+                plan = gr.HTML("", apply_default_css=False)
+        how = acting(wiring, family)
+        with gr.Row(elem_classes=["set-tools"]):
+            earlier = gr.Dropdown([(NO_SET, "")], value="", label="Set", show_label=False, container=False,
+                                  min_width=200, elem_classes=["set-choice"])
+        files = gr.File(label="The grid, and its pictures", visible=False, interactive=False, file_count="multiple")
+        stage = pieces.piece("", "set-piece")
+    form |= {"outfits": chosen, "scenes": scenes, "seeds": seeds, "seed": seed}
+    ticks = [outfits, places, plan]
+    ticked = [chosen, scenes, seeds, together]
+
+    wiring.on(dress.click, SetRequest, start, {**form, "family": family},
+              {"style": style, "style_scale": style_scale, "together": together, "acts": how.acts},
+              outputs=[shown_set, earlier, stage, files])
+    wiring.listen(beat.tick, look, [shown_set, seen], [stage, seen], trigger_mode="once")
+    wiring.on_act(outfits, act_on_outfits, [asked, *ticked], [asked, chosen, how.outfit, *ticks])
+    wiring.on_act(places, act_on_scenes, ticked, [scenes, *scene[:2], *ticks])
+    for event in (seeds.change, together.input):
+        wiring.listen(event, planned, ticked, plan)
+    wiring.listen(scene[2].click, add_scene, [scene[0], scene[1], *ticked], [scenes, *scene[:2], *ticks])
+    picture, name, as_it_is, consent, flat, draw_it, add = new
+    wiring.listen(add.click, add_outfit, [picture, name, as_it_is, consent, family, *ticked],
+                  [picture, name, chosen, how.outfit, *ticks], show_progress="minimal")
+    wiring.listen(draw_it.click, draw_outfit, [flat, family], picture, show_progress="minimal")
+    wiring.listen(form["lora"].input, call_them, [form["lora"], form["prompt"], family], form["prompt"])
+    wiring.listen(earlier.input, lambda desk, id: (id, set_view(desk, id), gr.File(visible=False)), earlier,
+                  [shown_set, stage, files])
+    wiring.on_act(stage, act_on_set, [shown_set, seen], [shown_set, earlier, stage, seen, files])
+    wiring.on_act(stage, save_set, None, files, show_progress="minimal")
+    random.click(None, None, seed, js="() => null", show_progress="hidden", api_visibility="private")
+    opened = (form["lora"], form["prompt"], style, seed, chosen, scenes, how.outfit, *how.outputs, *ticks, flat,
+              shown_set, earlier, stage)
+    view = (family, form["lora"], style, how.acts, how.outfit, *ticked)
+    renewed = (form["lora"], style, how.outfit, *how.outputs, *ticks)
+    return DressTab(tab, form, stage, view, renewed, opened, (chosen, *renewed))
+
+
+def _who(first: ModelFamily) -> tuple:
+    with gr.Row(elem_classes=["pair"]):
+        lora = gr.Dropdown([(NOBODY, "")], value="", label="Who", scale=3, min_width=130, elem_id="dress-lora")
+        scale = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="LoRA scale", scale=3, min_width=120, buttons=[])
+    prompt = gr.Textbox(label="In words", lines=2, max_lines=6, elem_id="dress-prompt", max_length=2000,
+                        placeholder="Who, and what they do; clothes and places come from the ticks")
+    with gr.Accordion("More", open=False):
+        with gr.Row(elem_classes=["pair"]):
+            style = gr.Dropdown([(NONE, "")], value="", label="In the style of", scale=3, min_width=130)
+            style_scale = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="Its scale", scale=3, min_width=120,
+                                    buttons=[])
+        fields = drawing_fields(first)
+    return {**fields, "lora": lora, "lora_scale": scale, "prompt": prompt}, style, style_scale
+
+
+def _what(first: ModelFamily, ask_consent: bool) -> tuple:
+    gr.HTML("<h3>Outfits</h3>", elem_classes=["part-title"], apply_default_css=False)
+    outfits = pieces.piece("", "wardrobe-piece")
+    with gr.Accordion("New outfit", open=False, elem_classes=["new-outfit"]):
+        picture = gr.Image(type="filepath", sources=["upload", "clipboard"], label="A picture of it, worn or laid flat",
+                           height=180, elem_id="outfit-drop", buttons=[])
+        with gr.Row(elem_classes=["pair"]):
+            name = gr.Textbox(label="Name", placeholder="Winter coat", max_length=60, scale=3, min_width=120)
+            add = gr.Button("Add outfit", size="md", scale=2, min_width=100, elem_classes=["beside"])
+        as_it_is = gr.Checkbox(False, label="Take the picture as it is, ground and all", container=False)
+        consent = gr.Checkbox(False, label="Whoever can be recognised in it agrees", container=False,
+                              visible=ask_consent)
+        with gr.Row(elem_classes=["pair"]):
+            flat = gr.Textbox(first.outfit_prompt, label="Or have one drawn", lines=2, scale=4, min_width=160,
+                              max_length=2000)
+            draw_it = gr.Button("Draw it", size="md", scale=1, min_width=80, elem_classes=["beside"])
+    return outfits, (picture, name, as_it_is, consent, flat, draw_it, add)
+
+
+def _where() -> tuple:
+    gr.HTML("<h3>Scenes</h3>", elem_classes=["part-title"], apply_default_css=False)
+    places = pieces.piece("", "scenes-piece")
+    with gr.Accordion("New scene", open=False):
+        with gr.Row(elem_classes=["pair"]):
+            name = gr.Textbox(label="Name", placeholder="Market", max_length=60, min_width=90)
+            prompt = gr.Textbox(label="Its words", placeholder="on a market", max_length=300, min_width=110)
+        add = gr.Button("Add scene", size="sm")
+    return places, (name, prompt, add)
+
+
+def opening(desk: Studio, family: ModelFamily, lora: str) -> tuple:
+    """Everything as it is when a page opens: the newest LoRA in all outfits and scenes there are."""
+    outfits, scenes = [outfit.slug for outfit in desk.library.outfits()], [one.slug for one in desk.library.scenes()]
+    latest = next((kept.id for kept in desk.library.sets()), "")
+    return (
+        gr.Dropdown(lora_choices(desk, family), value=lora), first_words(desk, family, lora),
+        gr.Dropdown(lora_choices(desk, family, NONE), value=""), None, outfits, scenes, _of(desk),
+        *shown(desk, {}, "", family.name), *_ticks(desk, outfits, scenes, 1, False), family.outfit_prompt, latest,
+        _sets(desk, latest), set_view(desk, latest),
+    )
+
+
+def refresh(desk: Studio, family: str, lora: str, style: str, acts: Acts, outfit: str, chosen: list, scenes: list,
+            seeds: int, together: bool) -> tuple:
+    """What another tab, page or program brought meanwhile."""
+    known = desk.families[family]
+    here = {slug for _, slug in lora_choices(desk, known)}
+    outfit = outfit if outfit in {one.slug for one in desk.library.outfits()} else ""
+    return (gr.Dropdown(lora_choices(desk, known), value=lora if lora in here else ""),
+            gr.Dropdown(lora_choices(desk, known, NONE), value=style if style in here else ""),
+            _of(desk, outfit), *shown(desk, acts, outfit, family), *_ticks(desk, chosen, scenes, seeds, together))
+
+
+TAKEN = 13  # what `taken` gives
+
+
+def taken(desk: Studio, slug: str, family: str, lora: str, style: str, acts: Acts, outfit: str, chosen: list,
+          *others: Any) -> tuple:
+    """A new outfit, ticked."""
+    chosen = [*chosen, slug]
+    return chosen, *refresh(desk, family, lora, style, acts, outfit, chosen, *others)
+
+
+def first_words(desk: Studio, family: ModelFamily, lora: str) -> str:
+    """Who, in words: the LoRA's trigger, or somebody the family knows."""
+    chosen = _lora(desk, lora)
+    who = chosen.trigger if chosen else f"a {next(iter(family.words().get('nouns', ())), 'girl')}"
+    return f"{family.prompt_start} {who}"
+
+
+def call_them(desk: Studio, lora: str, prompt: str, family: str) -> str:
+    """The prompt calls whoever is chosen, in place of whoever was called before; other words stay."""
+    known, chosen = desk.families[family], _lora(desk, lora)
+    for other in desk.library.loras():
+        if chosen and other.trigger and other.trigger != chosen.trigger and other.trigger in prompt:
+            return prompt.replace(other.trigger, chosen.trigger)
+    if chosen and chosen.trigger in prompt:
+        return prompt
+    return first_words(desk, known, lora)
+
+
+def start(desk: Studio, request: SetRequest, style: str, style_scale: float, together: bool, acts: Acts) -> tuple:
+    slugs = list(dict.fromkeys(row if isinstance(row, str) else "" for row in request.outfits or ()))
+    worn = uses([slug for slug in slugs if slug], acts, desk.families[request.family or desk.family.name])
+    rows: list[Any] = ([worn] if together and worn else [[use] for use in worn]) + ([None] if "" in slugs else [])
+    lora: Any = request.lora
+    if style:
+        both = (lora, request.lora_scale), (style, style_scale)
+        lora = [LoraUse(slug, scale, scale) for slug, scale in both if slug]
+    run = desk.start(replace(request, outfits=rows, lora=lora, lora_scale=1.0 if style else request.lora_scale))
+    id = run.request.id
+    return id, _sets(desk, id, run.title), set_view(desk, id), gr.File(visible=False)
+
+
+def look(desk: Studio, id: str, seen: tuple) -> tuple:
+    """The grid as it is now."""
+    return told_anew([set_view(desk, id)], seen)
+
+
+def act_on_outfits(desk: Studio, act: dict, asked: str, chosen: list, scenes: list, seeds: int, together: bool
+                   ) -> tuple:
+    """Tick one, or let one go for good once that was asked."""
+    what, slug = act.get("act"), str(act.get("slug", ""))
+    if what == "outfit":
+        chosen = _toggled(chosen, slug, [*(one.slug for one in desk.library.outfits()), ""])
+    elif what == "remove_outfit":
+        desk.library.remove_outfit(slug)
+        chosen = [one for one in chosen if one != slug]
+    elif what not in ("ask_outfit", "keep_outfit"):
+        return (gr.skip(),) * 6
+    asked = slug if what == "ask_outfit" else ""
+    return asked, chosen, _of(desk), *_ticks(desk, chosen, scenes, seeds, together, asked)
+
+
+def act_on_scenes(desk: Studio, act: dict, chosen: list, scenes: list, seeds: int, together: bool) -> tuple:
+    """Tick one; or take one off the list, whose words go back to where they can be added again."""
+    what, slug = act.get("act"), str(act.get("slug", ""))
+    known = {one.slug: one for one in desk.library.scenes()}
+    name, prompt = gr.skip(), gr.skip()
+    if what == "scene":
+        scenes = _toggled(scenes, slug, list(known))
+    elif what == "remove_scene" and slug in known:
+        desk.library.remove_scene(slug)
+        name, prompt = known[slug].name, known[slug].prompt
+        scenes = [one for one in scenes if one != slug]
+    else:
+        return (gr.skip(),) * 6
+    return scenes, name, prompt, *_ticks(desk, chosen, scenes, seeds, together)
+
+
+def add_scene(desk: Studio, name: str, prompt: str, chosen: list, scenes: list, seeds: int, together: bool) -> tuple:
+    """A new scene, ticked; one of the same name has these words from now on."""
+    slug = desk.library.add_scene(name, prompt).slug
+    scenes = scenes if slug in scenes else [*scenes, slug]
+    return scenes, "", "", *_ticks(desk, chosen, scenes, seeds, together)
+
+
+async def add_outfit(desk: Studio, picture: str | None, name: str, as_it_is: bool, consent: bool, family: str,
+                     chosen: list, scenes: list, seeds: int, together: bool) -> tuple:
+    """The clothes of the picture, ticked."""
+    if not picture:
+        raise ValueError("Drop a picture of the outfit first, or have one drawn.")
+    if not (name or "").strip():
+        raise ValueError("Give the outfit a name.")
+    drawn = any(str(one.path) == picture for one in desk.library.pictures())  # ours: nobody to ask
+    added = await asyncio.to_thread(desk.add_outfit, name, Path(picture), as_it_is=as_it_is, family=family,
+                                    consent=consent or drawn)
+    chosen = [*chosen, added.slug]
+    return None, "", chosen, _of(desk), *_ticks(desk, chosen, scenes, seeds, together)
+
+
+async def draw_outfit(desk: Studio, prompt: str, family: str) -> str:
+    """A picture of an outfit, drawn."""
+    drawn, = await carried_out(desk, DrawRequest(prompt=prompt, family=family))
+    return str(drawn.path)
+
+
+def planned(desk: Studio, chosen: list, scenes: list, seeds: float, together: bool) -> str:
+    return plan_view(chosen, scenes, int(seeds or 1), together)
+
+
+def act_on_set(desk: Studio, act: dict, id: str, seen: tuple) -> tuple:
+    """Stop, go on, or forget a set."""
+    what = act.get("act")
+    if what == "cancel":
+        desk.run(str(act.get("run"))).cancel()
+    elif what == "go_on":
+        desk.go_on_with_set(str(act.get("id")))
+    elif what == "remove_set":
+        desk.library.remove_set(str(act.get("id")))
+        id = next((kept.id for kept in desk.library.sets()), "")
+    else:
+        return (gr.skip(),) * 5
+    return id, _sets(desk, id), *look(desk, id, ()), gr.File(visible=False)
+
+
+async def save_set(desk: Studio, act: dict) -> Any:
+    """The set as one picture and as a zip, to be fetched."""
+    if act.get("act") != "save_set":
+        return gr.skip()
+    id = str(act.get("id"))
+    packed = await asyncio.to_thread(desk.files_of, id)
+    grid = packed.with_suffix(".png")
+    (await asyncio.to_thread(desk.grid_of, id)).save(grid)
+    return gr.File([str(grid), str(packed)], visible=True)
+
+
+def _ticks(desk: Studio, chosen: Sequence[str], scenes: Sequence[str], seeds: float, together: bool, asked: str = ""
+           ) -> tuple:
+    return (outfits_view(desk.library.outfits(), chosen, asked), scenes_view(desk.library.scenes(), scenes),
+            plan_view(chosen, scenes, int(seeds or 1), together))
+
+
+def _toggled(chosen: Sequence[str], slug: str, order: Sequence[str]) -> list[str]:
+    """With it, or without it if it was there; in the order of the page."""
+    after = set(chosen) ^ {slug}
+    return [one for one in order if one in after]
+
+
+def _of(desk: Studio, chosen: str = "") -> gr.Dropdown:
+    return gr.Dropdown([(ALL, ""), *((one.name, one.slug) for one in desk.library.outfits())], value=chosen)
+
+
+def _sets(desk: Studio, id: str, title: str = "") -> gr.Dropdown:
+    """The sets to look at, newest first; one that has just begun is there by its run's title."""
+    known = [(kept.title, kept.id) for kept in desk.library.sets()]
+    if id and id not in {one for _, one in known}:
+        known.insert(0, (title or "A new set", id))
+    return gr.Dropdown(known or [(NO_SET, "")], value=id, visible=len(known) > 1)
+
+
+def _lora(desk: Studio, slug: str | None) -> Lora | None:
+    return next((lora for lora in desk.library.loras() if lora.slug == slug), None) if slug else None

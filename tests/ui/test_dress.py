@@ -1,0 +1,138 @@
+"""Dress: what ticks, sliders and the dict do, before anything is drawn."""
+
+import re
+
+import pytest
+from PIL import Image
+
+import studio
+from studio.families import POCKET, SD15, SDXL
+from studio.recipes import BLEED, DRIFT
+from studio.requests import DrawRequest, SetRequest
+from studio.ui import acting, side_effects, wardrobe
+from studio.ui.sets import set_view
+from studio.ui.tabs import dress
+
+REFERENCE = {"down": {"block_2": [0.0, 0.4]}, "up": {"block_0": [0.0, 0.85, 0.0]}}
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+def desk(tmp_path):
+    with studio.open(tmp_path / "library", sample=False) as opened:
+        for name in ("Red coat", "Hat"):
+            opened.library.add_outfit(name, Image.new("RGB", (64, 64), "red"))
+        yield opened
+
+
+def changed(desk, act, acts=None, outfit=""):
+    return acting.act_on_blocks(desk, act, acts or {}, outfit, "pocket")[0]
+
+
+def test_a_preset_a_slider_and_the_dict_say_the_same(desk):
+    acts = changed(desk, {"act": "preset", "name": "Both, gently"})
+    assert acts[""]["block_scales"] == REFERENCE
+    acts = changed(desk, {"act": "scale", "layer": "up.block_0.1", "value": "0.5"}, acts)
+    assert acts[""]["block_scales"]["up"] == {"block_0": [0.0, 0.5, 0.0]}
+    _, _, _, view, text, *_ = acting.write_scales(desk, str(REFERENCE), acts, "", "pocket")
+    assert text == '{"down": {"block_2": [0.0, 0.4]}, "up": {"block_0": [0.0, 0.85, 0.0]}}'
+    assert re.search(r'class="chip taken"[^>]*data-name="Both, gently"', view)
+    assert re.search(r'value="0.85"[^>]*data-layer="up.block_0.1"', view)
+
+
+def test_a_dict_that_does_not_fit_says_what_would_and_changes_nothing(desk):
+    for text, why in (('{"up": {"block_7": 1}}', "no 'block_7' in up; it has block_0, block_1"),
+                      ("{up: 1}", "Write block scales as a number, or as a dict"),
+                      ('{"up": {"block_0": [1, 2]}}', "has 3 layers")):
+        with pytest.raises(ValueError, match=why):
+            acting.write_scales(desk, text, {}, "", "pocket")
+
+
+def test_every_outfit_may_act_in_its_own_way_and_the_others_as_all_do(desk):
+    acts = changed(desk, {"act": "preset", "name": "Style"})
+    acts = changed(desk, {"act": "preset", "name": "Whole picture"}, acts, "hat")
+    coat, hat = acting.uses(["red-coat", "hat"], acts, POCKET)
+    assert coat.block_scales == POCKET.outfit_presets["Style"] and hat.block_scales == 1.0
+    elsewhere, = acting.uses(["red-coat"], acts, SD15)
+    assert elsewhere.block_scales is None, "another family has other blocks"
+
+
+def test_presets_are_kept_in_the_library_and_come_with_an_outfit(desk):
+    acts = changed(desk, {"act": "scale", "layer": "mid", "value": "0.7"})
+    acting.keep_preset(desk, "Middle", acts, "", "pocket")
+    kept = desk.library.block_presets("pocket")["Middle"]
+    assert changed(desk, {"act": "preset", "name": "Middle"})[""]["block_scales"] == kept
+    with pytest.raises(ValueError, match="Style is a preset of Pocket itself"):
+        acting.keep_preset(desk, "Style", acts, "", "pocket")
+    with pytest.raises(ValueError, match="Choose an outfit under Of"):
+        acting.keep_with_outfit(desk, acts, "", "pocket")
+    acting.keep_with_outfit(desk, {"hat": {"block_scales": REFERENCE}}, "hat", "pocket")
+    assert acting.scales_of(desk, {}, "hat", POCKET) == REFERENCE
+    assert acting.scales_of(desk, {}, "hat", SDXL) == next(iter(SDXL.outfit_presets.values()))
+    changed(desk, {"act": "forget", "name": "Middle"})
+    assert desk.library.block_presets("pocket") == {}
+
+
+def test_what_a_request_leaves_open_is_settled_before_it_starts(desk):
+    desk.keep_block_scales(REFERENCE, outfit="hat")
+    run = desk.start(DrawRequest("a girl", outfit=["hat", "red-coat"], seed=1))
+    run.cancel()
+    hat, coat = run.request.outfits
+    assert hat.block_scales == REFERENCE and hat.adapter == "Outfit"
+    assert coat.block_scales == next(iter(POCKET.outfit_presets.values()))
+
+
+@pytest.mark.parametrize("request_, why", [
+    (SetRequest("a girl", ["beach"], outfits=["coat"]), "no outfit 'coat'; known are hat, red-coat"),
+    (DrawRequest("a girl", outfit=[{"slug": "hat", "block_scales": {"up": {"block_9": 1}}}]), "no 'block_9' in up"),
+    (DrawRequest("a girl", outfit=[{"slug": "hat", "adapter": "Face"}]), "no image adapter 'Face'; known are Outfit"),
+])
+def test_what_cannot_be_worn_says_why(desk, request_, why):
+    with pytest.raises(ValueError, match=why):
+        desk.start(request_)
+
+
+def test_ticks_keep_the_order_of_the_page_and_say_what_they_come_to(desk):
+    chosen = dress.act_on_outfits(desk, {"act": "outfit", "slug": "red-coat"}, "", ["hat"], ["beach"], 1, False)[1]
+    assert chosen == ["red-coat", "hat"]
+    chosen = dress.act_on_outfits(desk, {"act": "outfit"}, "", chosen, ["beach"], 1, False)[1]
+    assert chosen[-1] == "", "as they are"
+    assert "3 outfits in 2 scenes, 2 seeds: 12 pictures" in wardrobe.plan_view(chosen, ["beach", "snow"], 2, False)
+    assert "2 outfits in 1 scene: 2 pictures" in wardrobe.plan_view(chosen, ["beach"], 1, True)
+    assert "Tick an outfit first" in wardrobe.plan_view([], ["beach"], 1, False)
+
+
+def test_an_outfit_is_removed_only_once_that_was_asked_and_a_scene_s_words_stay_to_hand(desk):
+    asked, _, _, view, *_ = dress.act_on_outfits(desk, {"act": "ask_outfit", "slug": "hat"}, "", ["hat"], [], 1, False)
+    assert asked == "hat" and "Remove Hat for good?" in view and len(desk.library.outfits()) == 2
+    _, chosen, *_ = dress.act_on_outfits(desk, {"act": "remove_outfit", "slug": "hat"}, "hat", ["hat"], [], 1, False)
+    assert chosen == [] and [outfit.slug for outfit in desk.library.outfits()] == ["red-coat"]
+    scenes, name, words, *_ = dress.act_on_scenes(desk, {"act": "remove_scene", "slug": "snow"}, [], ["snow"], 1, False)
+    assert (scenes, name, words) == ([], "Snow", "in the snow")
+    assert dress.add_scene(desk, name, words, [], scenes, 1, False)[0] == ["snow"]
+
+
+def test_the_words_call_whoever_is_chosen_and_keep_the_rest(desk):
+    for name, trigger in (("Mika", "sks girl"), ("Leo", "ohwx boy"), ("Pixel art", "pixel art")):
+        desk.library.save_lora(name, "", "pocket", trigger, 4, 4.0, 1, write=lambda path: path.write_bytes(b"x"))
+    assert dress.call_them(desk, "leo", "a cartoon of sks girl, waving", "pocket") == "a cartoon of ohwx boy, waving"
+    assert dress.call_them(desk, "leo", "ohwx boy, waving", "pocket") == "ohwx boy, waving"
+    assert dress.call_them(desk, "", "a cartoon of sks girl", "pocket") == "a cartoon of a girl"
+
+
+def test_what_an_outfit_did_to_the_rest_is_told_in_words_with_the_figure_behind(desk):
+    told = side_effects.tags({BLEED: 1.0, DRIFT: 0.2})
+    assert "colours kept" in told and "look changed<" in told and "Palette bleed 1:" in told
+    assert side_effects.tags({}) == ""
+
+
+def test_nothing_from_outside_becomes_markup(desk):
+    outfit = desk.library.add_outfit(EVIL, Image.new("RGB", (64, 64)))
+    scene = desk.library.add_scene(EVIL, EVIL)
+    desk.library.save_block_preset("pocket", EVIL, 1.0)
+    asked = SetRequest(EVIL, [scene.slug], outfits=[outfit.slug], seed=1)
+    desk.library.keep_set("abc", {"type": "SetRequest", **vars(asked)}, EVIL)
+    shown = [wardrobe.outfits_view([outfit], [], ""), wardrobe.outfits_view([outfit], [], outfit.slug),
+             wardrobe.scenes_view([scene], []), set_view(desk, "abc"), acting.shown(desk, {}, "", "pocket")[2]]
+    for html in shown:
+        assert "<img src=x" not in html
