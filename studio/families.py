@@ -216,7 +216,8 @@ POCKET = ModelFamily(
     weights=str(ASSETS / "pocket"),
     pipelines=SDXL_LAYOUT["pipelines"],
     blocks=SDXL_LAYOUT["blocks"],
-    outfit_presets=_SDXL_OUTFITS,
+    # All blocks, inside of the clothes: Pocket's deepest ones hardly listen.
+    outfit_presets={"Whole picture": 1.0, **_SDXL_OUTFITS},
     resolution=128,
     licence="Apache-2.0",
     commercial=True,

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 from studio.engine.adapters import Applied, attached
-from studio.engine.dressing import bare_of, beside_the_outfit, dressed
+from studio.engine.dressing import Kept, bare_of, beside_the_outfit, dressed
 from studio.engine.image_prompts import Prompting, adapter_digest, prompted
 from studio.engine.memory import is_out_of_memory
 from studio.engine.pipelines import PipelineCache
@@ -50,6 +51,22 @@ def draw(request: DrawRequest, *, pipelines: PipelineCache, family: ModelFamily,
 
 
 @dataclass(frozen=True)
+class Way:
+    """How a picture is drawn beside its request: what prompts it beside the text, what stays of another picture, and
+    a list that takes the latents after each step."""
+
+    worn: Sequence[Prompting] = ()
+    kept: Kept | None = None
+    latents: list[Tensor] | None = None
+
+    def after_step(self, step: int, latents: Tensor) -> Tensor:
+        """The latents to go on with after a step, counted from 0."""
+        if self.latents is not None:
+            self.latents.append(latents.cpu())
+        return latents if self.kept is None else self.kept.blended(step, latents)
+
+
+@dataclass(frozen=True)
 class _Drawing:
     """One request and what it is drawn with."""
 
@@ -74,19 +91,21 @@ class _Drawing:
                  ) -> tuple[Image.Image, dict[str, float]]:
         """The picture; where outfits are worn, in two passes. The first, without them, shows where the clothing is, and
         afterwards what the outfits did to the rest."""
-        def draw(asked: DrawRequest, worn: Sequence[Prompting] = ()) -> Image.Image:
-            return self._drawn(asked, worn, index, tell, stop)
+        def draw(asked: DrawRequest, latents: list[Tensor] | None = None, worn: Sequence[Prompting] = (),
+                 kept: Kept | None = None) -> Image.Image:
+            return self._drawn(asked, Way(worn, kept, latents), index, tell, stop)
 
         if not self.outfits:
             return draw(request), {}
         shared = {"pipelines": self.pipelines, "family": self.family}
         bare = bare_of(request, self.loras, draw, **shared)
         tell(StageReported("Looking at the outfit"))
-        image = draw(request, dressed(request, self.outfits, bare, tell, **shared))
+        worn, kept = dressed(request, self.outfits, bare, tell, **shared)
+        image = draw(request, worn=worn, kept=kept)
         return image, beside_the_outfit(bare, image, **shared)
 
-    def _drawn(self, request: DrawRequest, worn: Sequence[Prompting], index: int, tell: Callable[[Event], None],
-               stop: Stop) -> Image.Image:
+    def _drawn(self, request: DrawRequest, way: Way, index: int, tell: Callable[[Event], None], stop: Stop
+               ) -> Image.Image:
         with self.pipelines.lend(self.family) as pipeline:
             colours = _colours(self.pipelines, pipeline)
 
@@ -100,7 +119,7 @@ class _Drawing:
             loras = [Applied(lora.path, use.unet, use.text_encoder)
                      for lora, use in zip(self.loras, request.loras, strict=True)]
             with attached(self.pipelines, pipeline, loras) as texts:
-                return render(self.pipelines, pipeline, request, texts=texts, watch=watch, worn=worn)
+                return render(self.pipelines, pipeline, request, texts=texts, watch=watch, way=way)
 
     def _recipe(self, request: DrawRequest, estimates: dict[str, float]) -> Recipe:
         loras = tuple(
@@ -125,22 +144,24 @@ class _Drawing:
 
 
 def render(pipelines: PipelineCache, pipeline: Any, request: DrawRequest, *, texts: Any = None,
-           watch: Watch | None = None, worn: Sequence[Prompting] = ()) -> Image.Image:
+           watch: Watch | None = None, way: Way = Way()) -> Image.Image:
     """One picture of a resolved request, on a pipeline that is lent and dressed; RGB, width x height.
 
     `texts` is the key that `attached` gave. Steps down the memory plan once, and then gives up with the error.
     """
     seed = request.seed or 0
     try:
-        return _call(pipelines, pipeline, [request.prompt], [seed], request, texts, watch, worn)[0]
+        return _call(pipelines, pipeline, [request.prompt], [seed], request, texts, watch, way)[0]
     except Exception as error:
         if not is_out_of_memory(error):
             raise
+    if way.latents is not None:
+        way.latents.clear()
     if not pipelines.step_down(pipeline):
         raise MemoryError(
             "Out of memory with every saving on: ask for a smaller picture, or choose a smaller family."
         )
-    return _call(pipelines, pipeline, [request.prompt], [seed], request, texts, watch, worn)[0]
+    return _call(pipelines, pipeline, [request.prompt], [seed], request, texts, watch, way)[0]
 
 
 def render_batch(pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: list[int],
@@ -150,14 +171,14 @@ def render_batch(pipelines: PipelineCache, pipeline: Any, prompts: list[str], se
 
 
 def _call(pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: list[int], request: DrawRequest,
-          texts: Any, watch: Watch | None, worn: Sequence[Prompting] = ()) -> list[Image.Image]:
+          texts: Any, watch: Watch | None, way: Way = Way()) -> list[Image.Image]:
     guided = request.guidance is not None and request.guidance > 1
     # An empty negative prompt is none at all: families differ in what that means to them, as diffusers has it.
     negative = request.negative_prompt or None
     each = [pipelines.encode(pipeline, prompt, negative, guided, texts) for prompt in prompts]
     embeddings = {name: torch.cat([one[name] for one in each]) for name in each[0]}
     with _scheduler(pipeline, request.scheduler) as scheduler, \
-            prompted(pipelines, pipeline, worn) as wearing:
+            prompted(pipelines, pipeline, way.worn) as wearing:
         watched = Watched(scheduler) if watch else None
         given = {}
         if wearing:
@@ -169,7 +190,7 @@ def _call(pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: li
                 wearing.at((step + 1) / (request.steps or 1))
             if watch is not None and watched is not None:
                 watch(step + 1, watched)
-            return values
+            return {**values, "latents": way.after_step(step, values["latents"])}
 
         try:
             return pipeline(
@@ -180,7 +201,7 @@ def _call(pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: li
                 width=request.width,
                 height=request.height,
                 generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
-                callback_on_step_end=after_step if watch or wearing else None,
+                callback_on_step_end=after_step,
             ).images
         except Stopped:
             pipeline.maybe_free_model_hooks()

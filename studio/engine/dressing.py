@@ -9,7 +9,10 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
 from studio.block_scales import by_layer
 from studio.engine.evaluation import palette_bleed, style_drift
@@ -22,26 +25,47 @@ from studio.events import Event, StageReported
 from studio.families import ModelFamily
 from studio.library.images import content_of
 from studio.library.photos import open_image
-from studio.masks import box_of, feathered, grown, united
+from studio.masks import box_of, feathered, grown, united, without
 from studio.recipes import BLEED, DRIFT
 from studio.requests import DrawRequest
 
 if TYPE_CHECKING:
     from studio.library import Lora, Outfit
 
-ROOM = 0.04  # of the picture's height that a garment may grow by: a coat is wider than the shirt it takes the place of
+ROOM = 0.03  # of the picture's height that a garment may grow by: a coat is wider than the shirt it takes the place of
+BODY, HEAD = "person", ("face", "hair")  # phrases: sleeves may be longer than before, and no outfit is a face
 KEPT_BARE = 48
 UNLIKE = 20  # of 255, in any channel: more than a scan's or a JPEG's own noise
 GROUND, MARGIN = (244, 244, 242), 1.15  # of an outfit that is cut out: its ground, and its side in sizes of the clothes
-Draw = Callable[[DrawRequest], Image.Image]
+Draw = Callable[[DrawRequest, list[Tensor]], Image.Image]  # the list takes the latents after each step
 
 
 @dataclass(frozen=True)
 class Bare:
-    """A picture without its outfits, from the same seed: where clothing is in it (L), None for nowhere."""
+    """A picture without its outfits, from the same seed, and its latents after each step.
+
+    Masks (L) say where clothing is in it, None for nowhere, and where there may be some.
+    """
 
     image: Image.Image
+    latents: Sequence[Tensor]
     clothing: Image.Image | None
+    room: Image.Image | None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What stays of another picture: its latents after each step, outside of a mask (L)."""
+
+    latents: Sequence[Tensor]
+    inside: Image.Image
+
+    def blended(self, step: int, latents: Tensor) -> Tensor:
+        """The latents [1, channels, height, width] after a step, with the other picture's outside (Avrahami et al.
+        2022)."""
+        inside = torch.from_numpy(np.array(self.inside, dtype=np.float32) / 255)[None, None]
+        share = adaptive_avg_pool2d(inside, latents.shape[-2:]).to(latents)
+        return torch.lerp(self.latents[step].to(latents), latents, share)
 
 
 def bare_of(request: DrawRequest, loras: Sequence[Lora], draw: Draw, *, pipelines: PipelineCache, family: ModelFamily
@@ -53,21 +77,33 @@ def bare_of(request: DrawRequest, loras: Sequence[Lora], draw: Draw, *, pipeline
     key = (repr(asked), *(lora.sha256 for lora in loras))
 
     def make() -> Bare:
-        image = draw(asked)
-        return Bare(image, outline(image, CLOTHING, pipelines=pipelines, family=family))
+        latents: list[Tensor] = []
+        image = draw(asked, latents)
+        clothing = outline(image, CLOTHING, pipelines=pipelines, family=family)
+        room = clothing and _room(image, clothing, pipelines, family)
+        return Bare(image, latents, clothing, room)
 
     return recent(kept, key, make, KEPT_BARE)
 
 
+def _room(image: Image.Image, clothing: Image.Image, pipelines: PipelineCache, family: ModelFamily) -> Image.Image:
+    """Where clothes may be: where they are, and on the body below the head, with some room round both."""
+    body = outline(image, BODY, pipelines=pipelines, family=family)
+    room = grown(united(clothing, body) if body else clothing, round(ROOM * image.height))
+    for phrase in HEAD:
+        if head := outline(image, phrase, pipelines=pipelines, family=family):
+            room = without(room, without(head, clothing))
+    return room
+
+
 def dressed(request: DrawRequest, outfits: Sequence[Outfit], bare: Bare, tell: Callable[[Event], None], *,
-            pipelines: PipelineCache, family: ModelFamily) -> list[Prompting]:
-    """The outfits of a picture's request as prompts. Called while the pipeline is not lent."""
-    garment = None
-    if any(use.inside_garment for use in request.outfits):
-        if bare.clothing is None:
-            tell(StageReported("No clothing is in the picture, so the outfit acts in all of it"))
-        else:
-            garment = grown(bare.clothing, round(ROOM * bare.image.height))
+            pipelines: PipelineCache, family: ModelFamily) -> tuple[list[Prompting], Kept | None]:
+    """The outfits of a picture's request as prompts, and what stays of the bare picture where they all act inside of
+    the garment. Called while the pipeline is not lent.
+    """
+    garment = bare.room
+    if garment is None and any(use.inside_garment for use in request.outfits):
+        tell(StageReported("No clothing is in the picture, so the outfit acts in all of it"))
     prompts = []
     for use, outfit in zip(request.outfits, outfits, strict=True):
         adapter = family.image_adapters[use.adapter or ""]
@@ -77,7 +113,8 @@ def dressed(request: DrawRequest, outfits: Sequence[Outfit], bare: Bare, tell: C
             by_layer(use.block_scales or 0.0, family.blocks), use.start, use.end,
             garment if use.inside_garment else None,
         ))
-    return prompts
+    stays = garment is not None and all(use.inside_garment for use in request.outfits)
+    return prompts, Kept(bare.latents, garment) if stays else None
 
 
 def beside_the_outfit(bare: Bare, worn: Image.Image, *, pipelines: PipelineCache, family: ModelFamily

@@ -26,7 +26,7 @@ LEVELS = ("good", "fair", "bad")
 SCALES = {
     BLEED: Scale(("colours kept", "colours shifted a little", "colours bleed"), 2.3, 6.0,
                  "mean colour difference outside of the clothes, in CIELAB; 2.3 can just be seen"),
-    DRIFT: Scale(("look kept", "look changed a little", "look changed"), 0.05, 0.12,
+    DRIFT: Scale(("look kept", "look changed a little", "look changed"), 0.06, 0.12,
                  "distance of the look outside of the clothes; 0 is none"),
 }
 

@@ -9,7 +9,9 @@ import torch
 from PIL import Image, ImageDraw
 
 from studio.engine.adapters import fingerprint
+from studio.engine.dressing import BODY
 from studio.engine.image_prompts import Eyes, load
+from studio.engine.masking import CLOTHING
 from studio.engine.schedulers import build_scheduler
 from studio.families import POCKET, ImageAdapter
 from studio.requests import OutfitUse
@@ -124,17 +126,23 @@ def test_inside_the_garment_alone_changes_less_elsewhere(wearing, outfits, draws
     mask = Image.new("L", (64, 64))
     ImageDraw.Draw(mask).rectangle((0, 0, 31, 63), fill=255)
     asked = []
-    monkeypatch.setattr("studio.engine.dressing.outline", lambda image, *_, **__: asked.append(image) or mask)
+
+    def outline(image, phrase, **_):
+        asked.append((phrase, image))
+        return mask if phrase in (CLOTHING, BODY) else None
+
+    monkeypatch.setattr("studio.engine.dressing.outline", outline)
     bare = pixels(draws, family, seed=9)
     inside, whole = (pixels(draws, family, seed=9,
                             outfit=[use(outfits[0], block_scales=1.0, inside_garment=limited)])
                      for limited in (True, False))
-    assert np.array_equal(np.asarray(asked[0], float), bare), "the mask is of the picture without the outfit"
-    left, right = (np.abs(inside - bare)[:, part].mean() for part in (slice(0, 32), slice(40, 64)))
-    assert left > right and np.abs(whole - bare)[:, 40:].mean() > right
+    assert np.array_equal(np.asarray(asked[0][1], float), bare), "the mask is of the picture without the outfit"
+    left, right = (np.abs(inside - bare)[:, part].mean() for part in (slice(0, 32), slice(44, 64)))
+    assert left > 1 and right < 0.15 * left, "elsewhere the picture without the outfit stays"
+    assert np.abs(whole - bare)[:, 44:].mean() > right
     pixels(draws, family, seed=9, outfit=[use(outfits[1], block_scales=1.0, inside_garment=True)])
-    passes = [image for image in asked if np.array_equal(np.asarray(image, float), bare)]
-    assert len(passes) == 1, "the first pass is the same for every outfit"
+    passes = [phrase for phrase, image in asked if np.array_equal(np.asarray(image, float), bare)]
+    assert passes.count(CLOTHING) == 1, "the first pass is the same for every outfit"
 
 
 def test_the_second_drawing_runs_no_encoder(wearing, library, draws, pipelines):
