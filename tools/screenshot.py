@@ -1,4 +1,4 @@
-"""Take the README's pictures of the page: the sample character really drawn, and her clothing really found.
+"""Take the README's pictures of the page: the sample character really drawn and dressed, her clothing really found.
 
     python -m tools.screenshot [--folder docs/images]
 
@@ -34,6 +34,8 @@ def main(flags: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as name, chromium() as browser, served_in(Path(name)) as studio:
         page = browser.new_page(viewport=SIZE, color_scheme="dark")
         page.goto(f"{studio.url}/?__theme=dark")
+        dress(page)
+        take(page, folder / "dress.png")
         find_clothing(page)
         take(page, folder / "retouch.png")
         page.get_by_role("tab", name="Draw", exact=True).click()
@@ -51,8 +53,20 @@ def served_in(folder: Path) -> AbstractContextManager[Served]:
     return serve(folder / "library", folder / "app.log")
 
 
-def find_clothing(page: Page) -> None:
+def dress(page: Page) -> None:
     expect.set_options(timeout=PATIENCE)
+    page.get_by_role("tab", name="Dress", exact=True).click()
+    expect(page.locator("#dress-prompt textarea")).not_to_have_value("")
+    page.get_by_label("First seed", exact=True).fill(str(SEED))
+    page.get_by_role("button", name="Dress", exact=True).click()
+    expect(page.locator(".set-cell > button img")).to_have_count(10)
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(3_000)  # until the tray has seen them too
+    page.mouse.wheel(0, 300)
+    page.wait_for_timeout(500)
+
+
+def find_clothing(page: Page) -> None:
     page.get_by_role("tab", name="Retouch", exact=True).click()
     page.get_by_role("button", name="Take the last picture").click()
     page.get_by_label("What to find").fill("clothing, hair")
