@@ -22,15 +22,18 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 from safetensors.torch import save_file
 
-from benchmarks.random_weights import random_pipeline
+from benchmarks.random_weights import random_pipeline, save_random_adapter, save_random_eyes
 from benchmarks.results import table, write_section
+from studio.block_scales import by_layer
 from studio.engine.adapters import Applied, attached
 from studio.engine.drawing import draw
+from studio.engine.image_prompts import Eyes, Prompting, prompted
 from studio.engine.pipelines import PipelineCache
 from studio.events import PictureDrawn
-from studio.families import SDXL, ModelFamily
+from studio.families import POCKET, SDXL, ImageAdapter, ModelFamily
 from studio.library import Library
 from studio.requests import DrawRequest, resolved
+from studio.wearing import settled
 
 WIDTH, SIDE, RANK = 32, 64, 8
 CLIP = {"intermediate_size": WIDTH, "num_attention_heads": 2, "num_hidden_layers": 2}
@@ -55,8 +58,10 @@ def main(flags: Sequence[str]) -> None:
         pipelines = PipelineCache("cpu")
         swaps = _swaps(pipelines, family, folder, given.pairs)
         tasks = _tasks(pipelines, family, given.pairs)
-        calls = _encoder_calls(pipelines, family, folder)
-    write_section("switching", _section(swaps, tasks, calls, given.pairs))
+        dressing = _with_adapters(pipelines, family, folder)
+        outfits = _outfits(pipelines, dressing, given.pairs)
+        calls = _encoder_calls(pipelines, dressing, folder)
+    write_section("switching", _section(swaps, outfits, tasks, calls, given.pairs))
 
 
 def _swaps(pipelines: PipelineCache, family: ModelFamily, folder: Path, pairs: int) -> dict[str, float]:
@@ -96,6 +101,42 @@ def _lora(pipeline: StableDiffusionXLPipeline, file: Path, seed: int) -> Path:
     return file
 
 
+def _with_adapters(pipelines: PipelineCache, family: ModelFamily, folder: Path) -> ModelFamily:
+    """The family with two IP-Adapters, and with Pocket's masks: it finds clothes with no download."""
+    save_random_eyes(folder / "eyes", WIDTH, SIDE)
+    adapters = {}
+    with pipelines.lend(family) as pipeline:
+        for seed, title in enumerate(("one", "two")):
+            save_random_adapter(pipeline.unet, folder / f"adapter-{title}.safetensors", WIDTH, seed)
+            adapters[title] = ImageAdapter(str(folder / f"adapter-{title}.safetensors"), str(folder / "eyes"))
+    return replace(family, image_adapters=adapters, detector=POCKET.detector, segmenters=POCKET.segmenters,
+                   masking=POCKET.masking)
+
+
+def _outfits(pipelines: PipelineCache, family: ModelFamily, pairs: int) -> dict[str, float]:
+    """CPU milliseconds to change from one image adapter to another and set its scales, in each way."""
+    theirs = StableDiffusionXLPipeline.from_pretrained(family.weights)
+    adapters, scales = list(family.image_adapters.values()), family.outfit_presets["Both, gently"]
+    nothing = torch.zeros(1, 1, WIDTH)
+
+    def load_anew(number: int) -> None:
+        if theirs.unet.encoder_hid_proj is not None:
+            theirs.unload_ip_adapter()
+        file = Path(adapters[number % 2].weights)
+        theirs.load_ip_adapter(str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None)
+        theirs.set_ip_adapter_scale(scales)
+
+    with pipelines.lend(family) as pipeline:
+        def ours(number: int) -> None:
+            worn = Prompting(Path(adapters[number % 2].weights), (nothing, nothing), by_layer(scales, family.blocks))
+            with prompted(pipelines, pipeline, [worn]) as wearing:
+                wearing.at(0.0)
+
+        for number in range(2):
+            ours(number)  # read once
+        return _medians({"load anew": load_anew, "ours": ours}, pairs)
+
+
 def _tasks(pipelines: PipelineCache, family: ModelFamily, pairs: int) -> dict[str, float]:
     """CPU milliseconds from drawing to repainting and back; and what a pipeline of its own takes."""
     def switch(_: int) -> None:
@@ -111,15 +152,20 @@ def _tasks(pipelines: PipelineCache, family: ModelFamily, pairs: int) -> dict[st
 
 
 def _encoder_calls(pipelines: PipelineCache, family: ModelFamily, folder: Path) -> tuple[int, int]:
-    """How often text encoders run for a prompt that is drawn for the first time, and for the second."""
+    """How often encoders, of texts and of images, run for a prompt and an outfit that are drawn for the first time,
+    and for the second."""
     library, calls = Library(folder / "library"), []
+    coat = library.add_outfit("Coat", Image.new("RGB", (SIDE, SIDE), "red"))
     with pipelines.lend(family) as pipeline:
-        hooks = [encoder.register_forward_hook(lambda *_: calls.append(1))
-                 for encoder in (pipeline.text_encoder, pipeline.text_encoder_2)]
+        encoders = [pipeline.text_encoder, pipeline.text_encoder_2]
+    with pipelines.lend_helper(Eyes.published, next(iter(family.image_adapters.values())).encoder) as eyes:
+        encoders.append(eyes.network.vision_model)
+    hooks = [encoder.register_forward_hook(lambda *_: calls.append(1)) for encoder in encoders]
     counts = []
     for seed in (1, 2):
         before = len(calls)
-        request = resolved(DrawRequest("a girl on the beach", seed=seed), family.drawing)
+        asked = resolved(DrawRequest("a girl on the beach", outfit=coat.slug, seed=seed), family.drawing)
+        request = settled(asked, library, family)
         events = draw(request, pipelines=pipelines, family=family, library=library, stop=lambda: False)
         assert [Image.open(event.path).size for event in events if isinstance(event, PictureDrawn)] == [(SIDE, SIDE)]
         counts.append(len(calls) - before)
@@ -138,18 +184,21 @@ def _medians(ways: dict[str, Callable[[int], None]], pairs: int) -> dict[str, fl
     return {name: 1000 * median(times) for name, times in spent.items()}
 
 
-def _section(swaps: dict[str, float], tasks: dict[str, float], calls: tuple[int, int], pairs: int) -> str:
+def _section(swaps: dict[str, float], outfits: dict[str, float], tasks: dict[str, float], calls: tuple[int, int],
+             pairs: int) -> str:
     rows = [
         ["P4: LoRA swap, 560 modules", f"{swaps['unload and load']:.0f} ms; hotswap {swaps['hotswap']:.0f} ms",
          f"{swaps['ours']:.1f} ms", "20 ms"],
+        ["P4: IP-Adapter swap with the reference's dict, 70 modules", f"{outfits['load anew']:.0f} ms",
+         f"{outfits['ours']:.1f} ms", "20 ms"],
         ["P5: draw to repaint and back", f"{tasks['anew']:.0f} ms for a second pipeline", f"{tasks['ours']:.2f} ms",
          "1 ms"],
-        ["P6: text encoders run for the same prompt again", f"{calls[0]} each time", str(calls[1]), "0"],
+        ["P6: encoders run for the same prompt and outfit again", f"{calls[0]} each time", str(calls[1]), "0"],
     ]
     return (
         "## P4 to P6: switching\n\n"
         f"SDXL's layout, narrow, random weights; CPU time of one process, medians of {pairs} turns. By "
-        "`python -m benchmarks.switching`. Outfits and ControlNet are not in it yet.\n\n"
+        "`python -m benchmarks.switching`. ControlNet is not in it yet.\n\n"
         + table(["what", "diffusers", "Understudy", "target"], rows)
     )
 

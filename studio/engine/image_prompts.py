@@ -69,6 +69,9 @@ class Loaded:
     processors: Mapping[str, IPAdapterAttnProcessor2_0]  # by the UNet's names
 
     def to(self, device: torch.device, dtype: torch.dtype) -> None:
+        place = next(self.projection.parameters())
+        if (place.device, place.dtype) == (device, dtype):
+            return  # asking each of them takes longer than to put them in place
         for network in (self.projection, *self.processors.values()):
             network.to(device, dtype)
 
@@ -147,17 +150,30 @@ def prompted(pipelines: PipelineCache, pipeline: DiffusionPipeline, prompts: Seq
     device = pipeline._execution_device if unet.device.type == "meta" else unet.device  # weights that come one by one
     for adapter in loaded:
         adapter.to(device, unet.dtype)
-    theirs, projection, kind = dict(unet.attn_processors), unet.encoder_hid_proj, unet.config.encoder_hid_dim_type
+    projection, kind = unet.encoder_hid_proj, unet.config.encoder_hid_dim_type
     together = {name: _Together([adapter.processors[name] for adapter in loaded]) for name in loaded[0].processors}
-    unet.set_attn_processor({**theirs, **together})
+    # One by one: set_attn_processor goes through all modules of the UNet, which takes longer than all else here.
+    places = {name: place for name, place in _attentions(pipelines, pipeline).items() if name in together}
+    theirs = {name: place.processor for name, place in places.items()}
+    for name, place in places.items():
+        place.set_processor(together[name])
     unet.encoder_hid_proj = MultiIPAdapterImageProjection([adapter.projection for adapter in loaded])
     unet.config.encoder_hid_dim_type = "ip_image_proj"
     try:
         yield Prompted(prompts, together, unet.dtype)
     finally:
-        # In this order: a resampler has attention of its own, which would be counted as the UNet's.
         unet.encoder_hid_proj, unet.config.encoder_hid_dim_type = projection, kind
-        unet.set_attn_processor(theirs)
+        for name, place in places.items():
+            place.set_processor(theirs[name])
+
+
+def _attentions(pipelines: PipelineCache, pipeline: DiffusionPipeline) -> dict[str, Any]:
+    """The UNet's attention modules by the names that diffusers gives their processors; looked for once."""
+    beside = pipelines.loaded(pipeline).beside
+    if "attentions" not in beside:
+        beside["attentions"] = {f"{name}.processor": module for name, module in pipeline.unet.named_modules()
+                                if hasattr(module, "set_processor")}
+    return beside["attentions"]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from benchmarks.random_weights import save_random_adapter, save_random_eyes
 from studio.engine.adapters import fingerprint
 from studio.engine.dressing import BODY
 from studio.engine.image_prompts import Eyes, load
@@ -15,7 +16,7 @@ from studio.engine.masking import CLOTHING
 from studio.engine.schedulers import build_scheduler
 from studio.families import POCKET, ImageAdapter
 from studio.requests import OutfitUse
-from tests.engine.toys import save_toy_adapter, save_toy_eyes
+from tests.engine.toys import SIDE, WIDTH
 
 
 def coat(colour):
@@ -32,10 +33,10 @@ def wearing(toys, pipelines, tmp_path_factory):
     def family_of(layout):
         if layout not in made:
             folder, family = tmp_path_factory.mktemp(layout), toys(layout)[0]
-            save_toy_eyes(folder / "eyes")
+            save_random_eyes(folder / "eyes", WIDTH, SIDE)
             with pipelines.lend(family) as pipeline:
-                save_toy_adapter(pipeline.unet, folder / "plain.safetensors", seed=0)
-                save_toy_adapter(pipeline.unet, folder / "plus.safetensors", seed=1, plus=True)
+                save_random_adapter(pipeline.unet, folder / "plain.safetensors", WIDTH, seed=0)
+                save_random_adapter(pipeline.unet, folder / "plus.safetensors", WIDTH, seed=1, plus=True)
             adapters = {title: ImageAdapter(str(folder / f"{title}.safetensors"), str(folder / "eyes"))
                         for title in ("plain", "plus")}
             made[layout] = replace(family, image_adapters=adapters, drawing={**family.drawing, "steps": 4},

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 import transformers
 from PIL import Image, ImageDraw
-from safetensors.torch import save_file
 
 from benchmarks.random_weights import random_pipeline
 from studio.engine.single_files import save_single_file
@@ -89,42 +88,3 @@ def toy_pipeline(layout: str) -> Any:
     return random_pipeline(layout, {
         "unet": UNETS[layout], "vae": VAE, "text_encoder": FIRST_CLIP, "text_encoder_2": SECOND_CLIP,
     })
-
-
-def save_toy_eyes(folder: Path) -> None:
-    """An image encoder of an adapter's own, as the hub has them."""
-    torch.manual_seed(2)
-    config = transformers.CLIPVisionConfig(**{**CLIP, "hidden_size": WIDTH, "projection_dim": WIDTH, "image_size": SIDE,
-                                              "patch_size": 16})
-    transformers.CLIPVisionModelWithProjection(config).save_pretrained(folder)
-
-
-def save_toy_adapter(unet: Any, file: Path, seed: int, plus: bool = False) -> None:
-    """An IP-Adapter of random weights for a toy, in the form of the published files, plain or with a resampler."""
-    noise = torch.Generator().manual_seed(seed)
-
-    def random(*shape: int) -> torch.Tensor:
-        return torch.randn(shape, generator=noise)
-
-    out, state = unet.config.cross_attention_dim, {}
-    if plus:
-        state = {"latents": random(1, 4, WIDTH), "proj_in.weight": random(WIDTH, WIDTH), "proj_in.bias": random(WIDTH),
-                 "proj_out.weight": random(out, WIDTH), "proj_out.bias": random(out), "norm_out.weight": random(out),
-                 "norm_out.bias": random(out)}
-        for layer in range(4):
-            for norm in ("0.norm1", "0.norm2", "1.0"):
-                state |= {f"layers.{layer}.{norm}.weight": random(WIDTH), f"layers.{layer}.{norm}.bias": random(WIDTH)}
-            state |= {f"layers.{layer}.0.to_q.weight": random(64, WIDTH),
-                      f"layers.{layer}.0.to_kv.weight": random(128, WIDTH),
-                      f"layers.{layer}.0.to_out.weight": random(WIDTH, 64),
-                      f"layers.{layer}.1.1.weight": random(4 * WIDTH, WIDTH),
-                      f"layers.{layer}.1.3.weight": random(WIDTH, 4 * WIDTH)}
-    else:
-        state = {"proj.weight": random(4 * out, WIDTH), "proj.bias": random(4 * out), "norm.weight": random(out),
-                 "norm.bias": random(out)}
-    named = {f"image_proj.{name}": tensor for name, tensor in state.items()}
-    attention = [module for name, module in unet.named_modules() if name.endswith("attn2")]
-    for number, module in enumerate(attention):
-        for part in ("k", "v"):
-            named[f"ip_adapter.{2 * number + 1}.to_{part}_ip.weight"] = random(*module.to_k.weight.shape)
-    save_file(named, file)
