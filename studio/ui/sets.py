@@ -32,9 +32,9 @@ def set_view(desk: Studio, id: str) -> str:
             "every scene from the same seed, so that nothing but the clothes and the place differs.")
     head = _head(desk, kept, run)
     if kept is None:
-        return f'<div class="set">{head}</div>'
+        return f'<div class="dressed">{head}</div>'
     layout = layout_of(kept, desk.library)
-    return f'<div class="set">{head}{_grid(desk, layout, run)}{_foot(kept, layout, run)}</div>'
+    return f'<div class="dressed">{head}{_grid(desk, layout, run)}{_foot(kept, layout, run)}</div>'
 
 
 def _head(desk: Studio, kept: PictureSet | None, run: Run | None) -> str:
