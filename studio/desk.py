@@ -22,7 +22,7 @@ from studio.grids import grid_of, zip_of
 from studio.library import Added, Library, Lora, Outfit, Picture, Subject
 from studio.library.photos import open_image, size_of
 from studio.masks import check_inside
-from studio.recipes import Recipe, read_png, sha256_of
+from studio.recalling import recalled
 from studio.requests import (
     ADAMW_8BIT,
     NEEDS_BITSANDBYTES,
@@ -311,24 +311,7 @@ class Studio:
 
         Raises ValueError when the file has no recipe, or naming what the recipe used and is missing or changed.
         """
-        recipe = read_png(Path(path))
-        request = request_from_json(recipe.request, kinds=(DrawRequest,))
-        named = recipe.family.get("name", "")
-        if named not in self.families:
-            raise ValueError(f"The picture was drawn by the family {named!r}, which is not here.")
-        self._check_weights(recipe, self.families[named])
-        outfits = self.library.outfits() if recipe.outfits else []
-        for name, what, uses, used, here in (
-            ("lora", "LoRA", request.loras, recipe.loras, {one.slug: one.sha256 for one in self.library.loras()}),
-            ("outfit", "outfit", request.outfits, recipe.outfits, {one.slug: sha256_of(one.path) for one in outfits}),
-        ):
-            told = {one["slug"]: one for one in used}
-            if lacking := [use.slug for use in uses if use.slug not in told]:
-                raise ValueError(f"The recipe does not say what its {what} {lacking[0]} was, so its pixels cannot be "
-                                 "drawn again.")
-            request = request.renamed(name, {slug: _very(what, one, here) for slug, one in told.items()})
-        self._check_adapters(recipe, request, self.families[named])
-        return replace(request, family=named, count=1)
+        return recalled(Path(path), self.library, self.families, self.executor)
 
     def replay(self, path: str | Path) -> Picture:
         """Draw the picture of this file again, with the LoRA of the library that holds it: equal pixels.
@@ -463,22 +446,6 @@ class Studio:
         if photos and self.ask_consent and not consent:
             raise ValueError(CONSENT)
 
-    def _check_weights(self, recipe: Recipe, family: ModelFamily) -> None:
-        then, now = recipe.family.get("sha256"), self.executor.pipelines.fingerprint(family)
-        if then != now:
-            raise ValueError(f"The weights of {family.title} have changed since this picture was drawn (then "
-                             f"{str(then)[:10]}, now {now[:10]}), so its pixels cannot be drawn again.")
-
-    def _check_adapters(self, recipe: Recipe, request: DrawRequest, family: ModelFamily) -> None:
-        for use, used in zip(request.outfits, recipe.outfits, strict=True):
-            if not use.adapter or use.adapter not in family.image_adapters:
-                raise ValueError(f"{family.title} has no image adapter {use.adapter!r} any more, so the picture's "
-                                 "pixels cannot be drawn again.")
-            now = self.executor.ask("studio.engine.image_prompts:adapter_digest", use.adapter, family=family)
-            if used.get("adapter") != now:
-                raise ValueError(f"The image adapter {use.adapter} has changed since this picture was drawn, so its "
-                                 "pixels cannot be drawn again.")
-
     def _check_drawing(self, request: DrawRequest, family: ModelFamily) -> None:
         known = {lora.slug for lora in self.library.loras()} if request.lora else ()
         for use in request.loras:
@@ -537,17 +504,6 @@ def library_of(path: Path) -> Path | None:
     """The root of the library that holds this file: the folder above its `pictures`; None for a file elsewhere."""
     pictures = next((parent for parent in path.resolve().parents if parent.name == "pictures"), None)
     return pictures.parent if pictures else None
-
-
-def _very(what: str, used: Mapping[str, Any], here: Mapping[str, str]) -> str:
-    """The slug, among those `here` with their hashes, of the very thing that a recipe names."""
-    same = [slug for slug, sha256 in here.items() if sha256 == used.get("sha256")]
-    if same:
-        return used["slug"] if used["slug"] in same else same[0]
-    if used["slug"] in here:
-        raise ValueError(f"The {what} {used['name']} has changed since this picture was drawn, so its pixels cannot be "
-                         "drawn again.")
-    raise ValueError(f"The {what} {used['name']} that this picture was drawn with is not in this library.")
 
 
 def _one_of(what: str, name: str, known: Iterable[str]) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,9 +18,9 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from studio.block_scales import LEAST, MOST
+from studio.checks import MAX_PROMPT, box_in, multiple_of_8, needs_text, one_of, points_in, sides, text, within
 
 MAX_SEED = 2**32 - 1
-MAX_PROMPT = 2_000
 MOST_VALIDATION = 8
 MOST_RESOLUTIONS = 4
 LORA, FULL = METHODS = ("LoRA", "full")
@@ -31,7 +30,7 @@ NEEDS_BITSANDBYTES = f"{ADAMW_8BIT} needs the package bitsandbytes: install it w
 CONSTANT, COSINE = SCHEDULES = ("constant", "cosine")
 WHOLE, GARMENTS = PRIOR_REGIONS = ("picture", "garments")
 PRECISIONS = ("auto", "bf16", "fp16", "fp32")  # that a step computes in; what is learnt is always kept in fp32
-MOST_PHRASES, LONGEST_PHRASE, MOST_POINTS = 20, 60, 100
+MOST_PHRASES, LONGEST_PHRASE = 20, 60
 DRAW_STEPS, GUIDANCES, LORA_SCALES = (1, 200), (0.0, 30.0), (-2.0, 2.0)  # least and most
 MOST_USES, MOST_RANK, MOST_ROWS = 8, 256, 24
 
@@ -79,46 +78,46 @@ class TrainRequest:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        _needs_text("subject", self.subject, longest=200)
+        needs_text("subject", self.subject, longest=200)
         if isinstance(self.rank, int) and self.alpha is None:  # the family's is meant for the family's rank
             object.__setattr__(self, "alpha", float(self.rank))
-        _one_of("method", self.method, METHODS)
-        _within("rank", self.rank, 1, MOST_RANK)
-        _within("alpha", self.alpha, 0.01, 1024)
-        _within("dropout", self.dropout, 0.0, 0.9)
-        _text("targets", self.targets)
-        _within("steps", self.steps, 1, 100_000)
-        _within("learning_rate", self.learning_rate, 1e-8, 2.0)
-        _within("text_encoder_learning_rate", self.text_encoder_learning_rate, 0.0, 2.0)
-        _one_of("optimiser", self.optimiser, OPTIMISERS)
-        _one_of("schedule", self.schedule, SCHEDULES)
-        _within("warm_up", self.warm_up, 0, 100_000)
-        _within("snr_gamma", self.snr_gamma, 0.0, 100.0)
-        _within("noise_offset", self.noise_offset, 0.0, 1.0)
-        _within("batch_size", self.batch_size, 1, 64)
-        _within("accumulation", self.accumulation, 1, 64)
-        _one_of("precision", self.precision, PRECISIONS)
-        _within("resolution", self.resolution, 64, 2048)
-        _multiple_of_8("resolution", self.resolution)
+        one_of("method", self.method, METHODS)
+        within("rank", self.rank, 1, MOST_RANK)
+        within("alpha", self.alpha, 0.01, 1024)
+        within("dropout", self.dropout, 0.0, 0.9)
+        text("targets", self.targets)
+        within("steps", self.steps, 1, 100_000)
+        within("learning_rate", self.learning_rate, 1e-8, 2.0)
+        within("text_encoder_learning_rate", self.text_encoder_learning_rate, 0.0, 2.0)
+        one_of("optimiser", self.optimiser, OPTIMISERS)
+        one_of("schedule", self.schedule, SCHEDULES)
+        within("warm_up", self.warm_up, 0, 100_000)
+        within("snr_gamma", self.snr_gamma, 0.0, 100.0)
+        within("noise_offset", self.noise_offset, 0.0, 1.0)
+        within("batch_size", self.batch_size, 1, 64)
+        within("accumulation", self.accumulation, 1, 64)
+        one_of("precision", self.precision, PRECISIONS)
+        within("resolution", self.resolution, 64, 2048)
+        multiple_of_8("resolution", self.resolution)
         if len(sides(self.more_resolutions)) > MOST_RESOLUTIONS:
             raise ValueError(f"more_resolutions may be at most {MOST_RESOLUTIONS}")
         for one in sides(self.more_resolutions):
-            _within("more_resolutions", one, 64, 2048)
-            _multiple_of_8("more_resolutions", one)
-        _within("garment_weight", self.garment_weight, 0.0, 1.0)
-        _within("class_images", self.class_images, 0, 2000)
-        _one_of("prior_region", self.prior_region, PRIOR_REGIONS)
-        _within("prior_loss_weight", self.prior_loss_weight, 0.0, 10.0)
-        _within("class_checks", self.class_checks, 0, 64)
+            within("more_resolutions", one, 64, 2048)
+            multiple_of_8("more_resolutions", one)
+        within("garment_weight", self.garment_weight, 0.0, 1.0)
+        within("class_images", self.class_images, 0, 2000)
+        one_of("prior_region", self.prior_region, PRIOR_REGIONS)
+        within("prior_loss_weight", self.prior_loss_weight, 0.0, 10.0)
+        within("class_checks", self.class_checks, 0, 64)
         if self.class_checks == 1:
             raise ValueError("class_checks must be 0 or 2 to 64: one picture alone cannot vary; got 1")
-        _within("checkpoint_every", self.checkpoint_every, 1, 100_000)
-        _within("sample_every", self.sample_every, 0, 100_000)
-        _text("validation_prompt", self.validation_prompt)
+        within("checkpoint_every", self.checkpoint_every, 1, 100_000)
+        within("sample_every", self.sample_every, 0, 100_000)
+        text("validation_prompt", self.validation_prompt)
         if len(self.validation_prompts) > MOST_VALIDATION:
             raise ValueError(f"validation_prompt may have at most {MOST_VALIDATION} lines, got "
                              f"{len(self.validation_prompts)}")
-        _within("seed", self.seed, 0, MAX_SEED)
+        within("seed", self.seed, 0, MAX_SEED)
         text_rate = self.text_encoder_learning_rate
         if self.optimiser == PRODIGY and text_rate and self.learning_rate and text_rate != self.learning_rate:
             raise ValueError(f"{PRODIGY} finds one learning rate for all: set text_encoder_learning_rate to 0 or to "
@@ -144,9 +143,9 @@ class LoraUse:
     text_encoder: float = 1.0
 
     def __post_init__(self) -> None:
-        _needs_text("lora", self.slug, longest=200)
-        _within(f"unet of {self.slug}", self.unet, *LORA_SCALES)
-        _within(f"text_encoder of {self.slug}", self.text_encoder, *LORA_SCALES)
+        needs_text("lora", self.slug, longest=200)
+        within(f"unet of {self.slug}", self.unet, *LORA_SCALES)
+        within(f"text_encoder of {self.slug}", self.text_encoder, *LORA_SCALES)
 
 
 @dataclass(frozen=True)
@@ -161,11 +160,11 @@ class OutfitUse:
     inside_garment: bool = True  # it acts where clothing is; False: in the whole picture
 
     def __post_init__(self) -> None:
-        _needs_text("outfit", self.slug, longest=200)
+        needs_text("outfit", self.slug, longest=200)
         if not isinstance(self.block_scales, Mapping):
-            _within(f"block_scales of {self.slug}", self.block_scales, LEAST, MOST)
-        _within(f"start of {self.slug}", self.start, 0.0, 1.0)
-        _within(f"end of {self.slug}", self.end, 0.0, 1.0)
+            within(f"block_scales of {self.slug}", self.block_scales, LEAST, MOST)
+        within(f"start of {self.slug}", self.start, 0.0, 1.0)
+        within(f"end of {self.slug}", self.end, 0.0, 1.0)
         if not isinstance(self.inside_garment, bool):
             raise ValueError(f"inside_garment of {self.slug} must be true or false, got {self.inside_garment!r:.40}")
         if self.start >= self.end:
@@ -194,21 +193,21 @@ class DrawRequest:
     family: str | None = None
 
     def __post_init__(self) -> None:
-        _needs_text("prompt", self.prompt, longest=MAX_PROMPT)
-        _text("negative_prompt", self.negative_prompt)
+        needs_text("prompt", self.prompt, longest=MAX_PROMPT)
+        text("negative_prompt", self.negative_prompt)
         if self.lora is not None and not isinstance(self.lora, str):
             object.__setattr__(self, "lora", _uses("lora", LoraUse, self.lora))
         if self.outfit is not None and not isinstance(self.outfit, str):
             object.__setattr__(self, "outfit", _uses("outfit", OutfitUse, self.outfit))
-        _within("lora_scale", self.lora_scale, *LORA_SCALES)
-        _within("steps", self.steps, *DRAW_STEPS)
-        _within("guidance", self.guidance, *GUIDANCES)
-        _within("width", self.width, 64, 2048)
-        _within("height", self.height, 64, 2048)
-        _multiple_of_8("width", self.width)
-        _multiple_of_8("height", self.height)
-        _within("count", self.count, 1, 64)
-        _within("seed", self.seed, 0, MAX_SEED)
+        within("lora_scale", self.lora_scale, *LORA_SCALES)
+        within("steps", self.steps, *DRAW_STEPS)
+        within("guidance", self.guidance, *GUIDANCES)
+        within("width", self.width, 64, 2048)
+        within("height", self.height, 64, 2048)
+        multiple_of_8("width", self.width)
+        multiple_of_8("height", self.height)
+        within("count", self.count, 1, 64)
+        within("seed", self.seed, 0, MAX_SEED)
         tuple(self.loras)  # refuses weights that lora_scale brings out of range
 
     @property
@@ -258,18 +257,20 @@ class SetRequest:
     def __post_init__(self) -> None:
         object.__setattr__(self, "outfits", [None] if self.outfits is None else self.outfits)
         object.__setattr__(self, "lora_scale", float(self.lora_scale))  # the id is of the text: 1 is 1.0
-        _within("seed", self.seed, 0, MAX_SEED)
+        within("seed", self.seed, 0, MAX_SEED)
         for name, what in (("scenes", "scene"), ("outfits", "outfit")):
             given = getattr(self, name)
-            if not isinstance(given, list | tuple) or not given:
-                raise ValueError(f"{name} must be a list of at least one {what}, got {given!r:.80}")
+            if not isinstance(given, list | tuple):
+                raise ValueError(f"{name} must be a list, got {given!r:.80}")
+            if not given:
+                raise ValueError(f"Choose at least one {what}; there is none in {name}.")
             if len(given) > MOST_ROWS:
                 raise ValueError(f"{name} may be at most {MOST_ROWS}, got {len(given)}")
         for scene in self.scenes:
-            _needs_text("scene", scene, longest=200)
+            needs_text("scene", scene, longest=200)
         object.__setattr__(self, "scenes", tuple(self.scenes))
         object.__setattr__(self, "outfits", tuple(DrawRequest("x", outfit=row or None).outfit for row in self.outfits))
-        _within("seeds", self.seeds, 1, MOST_ROWS)
+        within("seeds", self.seeds, 1, MOST_ROWS)
         object.__setattr__(self, "lora", self.cell("", None, 0).lora)
 
     @property
@@ -310,8 +311,8 @@ class MergeRequest:
         object.__setattr__(self, "loras", _uses("loras", LoraUse, self.loras))
         if not self.loras:
             raise ValueError("Name the LoRAs to merge, each with its weight.")
-        _needs_text("name", self.name, longest=200)
-        _within("rank", self.rank, 1, MOST_RANK)
+        needs_text("name", self.name, longest=200)
+        within("rank", self.rank, 1, MOST_RANK)
 
 
 @dataclass(frozen=True)
@@ -337,11 +338,11 @@ class MaskRequest:
             object.__setattr__(self, "picture", str(self.picture))
         if not isinstance(self.picture, Image.Image) and not (isinstance(self.picture, str) and self.picture):
             raise ValueError(f"picture must be a file or a picture, got {self.picture!r:.80}")
-        _text("phrases", self.phrases)
-        _within("box_threshold", self.box_threshold, 0.0, 1.0)
-        _within("text_threshold", self.text_threshold, 0.0, 1.0)
-        object.__setattr__(self, "points", _checked_points(self.points))
-        object.__setattr__(self, "box", _checked_box(self.box))
+        text("phrases", self.phrases)
+        within("box_threshold", self.box_threshold, 0.0, 1.0)
+        within("text_threshold", self.text_threshold, 0.0, 1.0)
+        object.__setattr__(self, "points", points_in(self.points))
+        object.__setattr__(self, "box", box_in(self.box))
         if self.phrases.strip() and not self.terms:
             raise ValueError("Name what to find in words, such as 'clothing' or 'hair, hat'; got "
                              f"{self.phrases!r:.80}.")
@@ -377,28 +378,6 @@ def resolved(request: AnyRequest, defaults: Mapping[str, Any]) -> AnyRequest:
     return replace(request, **chosen)  # type: ignore[type-var]
 
 
-def _within(name: str, value: float | None, low: float, high: float) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name} must be a number, got {value!r}")
-    if not low <= value <= high:  # also refuses NaN
-        raise ValueError(f"{name} must be {low:g} to {high:g}, got {value:g}")
-
-
-def sides(resolutions: str | None) -> list[int]:
-    """The numbers of a list such as "512, 768". Raises ValueError for anything else."""
-    parts = [part.strip() for part in re.split(r"[,;\s]+", resolutions or "") if part.strip()]
-    if not all(part.isdecimal() for part in parts):
-        raise ValueError(f"resolutions must be numbers with commas between, such as 512, 768; got {resolutions!r:.80}")
-    return list(dict.fromkeys(map(int, parts)))
-
-
-def _one_of(name: str, value: str | None, known: Sequence[str]) -> None:
-    if value is not None and value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r:.80}")
-
-
 def _uses(name: str, kind: type[Use], given: Any) -> tuple[Use, ...]:
     """What is used, one by one. Raises ValueError for anything but a list of slugs, of `kind`, or of its fields."""
     if not isinstance(given, list | tuple):
@@ -419,56 +398,3 @@ def _uses(name: str, kind: type[Use], given: Any) -> tuple[Use, ...]:
     if twice := {slug for slug in slugs if slugs.count(slug) > 1}:
         raise ValueError(f"{name} names {', '.join(sorted(twice))} twice; name each once, with its weight.")
     return tuple(uses)
-
-
-def _multiple_of_8(name: str, value: int | None) -> None:
-    if value is not None and value % 8:
-        raise ValueError(f"{name} must be a multiple of 8, got {value}; try {round(value / 8) * 8}")
-
-
-def _text(name: str, value: str | None) -> None:
-    if value is None:
-        return
-    if not isinstance(value, str):
-        raise ValueError(f"{name} must be text, got {value!r}")
-    if len(value) > MAX_PROMPT:
-        raise ValueError(f"{name} must be at most {MAX_PROMPT} characters, got {len(value)}")
-
-
-def _needs_text(name: str, value: str, longest: int) -> None:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{name} must not be empty")
-    if len(value) > longest:
-        raise ValueError(f"{name} must be at most {longest} characters, got {len(value)}")
-
-
-def _checked_points(points: Any) -> tuple[tuple[float, float, int], ...]:
-    if not isinstance(points, list | tuple):
-        raise ValueError(f"points must be a list of (x, y, label), got {points!r:.80}")
-    if len(points) > MOST_POINTS:
-        raise ValueError(f"points may be at most {MOST_POINTS}, got {len(points)}")
-    return tuple(_checked_point(point) for point in points)
-
-
-def _checked_point(point: Any) -> tuple[float, float, int]:
-    if not isinstance(point, list | tuple) or len(point) not in (2, 3) or not all(map(_is_number, point)):
-        raise ValueError(f"a point must be x, y and label (1 adds, 0 takes away), got {point!r:.80}")
-    x, y, label = (*point, 1)[:3]
-    if label not in (0, 1):
-        raise ValueError(f"a point's label must be 1 (adds) or 0 (takes away), got {label:g}")
-    return float(x), float(y), int(label)
-
-
-def _checked_box(box: Any) -> tuple[float, float, float, float] | None:
-    if box is None:
-        return None
-    if not isinstance(box, list | tuple) or len(box) != 4 or not all(map(_is_number, box)):
-        raise ValueError(f"box must be left, top, right and bottom in pixels, got {box!r:.80}")
-    left, top, right, bottom = map(float, box)
-    if not (left < right and top < bottom):
-        raise ValueError(f"box must be left, top, right and bottom with left < right and top < bottom, got {box!r:.80}")
-    return left, top, right, bottom
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.requests import FULL, DrawRequest, MaskRequest, MergeRequest, SetRequest, TrainRequest, sides
+from studio.checks import sides
+from studio.requests import FULL, DrawRequest, MaskRequest, MergeRequest, SetRequest, TrainRequest
 
 LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 SPACE_PORT = 7860

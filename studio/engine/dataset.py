@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from studio.checks import sides
 from studio.engine.buckets import size_for
 from studio.engine.drawing import render_batch
 from studio.engine.masking import CLOTHING, outline
@@ -23,7 +24,7 @@ from studio.families import ModelFamily
 from studio.library.photos import open_image
 from studio.library.store import write_atomically
 from studio.recipes import Recipe, read_png, write_png
-from studio.requests import GARMENTS, DrawRequest, TrainRequest, as_json, resolved, sides
+from studio.requests import GARMENTS, DrawRequest, TrainRequest, as_json, resolved
 
 if TYPE_CHECKING:
     from studio.library import Library, Photo, Subject

@@ -56,7 +56,7 @@ def test_asked_for_again_only_what_is_missing_is_drawn(draws_set, library):
 
 
 @pytest.mark.parametrize("wrong, why", [
-    ({"scenes": []}, "scenes must be a list of at least one scene"), ({"scenes": "beach"}, "must be a list"),
+    ({"scenes": []}, "Choose at least one scene"), ({"scenes": "beach"}, "must be a list"),
     ({"scenes": [""]}, "scene must not be empty"), ({"outfits": [5]}, "must be a slug or a list"),
     ({"seeds": 0}, "seeds must be 1 to"), ({"prompt": " "}, "prompt must not be empty"),
 ])

@@ -1,0 +1,68 @@
+"""The request that draws a picture again to the pixel, or what has become of what it was drawn with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from studio.execution import LocalExecutor, request_from_json
+from studio.families import ModelFamily
+from studio.library import Library
+from studio.recipes import Recipe, read_png, sha256_of
+from studio.requests import DrawRequest
+
+
+def recalled(path: Path, library: Library, families: Mapping[str, ModelFamily], executor: LocalExecutor) -> DrawRequest:
+    """What the recipe inside a file asks for, in the library's own names.
+
+    Raises ValueError when there is none, or naming what the recipe used and is missing or changed.
+    """
+    recipe = read_png(path)
+    request = request_from_json(recipe.request, kinds=(DrawRequest,))
+    named = recipe.family.get("name", "")
+    if named not in families:
+        raise ValueError(f"The picture was drawn by the family {named!r}, which is not here.")
+    _check_weights(recipe, families[named], executor)
+    outfits = library.outfits() if recipe.outfits else []
+    for name, what, uses, used, here in (
+        ("lora", "LoRA", request.loras, recipe.loras, {one.slug: one.sha256 for one in library.loras()}),
+        ("outfit", "outfit", request.outfits, recipe.outfits, {one.slug: sha256_of(one.path) for one in outfits}),
+    ):
+        told = {one["slug"]: one for one in used}
+        if lacking := [use.slug for use in uses if use.slug not in told]:
+            raise ValueError(f"The recipe does not say what its {what} {lacking[0]} was, so its pixels cannot be "
+                             "drawn again.")
+        request = request.renamed(name, {slug: _very(what, one, here) for slug, one in told.items()})
+    _check_adapters(recipe, request, families[named], executor)
+    return replace(request, family=named, count=1)
+
+
+def _check_weights(recipe: Recipe, family: ModelFamily, executor: LocalExecutor) -> None:
+    then, now = recipe.family.get("sha256"), executor.pipelines.fingerprint(family)
+    if then != now:
+        raise ValueError(f"The weights of {family.title} have changed since this picture was drawn (then "
+                         f"{str(then)[:10]}, now {now[:10]}), so its pixels cannot be drawn again.")
+
+
+def _check_adapters(recipe: Recipe, request: DrawRequest, family: ModelFamily, executor: LocalExecutor) -> None:
+    for use, used in zip(request.outfits, recipe.outfits, strict=True):
+        if not use.adapter or use.adapter not in family.image_adapters:
+            raise ValueError(f"{family.title} has no image adapter {use.adapter!r} any more, so the picture's pixels "
+                             "cannot be drawn again.")
+        now = executor.ask("studio.engine.image_prompts:adapter_digest", use.adapter, family=family)
+        if used.get("adapter") != now:
+            raise ValueError(f"The image adapter {use.adapter} has changed since this picture was drawn, so its pixels "
+                             "cannot be drawn again.")
+
+
+def _very(what: str, used: Mapping[str, Any], here: Mapping[str, str]) -> str:
+    """The slug, among those `here` with their hashes, of the very thing that a recipe names."""
+    same = [slug for slug, sha256 in here.items() if sha256 == used.get("sha256")]
+    if same:
+        return used["slug"] if used["slug"] in same else same[0]
+    if used["slug"] in here:
+        raise ValueError(f"The {what} {used['name']} has changed since this picture was drawn, so its pixels cannot be "
+                         "drawn again.")
+    raise ValueError(f"The {what} {used['name']} that this picture was drawn with is not in this library.")
