@@ -15,6 +15,7 @@ from studio.families import ModelFamily
 from studio.requests import DrawRequest
 from studio.settings import Settings
 from studio.ui import endpoints, pieces
+from studio.ui.beat import Beat
 from studio.ui.drawing_fields import OF_FAMILY, defaults_of
 from studio.ui.forms import PAGE_EVENT, Wiring
 from studio.ui.loras import FIELDS, ROWS, lora_choices, renewed
@@ -66,7 +67,7 @@ def build(desk: Studio, settings: Settings) -> gr.Blocks:
     first = desk.family
     uploads = (3600, 6 * 3600) if settings.visitors else None  # seconds: how often to look, how old they may grow
     with gr.Blocks(title="Understudy", analytics_enabled=False, fill_width=True, delete_cache=uploads) as page:
-        beat, quick = gr.Timer(1.0), gr.Timer(0.4, active=False)
+        beat, quick = Beat(gr.Timer(1.0)), gr.Timer(0.4, active=False)
         drafts = gr.BrowserState({}, storage_key=KEPT, secret=SECRET)
         with gr.Row(elem_id="header"):
             gr.HTML(WORDMARK, apply_default_css=False, elem_id="wordmark")
@@ -86,6 +87,7 @@ def build(desk: Studio, settings: Settings) -> gr.Blocks:
                     "gallery": gallery_tab(wiring),
                 }
         made = Page(tabs, family, about, drafts=drafts, **parts)
+        beat.begin(wiring)
         _connect(wiring, made, tray)
         _remember(wiring, made, visitors, page)
         endpoints.register(wiring)

@@ -10,13 +10,14 @@ import gradio as gr
 from studio.desk import Studio
 from studio.library import Picture
 from studio.ui import pieces
+from studio.ui.beat import Beat
 from studio.ui.forms import Wiring
 from studio.ui.progress import now_view
 
 IN_TRAY = 8
 
 
-def side(wiring: Wiring, beat: gr.Timer) -> tuple[gr.HTML, gr.HTML]:
+def side(wiring: Wiring, beat: Beat) -> tuple[gr.HTML, gr.HTML]:
     """Lays it out; every beat brings it up to date, in every open page. The tray and the now-piece tell their acts."""
     with gr.Column(elem_id="side", scale=0, min_width=232):
         now = pieces.piece(now_view([]), "now-piece")
@@ -28,7 +29,7 @@ def side(wiring: Wiring, beat: gr.Timer) -> tuple[gr.HTML, gr.HTML]:
         parts = (now_view(desk.now()), tray_view(desk.library.pictures()[:IN_TRAY], desk), device_line(desk))
         return told_anew(parts, before)
 
-    wiring.listen(beat.tick, look, seen, [now, tray, device, seen])
+    beat.look(look, [seen], [now, tray, device, seen])
     wiring.on_act(now, stop)
     return now, tray
 

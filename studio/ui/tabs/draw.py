@@ -16,6 +16,7 @@ from studio.families import ModelFamily
 from studio.library import Lora, Picture
 from studio.requests import LORA_SCALES, MAX_SEED, DrawRequest
 from studio.ui import pieces
+from studio.ui.beat import Beat
 from studio.ui.drawing_fields import drawing_fields
 from studio.ui.forms import Wiring, filled
 from studio.ui.lora_files import lora_files
@@ -50,7 +51,7 @@ class DrawTab:
     quick: gr.Timer
 
 
-def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.Timer, quick: gr.Timer) -> DrawTab:
+def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Beat, quick: gr.Timer) -> DrawTab:
     """Lays the tab out and wires it; `first` is the family whose defaults the form starts with.
 
     `quick` goes while something is drawn, `beat` always: a late answer of `look` may turn `quick` off just after a
@@ -72,8 +73,8 @@ def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.T
 
     wiring.on(draw.click, DrawRequest, start, {**form, "family": family}, more.fields,
               outputs=[run, quick, stage, comparison])
-    for timer in (beat, quick):
-        wiring.listen(timer.tick, look, [run, seen], [stage, quick, seen], trigger_mode="once")
+    beat.look(look, [run, seen], [stage, quick, seen])
+    wiring.listen(quick.tick, look, [run, seen], [stage, quick, seen], trigger_mode="once")
     wiring.listen(form["lora"].change, words_for, [form["lora"], family], words)
     wiring.listen(form["prompt"].change, note_on, [form["prompt"], form["lora"], family], remark,
                   trigger_mode="always_last")

@@ -16,6 +16,7 @@ from studio.library import Lora
 from studio.requests import LORA_SCALES, MAX_SEED, MOST_ROWS, DrawRequest, LoraUse, SetRequest
 from studio.ui import pieces
 from studio.ui.acting import ALL, Acts, acting, shown, uses
+from studio.ui.beat import Beat
 from studio.ui.drawing_fields import drawing_fields
 from studio.ui.forms import Wiring
 from studio.ui.loras import NOBODY, NONE, lora_choices
@@ -40,7 +41,7 @@ class DressTab:
     taken: tuple[Any, ...]  # what `taken` gives
 
 
-def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.Timer, ask_consent: bool) -> DressTab:
+def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Beat, ask_consent: bool) -> DressTab:
     """Lays the tab out and wires it."""
     with gr.Tab("Dress", id="dress", elem_classes=["tab-dress"]) as tab:
         chosen, scenes, asked = gr.State([]), gr.State([]), gr.State("")
@@ -73,7 +74,7 @@ def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.
     wiring.on(dress.click, SetRequest, start, {**form, "family": family},
               {"style": style, "style_scale": style_scale, "together": together, "acts": how.acts},
               outputs=[shown_set, earlier, stage, files])
-    wiring.listen(beat.tick, look, [shown_set, seen], [stage, seen], trigger_mode="once")
+    beat.look(look, [shown_set, seen], [stage, seen])
     wiring.on_act(outfits, act_on_outfits, [asked, *ticked], [asked, chosen, how.outfit, *ticks])
     wiring.on_act(places, act_on_scenes, ticked, [scenes, *scene[:2], *ticks])
     for event in (seeds.change, together.input):

@@ -13,6 +13,7 @@ from studio.families import TARGETS, ModelFamily
 from studio.requests import MAX_SEED, METHODS, OPTIMISERS, PRECISIONS, PRIOR_REGIONS, SCHEDULES, TrainRequest
 from studio.runs import Run
 from studio.ui import pieces
+from studio.ui.beat import Beat
 from studio.ui.estimates import preset_label
 from studio.ui.forms import Wiring
 from studio.ui.progress import IN_WORDS, look_at_training, training_view
@@ -39,7 +40,7 @@ class TrainTab:
     face: gr.HTML
 
 
-def train_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.Timer) -> TrainTab:
+def train_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Beat) -> TrainTab:
     """Lays the tab out and wires it; every beat brings it up to date, in every open page."""
     with gr.Tab("Train", id="train", elem_classes=["tab-train"]) as tab, gr.Row(elem_classes=["columns"]):
         seen = gr.State(())
@@ -62,7 +63,7 @@ def train_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: gr.
     for pressed, begin in ((button, start), (both, start_both)):
         wiring.on(pressed.click, TrainRequest, begin, {**form, "family": family}, outputs=[view, which],
                   trigger_mode="once")
-    wiring.listen(beat.tick, look, [which, seen], [view, which, seen])
+    beat.look(look, [which, seen], [view, which, seen])
     wiring.listen(which.input, lambda desk, run: look_at_training(desk, run_of(of_trainings(desk), run)), which, view)
     # One choice in two places: what is chosen here is let go of there.
     for chosen, letting_go in ((preset, other), (other, preset)):
