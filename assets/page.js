@@ -43,6 +43,12 @@
         field.focus({ preventScroll: true });
     });
 
+    // A picture that opens elsewhere opens where it can be seen.
+    document.addEventListener("click", (event) => {
+        const opens = event.target.closest && event.target.closest("[data-act=open]");
+        if (opens && !opens.closest(".tab-gallery")) window.scrollTo({ top: 0 });
+    });
+
     // A reload comes back to the tab that was open; a new window begins where everybody does.
     const KEPT = "understudy-tab";
     const last = sessionStorage.getItem(KEPT);

@@ -52,7 +52,7 @@ def read(text: str, blocks: Blocks) -> Scales:
     """
     try:
         scales = ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
         raise ValueError("Write block scales as a number, or as a dict such as {'up': {'block_0': [0, 1, 0]}}; this "
                          f"cannot be read: {text.strip()!r:.80}") from error
     by_layer(scales, blocks)

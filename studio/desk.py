@@ -16,9 +16,9 @@ from typing import Any
 from PIL import Image
 
 from studio.block_scales import Scales
-from studio.execution import TASKS, LocalExecutor, Now, Request, Run, request_from_json
+from studio.execution import TASKS, LocalExecutor, Now, Request, Run
 from studio.families import ASSETS, ModelFamily, find_family
-from studio.grids import grid_of, zip_of
+from studio.grids import grid_of, saved_grid, zip_of
 from studio.library import Added, Library, Lora, Outfit, Picture, Subject
 from studio.library.photos import open_image, size_of
 from studio.masks import check_inside
@@ -256,6 +256,7 @@ class Studio:
         `as_it_is` takes the picture whole. Raises ValueError for one without clothes that the family's masks find.
         """
         self._check_photos([picture], consent)
+        self._check_open()
         image = open_image(picture)
         if as_it_is:
             return self.library.add_outfit(name, image)
@@ -264,22 +265,30 @@ class Studio:
         if alone is None:
             raise ValueError("No clothes were found in this picture. Take one that shows them whole and from the "
                              "front, or take the picture as it is.")
+        self._check_open()  # a visitor may have left meanwhile
         return self.library.add_outfit(name, alone, original=image)
 
-    def keep_block_scales(self, scales: Scales | None, family: str | None = None, *, preset: str | None = None,
-                          outfit: str | None = None) -> None:
-        """Keep block scales as a preset of the library, or with an outfit, which then brings them along; None: not any
-        more. Raises ValueError, naming the blocks that there are, for scales that do not fit the family.
+    def edit_outfit(self, slug: str, name: str | None = None, block_scales: Scales | None = None,
+                    family: str | None = None, *, as_usual: bool = False) -> Outfit:
+        """Change what is given: the name, or the block scales that come with the outfit for a family; `as_usual`
+        forgets these. Raises ValueError, naming the blocks that there are, for scales that do not fit.
         """
+        self.notice()
         chosen = find_family(self.families, family or self.family.name)
-        if scales is not None:
-            check_scales(scales, chosen)
-        if preset is not None:
-            if preset in chosen.outfit_presets:
-                raise ValueError(f"{preset} is a preset of {chosen.title} itself; take another name.")
-            self.library.save_block_preset(chosen.name, preset, scales)
-        if outfit is not None:
-            self.library.edit_outfit(outfit, block_scales={chosen.name: scales})
+        if block_scales is not None:
+            check_scales(block_scales, chosen)
+        changed = {chosen.name: None if as_usual else block_scales} if as_usual or block_scales is not None else None
+        return self.library.edit_outfit(slug, name, changed)
+
+    def keep_preset(self, name: str, block_scales: Scales | None, family: str | None = None) -> None:
+        """Keep block scales as a preset of the library, or with None forget it. Raises what `edit_outfit` raises."""
+        self.notice()
+        chosen = find_family(self.families, family or self.family.name)
+        if block_scales is not None:
+            check_scales(block_scales, chosen)
+        if name.strip() in chosen.outfit_presets:
+            raise ValueError(f"{name.strip()} is a preset of {chosen.title} itself; take another name.")
+        self.library.save_block_preset(chosen.name, name, block_scales)
 
     def merge_loras(self, request: MergeRequest) -> Lora:
         """Several LoRAs of one family as one that the library keeps beside them.
@@ -385,12 +394,15 @@ class Studio:
 
     def go_on_with_set(self, id: str) -> Run:
         """Draw the cells of a set that are empty. Raises ValueError for a set that is not there."""
-        request = request_from_json(self.library.set(id).request, kinds=(SetRequest,))
-        return self.start(request)
+        return self.start(self.library.set(id).request)
 
     def grid_of(self, id: str) -> Image.Image:
         """A set as one labelled picture, RGB: a row for each outfit, a column for each scene and seed."""
         return grid_of(self.library.set(id), self.library, self.families)
+
+    def saved_grid(self, id: str) -> Path:
+        """The same as a PNG in the library's folder exports."""
+        return saved_grid(self.library.set(id), self.library, self.families)
 
     def files_of(self, id: str) -> Path:
         """A set's pictures as a zip in the library's folder exports, each named after its row, column and seed."""

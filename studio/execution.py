@@ -329,7 +329,7 @@ def _title(request: Any, library: Library) -> str:
     if isinstance(request, MaskRequest):
         return f"Finding {_short(', '.join(request.terms) or 'what was pointed at')}"
     if isinstance(request, SetRequest):
-        return f"Drawing {_short(request.prompt)} in {len(request.scenes)} scenes"
+        return f"Dressing {_short(request.prompt)}"
     return f"Drawing {_short(request.prompt)}"
 
 

@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from studio.families import ModelFamily
 from studio.library import Library, Picture, PictureSet
-from studio.library.store import slug_of
-from studio.requests import SetRequest
+from studio.library.shelf import size_of
+from studio.library.store import slug_of, write_atomically
 
 PAPER, INK, EMPTY = (250, 246, 239), (40, 34, 52), (232, 226, 214)
 LEAST = 256  # pixels: smaller pictures are shown larger, or their names would not fit
@@ -35,7 +35,7 @@ class Layout:
 
 def layout_of(kept: PictureSet, library: Library) -> Layout:
     """A row for each outfit, or several worn together; a column for each scene, and for each seed of it."""
-    request = request_of(kept)
+    request = kept.request
     outfits = {outfit.slug: outfit.name for outfit in library.outfits()}
     scenes = {scene.slug: scene.name for scene in library.scenes()}
     rows = [", ".join(outfits.get(use.slug, use.slug) for use in request.cell("", row, 0).outfits) or AS_THEY_ARE
@@ -49,18 +49,9 @@ def layout_of(kept: PictureSet, library: Library) -> Layout:
     return Layout(rows, columns, places, {cell: here[id] for cell, id in kept.cells.items() if id in here})
 
 
-def request_of(kept: PictureSet) -> SetRequest:
-    """What a set asks for. Raises ValueError for a request of a later version."""
-    values = {name: value for name, value in kept.request.items() if name != "type"}
-    try:
-        return SetRequest(**values)
-    except TypeError as error:
-        raise ValueError(f"The set {kept.title} cannot be read: {error}") from error
-
-
 def grid_of(kept: PictureSet, library: Library, families: Mapping[str, ModelFamily]) -> Image.Image:
     """A set as one labelled picture, RGB."""
-    layout, request = layout_of(kept, library), request_of(kept)
+    layout, request = layout_of(kept, library), kept.request
     family = families.get(request.family or "")
     side = family.resolution if family else 512
     cells = [[layout.at(row, column) for column in range(len(layout.columns))] for row in range(len(layout.rows))]
@@ -75,12 +66,26 @@ def zip_of(kept: PictureSet, library: Library) -> Path:
     folder = library.root / "exports"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"set-{kept.id}.zip"
-    library.make_room(sum(picture.path.stat().st_size for picture in layout.pictures.values()))
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as packed:
-        for row, name in enumerate(layout.rows):
-            for column, where in enumerate(layout.columns):
-                if picture := layout.at(row, column):
-                    packed.write(picture.path, f"{row + 1}-{slug_of(name)}/{column + 1}-{slug_of(where)}.png")
+    library.make_room(sum(size_of(picture.path) for picture in layout.pictures.values()))
+
+    def pack(temporary: Path) -> None:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as packed:
+            for row, name in enumerate(layout.rows):
+                for column, where in enumerate(layout.columns):
+                    picture = layout.at(row, column)
+                    if picture and picture.path.is_file():
+                        packed.write(picture.path, f"{row + 1}-{slug_of(name)}/{column + 1}-{slug_of(where)}.png")
+
+    write_atomically(path, pack)
+    return path
+
+
+def saved_grid(kept: PictureSet, library: Library, families: Mapping[str, ModelFamily]) -> Path:
+    """A set as one labelled picture, a PNG in the library's folder exports."""
+    sheet, path = grid_of(kept, library, families), library.root / "exports" / f"set-{kept.id}.png"
+    library.make_room(sheet.width * sheet.height)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda temporary: sheet.save(temporary, "PNG"))
     return path
 
 

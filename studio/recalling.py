@@ -25,6 +25,7 @@ def recalled(path: Path, library: Library, families: Mapping[str, ModelFamily], 
     if named not in families:
         raise ValueError(f"The picture was drawn by the family {named!r}, which is not here.")
     _check_weights(recipe, families[named], executor)
+    asked = request
     outfits = library.outfits() if recipe.outfits else []
     for name, what, uses, used, here in (
         ("lora", "LoRA", request.loras, recipe.loras, {one.slug: one.sha256 for one in library.loras()}),
@@ -35,7 +36,7 @@ def recalled(path: Path, library: Library, families: Mapping[str, ModelFamily], 
             raise ValueError(f"The recipe does not say what its {what} {lacking[0]} was, so its pixels cannot be "
                              "drawn again.")
         request = request.renamed(name, {slug: _very(what, one, here) for slug, one in told.items()})
-    _check_adapters(recipe, request, families[named], executor)
+    _check_adapters(recipe, asked, families[named], executor)
     return replace(request, family=named, count=1)
 
 
@@ -47,14 +48,15 @@ def _check_weights(recipe: Recipe, family: ModelFamily, executor: LocalExecutor)
 
 
 def _check_adapters(recipe: Recipe, request: DrawRequest, family: ModelFamily, executor: LocalExecutor) -> None:
-    for use, used in zip(request.outfits, recipe.outfits, strict=True):
-        if not use.adapter or use.adapter not in family.image_adapters:
+    then = {used["slug"]: used.get("adapter") for used in recipe.outfits}
+    for use in request.outfits:
+        if use.adapter not in family.image_adapters:
             raise ValueError(f"{family.title} has no image adapter {use.adapter!r} any more, so the picture's pixels "
                              "cannot be drawn again.")
-        now = executor.ask("studio.engine.image_prompts:adapter_digest", use.adapter, family=family)
-        if used.get("adapter") != now:
-            raise ValueError(f"The image adapter {use.adapter} has changed since this picture was drawn, so its pixels "
-                             "cannot be drawn again.")
+        now = executor.ask("studio.engine.image_prompts:digest_of_use", use, family=family)
+        if then[use.slug] != now:
+            raise ValueError(f"The image adapter {use.adapter}, or what finds the clothes, has changed since this "
+                             "picture was drawn, so its pixels cannot be drawn again.")
 
 
 def _very(what: str, used: Mapping[str, Any], here: Mapping[str, str]) -> str:

@@ -15,7 +15,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 _USED = ("loras", "outfits")  # of the library, by fields of Recipe
-BLEED, DRIFT = "palette bleed", "style drift"  # estimates of what an outfit did to the rest of a picture
+# Estimates: what an outfit did to the rest of a picture, and to the clothes.
+BLEED, DRIFT, EFFECT = "palette bleed", "style drift", "outfit effect"
 OURS, A1111 = "understudy", "parameters"  # the PNG's text chunks
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from studio.engine.adapters import Applied, attached
 from studio.engine.dressing import Kept, bare_of, beside_the_outfit, dressed
-from studio.engine.image_prompts import Prompting, adapter_digest, prompted
+from studio.engine.image_prompts import Prompting, digest_of_use, prompted
 from studio.engine.memory import is_out_of_memory
 from studio.engine.pipelines import PipelineCache
 from studio.engine.previews import ColourMap, Watched
@@ -58,6 +58,12 @@ class Way:
     worn: Sequence[Prompting] = ()
     kept: Kept | None = None
     latents: list[Tensor] | None = None
+    passes: tuple[int, int] = (1, 1)  # which of how many this is
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether its latents after each step are looked at, and not those of the scheduler alone."""
+        return self.kept is not None or self.latents is not None
 
     def after_step(self, step: int, latents: Tensor) -> Tensor:
         """The latents to go on with after a step, counted from 0."""
@@ -91,17 +97,21 @@ class _Drawing:
                  ) -> tuple[Image.Image, dict[str, float]]:
         """The picture; where outfits are worn, in two passes. The first, without them, shows where the clothing is, and
         afterwards what the outfits did to the rest."""
-        def draw(asked: DrawRequest, latents: list[Tensor] | None = None, worn: Sequence[Prompting] = (),
-                 kept: Kept | None = None) -> Image.Image:
-            return self._drawn(asked, Way(worn, kept, latents), index, tell, stop)
-
         if not self.outfits:
-            return draw(request), {}
-        shared = {"pipelines": self.pipelines, "family": self.family}
-        bare = bare_of(request, self.loras, draw, **shared)
+            return self._drawn(request, Way(), index, tell, stop), {}
+        passes = 1
+
+        def draw_bare(asked: DrawRequest, latents: list[Tensor]) -> Image.Image:
+            nonlocal passes
+            passes = 2
+            tell(StageReported("First without the outfit"))
+            return self._drawn(asked, Way(latents=latents, passes=(1, 2)), index, tell, stop)
+
+        shared: dict[str, Any] = {"pipelines": self.pipelines, "family": self.family}
+        bare = bare_of(request, self.loras, draw_bare, **shared)
         tell(StageReported("Looking at the outfit"))
         worn, kept = dressed(request, self.outfits, bare, tell, **shared)
-        image = draw(request, worn=worn, kept=kept)
+        image = self._drawn(request, Way(worn, kept, passes=(passes, passes)), index, tell, stop)
         return image, beside_the_outfit(bare, image, **shared)
 
     def _drawn(self, request: DrawRequest, way: Way, index: int, tell: Callable[[Event], None], stop: Stop
@@ -113,7 +123,8 @@ class _Drawing:
                 if stop():
                     raise Stopped
                 if step % PREVIEW_EVERY == 0:
-                    tell(PreviewDrawn(index, step, steps, colours.jpeg(watched.clean())))
+                    number, of = way.passes
+                    tell(PreviewDrawn(index, (number - 1) * steps + step, of * steps, colours.jpeg(watched.clean())))
 
             steps = request.steps or 0
             loras = [Applied(lora.path, use.unet, use.text_encoder)
@@ -135,7 +146,7 @@ class _Drawing:
             family=family,
             loras=loras,
             outfits=tuple({"slug": outfit.slug, "name": outfit.name, "sha256": sha256_of(outfit.path),
-                           "adapter": adapter_digest(use.adapter, pipelines=self.pipelines, family=self.family)}
+                           "adapter": digest_of_use(use, pipelines=self.pipelines, family=self.family)}
                           for outfit, use in zip(self.outfits, request.outfits, strict=True)),
             estimates=estimates,
             versions=_versions(),
@@ -179,6 +190,8 @@ def _call(pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: li
     embeddings = {name: torch.cat([one[name] for one in each]) for name in each[0]}
     with _scheduler(pipeline, request.scheduler) as scheduler, \
             prompted(pipelines, pipeline, way.worn) as wearing:
+        if way.is_followed and hasattr(scheduler, "disable_corrector"):  # UniPC's would undo what is blended in
+            scheduler.disable_corrector = list(range(request.steps or 0))
         watched = Watched(scheduler) if watch else None
         given = {}
         if wearing:

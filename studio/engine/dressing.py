@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -15,26 +14,27 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from studio.block_scales import by_layer
-from studio.engine.evaluation import palette_bleed, style_drift
-from studio.engine.image_prompts import Prompting, look
-from studio.engine.keeping import recent
+from studio.engine.evaluation import outfit_effect, palette_bleed, style_drift
+from studio.engine.image_prompts import Prompting, adapter_of, look
 from studio.engine.loading import file_of
 from studio.engine.masking import CLOTHING, outline
+from studio.engine.memory import is_out_of_memory
 from studio.engine.pipelines import PipelineCache
 from studio.events import Event, StageReported
 from studio.families import ModelFamily
 from studio.library.images import content_of
 from studio.library.photos import open_image
 from studio.masks import box_of, feathered, grown, united, without
-from studio.recipes import BLEED, DRIFT
+from studio.recipes import BLEED, DRIFT, EFFECT
 from studio.requests import DrawRequest
 
 if TYPE_CHECKING:
     from studio.library import Lora, Outfit
 
 ROOM = 0.03  # of the picture's height that a garment may grow by: a coat is wider than the shirt it takes the place of
-BODY, HEAD = "person", ("face", "hair")  # phrases: sleeves may be longer than before, and no outfit is a face
-KEPT_BARE = 48
+FACE = "face"
+BODY, HEAD = "person", (FACE, "hair")  # phrases: sleeves may be longer than before, and no outfit is a face
+LARGEST = 1536  # pixels, of an outfit's side: an image encoder sees 224
 UNLIKE = 20  # of 255, in any channel: more than a scan's or a JPEG's own noise
 GROUND, MARGIN = (244, 244, 242), 1.15  # of an outfit that is cut out: its ground, and its side in sizes of the clothes
 Draw = Callable[[DrawRequest, list[Tensor]], Image.Image]  # the list takes the latents after each step
@@ -51,6 +51,10 @@ class Bare:
     latents: Sequence[Tensor]
     clothing: Image.Image | None
     room: Image.Image | None
+
+    @property
+    def nbytes(self) -> int:
+        return sum(one.nbytes for one in self.latents) + 5 * self.image.width * self.image.height
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,7 @@ def bare_of(request: DrawRequest, loras: Sequence[Lora], draw: Draw, *, pipeline
             ) -> Bare:
     """The picture of a request without its outfits, drawn once for all outfits. Called while no pipeline is lent."""
     asked = replace(request, outfit=None)
-    with pipelines.lend(family) as pipeline:
-        kept: OrderedDict[tuple, Bare] = pipelines.loaded(pipeline).beside.setdefault("bare pictures", OrderedDict())
-    key = (repr(asked), *(lora.sha256 for lora in loras))
+    key = (repr(asked), pipelines.fingerprint(family), *(lora.sha256 for lora in loras))
 
     def make() -> Bare:
         latents: list[Tensor] = []
@@ -83,7 +85,7 @@ def bare_of(request: DrawRequest, loras: Sequence[Lora], draw: Draw, *, pipeline
         room = clothing and _room(image, clothing, pipelines, family)
         return Bare(image, latents, clothing, room)
 
-    return recent(kept, key, make, KEPT_BARE)
+    return pipelines.pictures.get(key, make)
 
 
 def _room(image: Image.Image, clothing: Image.Image, pipelines: PipelineCache, family: ModelFamily) -> Image.Image:
@@ -106,7 +108,7 @@ def dressed(request: DrawRequest, outfits: Sequence[Outfit], bare: Bare, tell: C
         tell(StageReported("No clothing is in the picture, so the outfit acts in all of it"))
     prompts = []
     for use, outfit in zip(request.outfits, outfits, strict=True):
-        adapter = family.image_adapters[use.adapter or ""]
+        adapter = adapter_of(family, use)
         image = open_image(outfit.path)
         prompts.append(Prompting(
             file_of(adapter.weights), look(image, content_of(image), adapter, pipelines=pipelines, family=family),
@@ -119,18 +121,36 @@ def dressed(request: DrawRequest, outfits: Sequence[Outfit], bare: Bare, tell: C
 
 def beside_the_outfit(bare: Bare, worn: Image.Image, *, pipelines: PipelineCache, family: ModelFamily
                       ) -> dict[str, float]:
-    """What outfits did to the rest of a picture, outside of all clothing: "palette bleed" and "style drift"."""
+    """What outfits did to the rest of a picture, outside of all clothing: "palette bleed" and "style drift".
+
+    Nothing where memory is too short for it: the picture is there.
+    """
+    try:
+        return _beside_the_outfit(bare, worn, pipelines, family)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return {}
+
+
+def _beside_the_outfit(bare: Bare, worn: Image.Image, pipelines: PipelineCache, family: ModelFamily
+                       ) -> dict[str, float]:
     clothing = [one for one in (bare.clothing, outline(worn, CLOTHING, pipelines=pipelines, family=family)) if one]
     garments = reduce(united, clothing) if clothing else None
     with pipelines.lend(family) as pipeline:
-        drift = style_drift(bare.image, worn, garments, pipeline.vae)
-    return {BLEED: round(palette_bleed(bare.image, worn, garments), 2), DRIFT: round(drift, 4)}
+        drift = style_drift(bare.image, worn, garments, pipeline)
+    told = {BLEED: round(palette_bleed(bare.image, worn, garments), 2), DRIFT: round(drift, 4)}
+    return told if garments is None else {**told, EFFECT: round(outfit_effect(bare.image, worn, garments), 2)}
 
 
 def cut_out(image: Image.Image, *, pipelines: PipelineCache, family: ModelFamily) -> Image.Image | None:
     """The clothes of a picture alone on plain ground, square, RGB; None where there are none."""
     image = image.convert("RGB")
-    mask = outline(image, CLOTHING, pipelines=pipelines, family=family) or _standing_out(image)
+    image.thumbnail((LARGEST, LARGEST))
+    alone = _standing_out(image)
+    # Laid flat, nobody wears them: detectors know clothes on people, and take a part for the whole.
+    worn = alone is None or outline(image, FACE, pipelines=pipelines, family=family) is not None
+    mask = (outline(image, CLOTHING, pipelines=pipelines, family=family) if worn else None) or alone
     box = box_of(mask) if mask else None
     if mask is None or box is None:
         return None

@@ -102,6 +102,13 @@ def palette_bleed(bare: Image.Image, worn: Image.Image, garments: Image.Image | 
     return float(np.linalg.norm(after - before, axis=2)[outside].mean()) if outside.any() else 0.0
 
 
+def outfit_effect(bare: Image.Image, worn: Image.Image, garments: Image.Image) -> float:
+    """How far colours moved on the garments themselves: as `palette_bleed`, inside of the mask."""
+    inside = np.asarray(garments.resize(bare.size)) > 127
+    moved = np.linalg.norm(_lab(worn) - _lab(bare), axis=2)
+    return float(moved[inside].mean()) if inside.any() else 0.0
+
+
 def _lab(image: Image.Image) -> np.ndarray:
     """CIELAB, [height, width, 3]: L 0 to 100, a and b -128 to 127."""
     lab = np.asarray(ImageCms.applyTransform(image.convert("RGB"), _TO_LAB), dtype=np.float32)
@@ -113,7 +120,7 @@ _TO_LAB = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.creat
 
 
 @torch.no_grad()
-def style_drift(bare: Image.Image, worn: Image.Image, garments: Image.Image | None, vae: Any) -> float:
+def style_drift(bare: Image.Image, worn: Image.Image, garments: Image.Image | None, pipeline: Any) -> float:
     """How far the look moved outside of the garments, 0 for not at all: the relative distance of the means and
     deviations of the first features of the VAE's encoder, which tell style from content (Huang and Belongie 2017).
     """
@@ -121,22 +128,26 @@ def style_drift(bare: Image.Image, worn: Image.Image, garments: Image.Image | No
     weights = torch.from_numpy(_outside(garments, side).astype(np.float32))[None, None]
     if not weights.any():
         return 0.0
-    kept = [_statistics(_features(picture.resize(side), vae), weights) for picture in (bare, worn)]
+    kept = [_statistics(_features(picture.resize(side), pipeline), weights) for picture in (bare, worn)]
     return float(np.mean([((after - before).norm() / before.norm()).item()
                           for before, after in zip(*kept, strict=True)]))
 
 
-def _features(image: Image.Image, vae: Any) -> Iterator[Tensor]:
-    """[1, channels, height, width] of the encoder's first levels."""
-    place = next(vae.parameters())
+def _features(image: Image.Image, pipeline: Any) -> list[Tensor]:
+    """[1, channels, height, width] of the first levels of the VAE's encoder."""
+    vae, seen = pipeline.vae, []
     pixels = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None].float() / 127.5 - 1
-    state = vae.encoder.conv_in(pixels.to(place.device, place.dtype))
-    for level in vae.encoder.down_blocks[:STYLE_LEVELS]:
-        state = level(state)
-        yield state.float().cpu()
+    hooks = [level.register_forward_hook(lambda _module, _given, state: seen.append(state.float().cpu()))
+             for level in vae.encoder.down_blocks[:STYLE_LEVELS]]
+    try:
+        vae.encode(pixels.to(pipeline._execution_device, vae.dtype))  # as a whole: weights may come one by one
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen
 
 
-def _statistics(features: Iterator[Tensor], weights: Tensor) -> list[Tensor]:
+def _statistics(features: Sequence[Tensor], weights: Tensor) -> list[Tensor]:
     """Means and deviations of each level's channels, where the weights [1, 1, height, width] are."""
     found = []
     for state in features:

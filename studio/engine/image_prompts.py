@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary, ref
 
 import torch
 from diffusers import DiffusionPipeline
@@ -26,8 +27,9 @@ from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
 from studio.engine.keeping import recent, state_of
 from studio.engine.loading import file_of
 from studio.engine.pipelines import PipelineCache
-from studio.engine.weights import read_header
+from studio.engine.weights import read_header, sha256_of_all
 from studio.families import ImageAdapter, ModelFamily
+from studio.requests import OutfitUse
 
 KEPT, KEPT_PICTURES = 3, 64  # adapters and embeddings that stay in memory, least recently used first out
 Embedding = tuple[Tensor, Tensor]  # of the picture, and of none at all: [1, 1, (states,) width]
@@ -116,9 +118,23 @@ def look(image: Image.Image, key: str, adapter: ImageAdapter, *, pipelines: Pipe
         return eyes.look(image, key, states)
 
 
-def adapter_digest(title: str | None, *, pipelines: PipelineCache, family: ModelFamily) -> str:
-    """Sha256 of the weights of one of the family's image adapters; one on the hub is fetched first."""
-    return pipelines.digest_of(file_of(family.image_adapters[title or ""].weights))
+def adapter_of(family: ModelFamily, use: OutfitUse) -> ImageAdapter:
+    """The family's adapter that a settled use names. Raises ValueError for one that is not there."""
+    if use.adapter not in family.image_adapters:
+        raise ValueError(f"{family.title} has no image adapter {use.adapter!r}.")
+    return family.image_adapters[use.adapter]
+
+
+def digest_of_use(use: OutfitUse, *, pipelines: PipelineCache, family: ModelFamily) -> str:
+    """Sha256 over the weights that an outfit's part in the pixels depends on; what is on the hub is fetched first."""
+    adapter = adapter_of(family, use)
+    parts = {"adapter": pipelines.digest_of(file_of(adapter.weights))}
+    if adapter.encoder:
+        parts["encoder"] = pipelines.helper_digest(adapter.encoder)
+    if use.inside_garment:
+        parts["detector"] = pipelines.helper_digest(family.detector)
+        parts["segmenter"] = pipelines.helper_digest(family.segmenters[family.masking["segmenter"]])
+    return sha256_of_all(parts.items())
 
 
 @contextmanager
@@ -168,12 +184,15 @@ def prompted(pipelines: PipelineCache, pipeline: DiffusionPipeline, prompts: Seq
 
 
 def _attentions(pipelines: PipelineCache, pipeline: DiffusionPipeline) -> dict[str, Any]:
-    """The UNet's attention modules by the names that diffusers gives their processors; looked for once."""
-    beside = pipelines.loaded(pipeline).beside
-    if "attentions" not in beside:
-        beside["attentions"] = {f"{name}.processor": module for name, module in pipeline.unet.named_modules()
+    """The UNet's attention modules by the names that diffusers gives their processors; looked for once.
+
+    A full fine-tune brings a UNet of its own, which may go again.
+    """
+    known = pipelines.loaded(pipeline).beside.setdefault("attentions", WeakKeyDictionary())
+    if pipeline.unet not in known:
+        known[pipeline.unet] = {f"{name}.processor": ref(module) for name, module in pipeline.unet.named_modules()
                                 if hasattr(module, "set_processor")}
-    return beside["attentions"]
+    return {name: module() for name, module in known[pipeline.unet].items()}
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 Kept = TypeVar("Kept")
@@ -19,6 +20,26 @@ def recent(store: OrderedDict[Key, Kept], key: Key, make: Callable[[], Kept], mo
     while len(store) > most:
         store.popitem(last=False)
     return store[key]
+
+
+class Remembered(Generic[Key, Kept]):
+    """A store of so many bytes for several threads; what it keeps has `nbytes`. Two that ask at once may both make it.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._store, self._lock = most, OrderedDict[Key, Kept](), threading.Lock()
+
+    def get(self, key: Key, make: Callable[[], Kept]) -> Kept:
+        with self._lock:
+            if key in self._store:
+                self._store.move_to_end(key)
+                return self._store[key]
+        made = make()
+        with self._lock:
+            self._store[key] = made
+            while len(self._store) > 1 and sum(one.nbytes for one in self._store.values()) > self._most:
+                self._store.popitem(last=False)
+        return made
 
 
 def state_of(path: Path) -> tuple[str, int, int]:

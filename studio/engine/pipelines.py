@@ -17,7 +17,7 @@ import torch
 from diffusers import DiffusionPipeline
 
 from studio.engine import loading
-from studio.engine.keeping import recent, state_of
+from studio.engine.keeping import Remembered, recent, state_of
 from studio.engine.memory import MemoryPlan, choose_plan, free_bytes, settle
 from studio.engine.turns import Turns
 from studio.engine.weights import sha256_of, sha256_of_all
@@ -25,6 +25,7 @@ from studio.families import ModelFamily
 
 log = logging.getLogger(__name__)
 KEPT_PROMPTS = 64
+MOST_PICTURES = 512_000_000  # bytes
 EMBEDDINGS = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
 
 
@@ -62,6 +63,7 @@ class PipelineCache:
         self._digests: dict[tuple, str] = {}
         self._fetched: dict[str, list[Path]] = {}  # files of families from the hub, so that it is asked once
         self._idle_plan = choose_plan(self.device)
+        self.pictures: Remembered = Remembered(MOST_PICTURES)  # that others are drawn from, by what they were asked as
 
     @property
     def plan(self) -> MemoryPlan:
@@ -80,11 +82,10 @@ class PipelineCache:
         It is used in turn, like the pipelines, whose tenants stay where they are; `.network` is its torch module.
         """
         key = (kind.__qualname__, weights)
-        if weights not in self._folders:  # before its turn: fetching may take minutes, and nobody should wait for it
-            self._folders[weights] = loading.helper_folder(weights)
+        folder = self._helper_folder(weights)  # before its turn: nobody should wait for a download
         with self._turns.take():
             if key not in self._helpers:
-                self._helpers[key] = self._load_helper(kind, self._folders[weights])
+                self._helpers[key] = self._load_helper(kind, folder)
             yield self._helpers[key]
 
     @contextmanager
@@ -219,6 +220,16 @@ class PipelineCache:
         if key not in self._fetched:
             self._fetched[key] = loading.weight_files(family)
         return self._fetched[key]
+
+    def helper_digest(self, weights: str) -> str:
+        """Sha256 over the weights of a helper; those on the hub are fetched first."""
+        files = sorted(self._helper_folder(weights).glob("*.safetensors"))
+        return sha256_of_all((path.name, self.digest_of(path)) for path in files)
+
+    def _helper_folder(self, weights: str) -> Path:
+        if weights not in self._folders:
+            self._folders[weights] = loading.helper_folder(weights)
+        return self._folders[weights]
 
     def digest_of(self, path: Path) -> str:
         """Sha256 of a file, read once for each of its states."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from studio.engine.drawing import draw
 from studio.engine.pipelines import PipelineCache
 from studio.events import Event, PictureDrawn, PreviewDrawn
 from studio.families import ModelFamily
+from studio.recipes import sha256_of
 from studio.requests import DrawRequest, SetRequest, as_json, resolved
 
 if TYPE_CHECKING:
@@ -45,14 +47,17 @@ def draw_set(request: SetRequest, *, pipelines: PipelineCache, family: ModelFami
     A cell is empty, too, once its picture was deleted. Raises what `draw` raises; what is finished is kept.
     """
     cells = cells_of(request, library, family)
-    outfits, scenes = len(request.outfits), len(request.scenes)
-    kept = library.keep_set(request.id, as_json(request), f"{request.prompt}: {outfits} by {scenes}")
-    drawn, began = 0, time.perf_counter()
-    left = sum(_there(library, kept.cells.get(cell.name)) is None for cell in cells)
+    kept = library.keep_set(request, _title(request, library))
+    drawn, began, fingerprint = 0, time.perf_counter(), pipelines.fingerprint(family)
+
+    def there(cell: Cell) -> Picture | None:
+        return _there(library, kept.cells.get(cell.name), cell.request, fingerprint)
+
+    left = sum(there(cell) is None for cell in cells)
     for index, cell in enumerate(cells):
         if stop():
             return
-        picture = _there(library, kept.cells.get(cell.name))
+        picture = there(cell)
         if picture is None:
             for event in draw(cell.request, pipelines=pipelines, family=family, library=library, stop=stop):
                 if isinstance(event, PreviewDrawn):
@@ -69,8 +74,29 @@ def draw_set(request: SetRequest, *, pipelines: PipelineCache, family: ModelFami
         yield PictureDrawn(index, len(cells), str(picture.path), seconds)
 
 
-def _there(library: Library, id: str | None) -> Picture | None:
+def _title(request: SetRequest, library: Library) -> str:
+    """Who, in what, where: enough to tell two sets apart."""
+    names = {outfit.slug: outfit.name for outfit in library.outfits()}
+    worn = [" with ".join(names[use.slug] for use in request.cell("", row, 0).outfits) or "as they are"
+            for row in request.outfits or ()]
+    places = {scene.slug: scene.name for scene in library.scenes()}
+    where = places[request.scenes[0]] if len(request.scenes) == 1 else f"{len(request.scenes)} scenes"
+    seeds = f", {request.seeds} seeds" if request.seeds > 1 else ""
+    said = ", ".join(worn)
+    return f"{request.prompt[:60]}: {said if len(said) <= 60 else f'{len(worn)} outfits'}, {where}{seeds}"
+
+
+def _there(library: Library, id: str | None, request: DrawRequest, fingerprint: str) -> Picture | None:
+    """The picture of a cell, unless it was deleted, or a scene, outfit, LoRA or family of it is another by now."""
     try:
-        return library.picture(id) if id else None
-    except ValueError:  # it was deleted
+        picture = library.picture(id) if id else None
+        used = [library.lora(use.slug).sha256 for use in request.loras] + [
+            sha256_of(library.outfit(use.slug).path) for use in request.outfits]
+    except ValueError:
         return None
+    if picture is None:
+        return None
+    recipe = picture.recipe
+    same = recipe.request == json.loads(json.dumps(as_json(request))) and recipe.family.get("sha256") == fingerprint \
+        and [one.get("sha256") for one in (*recipe.loras, *recipe.outfits)] == used
+    return picture if same else None

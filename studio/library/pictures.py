@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from studio.library.records import Picture
+from studio.library.records import Outfit, Picture
 from studio.library.shelf import DAMAGE, Shelf, now
 from studio.library.store import read_json, write_atomically, write_json
 from studio.recipes import Recipe, read_png, write_png
@@ -76,12 +76,20 @@ class Pictures(Shelf):
 
     def thumbnail(self, picture: Picture) -> Path:
         """A small WebP of the picture, made once for each state of its file; plain grey where that is damaged."""
-        path = self.root / "thumbnails" / f"{picture.id}.webp"
-        if _changed(path) < _changed(picture.path):
+        return self._small(picture.path, f"{picture.id}.webp")
+
+    def small_outfit(self, outfit: Outfit) -> Path:
+        """The same of an outfit's picture."""
+        return self._small(outfit.path, f"outfit-{outfit.slug}.webp")
+
+    def _small(self, original: Path, name: str) -> Path:
+        path = self.root / "thumbnails" / name
+        if _changed(path) < _changed(original):
             try:
-                small = picture.image
+                with Image.open(original) as file:
+                    small = file.convert("RGB")
             except DAMAGE as error:
-                self.warn(picture.path, error)
+                self.warn(original, error)
                 small = Image.new("RGB", (THUMBNAIL_SIDE, THUMBNAIL_SIDE), "grey")
             small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
             write_atomically(path, lambda temporary: small.save(temporary, "WEBP", quality=88))

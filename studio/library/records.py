@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from studio.recipes import Recipe
+from studio.requests import SetRequest
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
 
@@ -114,7 +115,7 @@ class PictureSet:
 
     id: str
     title: str
-    request: Mapping[str, Any]
+    request: SetRequest
     cells: Mapping[str, str]
     created: str
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from studio.library.records import PictureSet
 from studio.library.shelf import Shelf, now
 from studio.library.store import discard, inside, read_json, text_in, write_json
+from studio.requests import SetRequest, as_json
 
 
 class Sets(Shelf):
@@ -21,15 +20,13 @@ class Sets(Shelf):
     def set(self, id: str) -> PictureSet:
         return self.one(self.root / "sets", id, "set", _read)
 
-    def keep_set(self, id: str, request: Mapping[str, Any], title: str) -> PictureSet:
-        """The set of this id; a new one with no cell filled where there is none yet."""
-        if not id.isalnum():
-            raise ValueError(f"A set's id has letters and digits alone, got {id!r:.40}.")
-        file = self.root / "sets" / id / "set.json"
+    def keep_set(self, request: SetRequest, title: str) -> PictureSet:
+        """The set of a resolved request; a new one with no cell filled where there is none yet."""
+        file = self.root / "sets" / request.id / "set.json"
         with self.writing:
             if not file.is_file():
-                write_json(file, {"title": title, "request": dict(request), "cells": {}, "created": now()})
-        return self.set(id)
+                write_json(file, {"title": title, "request": as_json(request), "cells": {}, "created": now()})
+        return self.set(request.id)
 
     def fill_cell(self, id: str, cell: str, picture: str) -> None:
         """A picture of the library, by its id, for one cell."""
@@ -46,8 +43,8 @@ class Sets(Shelf):
 
 def _read(folder: Path) -> PictureSet:
     told = read_json(folder / "set.json")
-    cells = told["cells"]
-    if not isinstance(cells, dict) or not isinstance(told["request"], dict):
-        raise ValueError("its cells or its request cannot be read")
-    return PictureSet(folder.name, text_in(told, "title"), told["request"], {str(c): str(p) for c, p in cells.items()},
-                      text_in(told, "created"))
+    cells, request = told["cells"], {name: value for name, value in told["request"].items() if name != "type"}
+    if not isinstance(cells, dict):
+        raise ValueError("its cells cannot be read")
+    return PictureSet(folder.name, text_in(told, "title"), SetRequest(**request),
+                      {str(cell): str(picture) for cell, picture in cells.items()}, text_in(told, "created"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,7 @@ from studio.library.store import (
 )
 from studio.recipes import sha256_of
 
+LONGEST_SCENE, MOST_NAMED = 300, 200
 WEIGHTS = "pytorch_lora_weights.safetensors"
 STARTER_SCENES = {
     "Beach": "on the beach", "Forest": "in the forest", "Night street": "on a street at night",
@@ -110,8 +112,8 @@ class Wardrobe(Shelf):
         with self.writing:
             told = self._block_presets()
             own = {**told.get(family, {}), name: scales}
-            told[family] = {known: kept for known, kept in own.items() if kept is not None}
-            write_json(self.root / "block_presets.json", told)
+            own = {known: kept for known, kept in own.items() if kept is not None}
+            self._write_few(self.root / "block_presets.json", {**told, family: own}, "presets", len(own))
 
     def _block_presets(self) -> dict[str, dict[str, Any]]:
         """Raises ValueError for a damaged file: it must not be written over."""
@@ -135,13 +137,23 @@ class Wardrobe(Shelf):
         return [Scene(slug_of(name), name, prompt) for name, prompt in prompts.items()]
 
     def add_scene(self, name: str, prompt: str) -> Scene:
-        """A named scene; one of the same name is replaced."""
+        """A named scene; one of the same slug is replaced."""
         name, prompt = checked_name("A scene", name), one_line(prompt)
-        if not prompt:
-            raise ValueError("A scene needs a prompt, such as: on the beach.")
+        if not prompt or len(prompt) > LONGEST_SCENE:
+            raise ValueError(f"A scene needs a prompt of at most {LONGEST_SCENE} letters, such as: on the beach.")
         with self.writing:
-            write_json(self.root / "scenes.json", {**self._scenes(), name: prompt})
+            kept = self._scenes()
+            told = {name if slug_of(known) == slug_of(name) else known: words for known, words in kept.items()}
+            told[name] = prompt
+            self._write_few(self.root / "scenes.json", told, "scenes", len(told))
         return Scene(slug_of(name), name, prompt)
+
+    def _write_few(self, file: Path, told: dict[str, Any], what: str, count: int) -> None:
+        """Raises ValueError where there would be more of them than anybody looks through."""
+        if count > MOST_NAMED:
+            raise ValueError(f"A library holds at most {MOST_NAMED} {what}; remove one first.")
+        self.make_room(len(json.dumps(told)))
+        write_json(file, told)
 
     def remove_scene(self, slug: str) -> None:
         """Raises ValueError when there is no such scene."""

@@ -28,6 +28,7 @@ class Acting:
 
     acts: gr.State
     outfit: gr.Dropdown
+    text: gr.Textbox
     outputs: tuple[Any, ...]
 
 
@@ -54,7 +55,8 @@ def acting(wiring: Wiring, family: gr.Dropdown) -> Acting:
                 with gr.Row(elem_classes=["pair"]):
                     keep = gr.Button("Keep as a preset", size="sm", min_width=110)
                     bring = gr.Button("Keep with the outfit", size="sm", min_width=110)
-    made = Acting(acts, outfit, (adapter, inside, blocks, text, start, end))
+                usual = gr.Button("As usual again", size="sm", elem_classes=["quiet"])
+    made = Acting(acts, outfit, text, (adapter, inside, blocks, text, start, end))
     every = [acts, outfit, family]
     wiring.listen(outfit.change, shown, every, list(made.outputs))
     wiring.on_act(blocks, act_on_blocks, every, [acts, *made.outputs])
@@ -62,45 +64,46 @@ def acting(wiring: Wiring, family: gr.Dropdown) -> Acting:
         wiring.listen(event, write_scales, [text, *every], [acts, *made.outputs])
     for field, component in (("adapter", adapter), ("inside_garment", inside)):
         wiring.listen(component.input, _noting(field), [component, *every], acts)
-    for field, component in (("start", start), ("end", end)):
-        wiring.listen(component.release, _noting(field), [component, *every], acts)
-    wiring.listen(keep.click, keep_preset, [name, *every], [name, *made.outputs])
-    wiring.listen(bring.click, keep_with_outfit, every, None)
+    for component in (start, end):
+        wiring.listen(component.release, note_span, [start, end, *every], [acts, start, end])
+    wiring.listen(keep.click, keep_preset, [name, text, *every], [name, acts, *made.outputs])
+    wiring.listen(bring.click, keep_with_outfit, [text, *every], None)
+    wiring.listen(usual.click, as_usual, every, [acts, *made.outputs])
     return made
 
 
 def uses(slugs: Sequence[str], acts: Acts, family: ModelFamily) -> list[OutfitUse]:
-    """Each outfit with what was said about it, else about all of them; what was said for another family's blocks and
-    adapters is left out."""
-    return [OutfitUse(slug, **_for(family, acts.get(slug, acts.get("", {})))) for slug in slugs]
+    """Each outfit as it is said to act."""
+    return [OutfitUse(slug, **said_of(slug, acts, family)) for slug in slugs]
 
 
-def _for(family: ModelFamily, said: Mapping[str, Any]) -> dict[str, Any]:
+def said_of(outfit: str, acts: Acts, family: ModelFamily) -> dict[str, Any]:
+    """What was said about the outfit, and for the rest about all; what is of another family's is left out."""
     here = {"block_scales": lambda scales: _fits(scales, family),
             "adapter": lambda title: title in family.image_adapters}
-    return {name: value for name, value in said.items() if name not in here or here[name](value)}
+    told = {}
+    for slug in ("", outfit):
+        told |= {name: value for name, value in acts.get(slug, {}).items() if name not in here or here[name](value)}
+    return told
 
 
 def shown(desk: Studio, acts: Acts, outfit: str, family: str) -> tuple:
     """The fields and the picture of the UNet, for one outfit or for all that have nothing of their own."""
     chosen = desk.families[family]
-    told, scales = acts.get(outfit, acts.get("", {})), scales_of(desk, acts, outfit, chosen)
-    adapters = list(chosen.image_adapters)
-    adapter = told.get("adapter") if told.get("adapter") in adapters else next(iter(adapters), None)
+    told, scales = said_of(outfit, acts, chosen), scales_of(desk, acts, outfit, chosen)
+    own, adapters = desk.library.block_presets(chosen.name), list(chosen.image_adapters)
     return (
-        gr.Dropdown(adapters, value=adapter, visible=len(adapters) > 1), told.get("inside_garment", True),
-        blocks_view(scales, chosen, presets_for(chosen, desk.library.block_presets(chosen.name)),
-                    desk.library.block_presets(chosen.name)),
+        gr.Dropdown(adapters, value=told.get("adapter", next(iter(adapters), None)), visible=len(adapters) > 1),
+        told.get("inside_garment", True), blocks_view(scales, chosen, presets_for(chosen, own), own),
         as_text(scales), told.get("start", 0.0), told.get("end", 1.0),
     )
 
 
 def scales_of(desk: Studio, acts: Acts, outfit: str, family: ModelFamily) -> Scales:
-    """What was set for the outfit, else for all, else what comes with it; of another family's blocks: the usual."""
-    for slug in (outfit, ""):
-        said = acts.get(slug, {}).get("block_scales")
-        if said is not None and _fits(said, family):
-            return said
+    """What was said about the outfit, or about all; else what comes with it, or the family's usual way."""
+    said = said_of(outfit, acts, family).get("block_scales")
+    if said is not None:
+        return said
     known = {one.slug: one for one in desk.library.outfits()}
     return usual_scales(known[outfit], family) if outfit in known else next(iter(family.outfit_presets.values()), 1.0)
 
@@ -123,7 +126,7 @@ def act_on_blocks(desk: Studio, act: dict, acts: Acts, outfit: str, family: str)
         layers = by_layer(scales_of(desk, acts, outfit, chosen), chosen.blocks)
         scales = as_dict({**layers, str(act.get("layer")): float(act.get("value", 0.0))}, chosen.blocks)
     elif what == "forget":
-        desk.keep_block_scales(None, family, preset=str(act.get("name")))
+        desk.keep_preset(str(act.get("name")), None, family)
         return acts, *shown(desk, acts, outfit, family)
     else:
         return (gr.skip(),) * 7
@@ -132,42 +135,69 @@ def act_on_blocks(desk: Studio, act: dict, acts: Acts, outfit: str, family: str)
     return acts, *shown(desk, acts, outfit, family)
 
 
-def write_scales(desk: Studio, text: str, acts: Acts, outfit: str, family: str) -> tuple:
-    """The dict as it was typed. Raises ValueError, naming the blocks there are, for one that does not fit."""
+def written(desk: Studio, text: str, acts: Acts, outfit: str, family: str) -> Acts:
+    """With the dict as it was typed, where it says anything new. Raises ValueError, naming the blocks there are, for
+    one that does not fit."""
     chosen = desk.families[family]
     scales = read(text, chosen.blocks)
     if by_layer(scales, chosen.blocks) == by_layer(scales_of(desk, acts, outfit, chosen), chosen.blocks):
-        return (gr.skip(),) * 7  # somebody has looked at it
-    acts = _with(acts, outfit, "block_scales", scales)
-    return acts, *shown(desk, acts, outfit, family)
+        return acts
+    return _with(acts, outfit, "block_scales", scales)
 
 
-def keep_preset(desk: Studio, name: str, acts: Acts, outfit: str, family: str) -> tuple:
+def write_scales(desk: Studio, text: str, acts: Acts, outfit: str, family: str) -> tuple:
+    """The dict as it was typed, everywhere."""
+    told = written(desk, text, acts, outfit, family)
+    return (gr.skip(),) * 7 if told is acts else (told, *shown(desk, told, outfit, family))
+
+
+def keep_preset(desk: Studio, name: str, text: str, acts: Acts, outfit: str, family: str) -> tuple:
     """The scales as a preset of the library, beside the family's own."""
     if not (name or "").strip():
         raise ValueError("Give the preset a name under Keep it as.")
-    desk.keep_block_scales(scales_of(desk, acts, outfit, desk.families[family]), family, preset=name.strip())
-    return "", *shown(desk, acts, outfit, family)
+    acts = written(desk, text, acts, outfit, family)
+    desk.keep_preset(name, scales_of(desk, acts, outfit, desk.families[family]), family)
+    return "", acts, *shown(desk, acts, outfit, family)
 
 
-def keep_with_outfit(desk: Studio, acts: Acts, outfit: str, family: str) -> None:
+def keep_with_outfit(desk: Studio, text: str, acts: Acts, outfit: str, family: str) -> None:
     """The scales come along with the outfit from now on."""
+    _needs_one(outfit)
+    acts = written(desk, text, acts, outfit, family)
+    kept = desk.edit_outfit(outfit, block_scales=scales_of(desk, acts, outfit, desk.families[family]), family=family)
+    gr.Info(escape(f"{kept.name} brings these blocks along from now on."))
+
+
+def as_usual(desk: Studio, acts: Acts, outfit: str, family: str) -> tuple:
+    """Nothing of its own any more, neither said here nor kept with it."""
+    if outfit:
+        desk.edit_outfit(outfit, family=family, as_usual=True)
+    acts = {slug: said for slug, said in acts.items() if slug != outfit}
+    return acts, *shown(desk, acts, outfit, family)
+
+
+def _needs_one(outfit: str) -> None:
     if not outfit:
         raise ValueError("Choose an outfit under Of first: then this is kept with it.")
-    desk.keep_block_scales(scales_of(desk, acts, outfit, desk.families[family]), family, outfit=outfit)
-    gr.Info(escape(f"{desk.library.outfit(outfit).name} brings this along from now on."))
 
 
 def _noting(field: str) -> Any:
     def note(desk: Studio, value: Any, acts: Acts, outfit: str, family: str) -> Acts:
-        changed = _with(acts, outfit, field, value)
-        OutfitUse("x", **changed[outfit])  # says at once what cannot be
-        return changed
+        return _with(acts, outfit, field, value)
     return note
 
 
+def note_span(desk: Studio, start: float, end: float, acts: Acts, outfit: str, family: str) -> tuple:
+    """From when until when it acts; what cannot be is told, and as it was."""
+    if start >= end:
+        gr.Warning("From must be before Until.")
+        told = said_of(outfit, acts, desk.families[family])
+        return acts, told.get("start", 0.0), told.get("end", 1.0)
+    return _with(_with(acts, outfit, "start", start), outfit, "end", end), start, end
+
+
 def _with(acts: Acts, outfit: str, field: str, value: Any) -> Acts:
-    return {**acts, outfit: {**acts.get(outfit, acts.get("", {})), field: value}}
+    return {**acts, outfit: {**acts.get(outfit, {}), field: value}}
 
 
 def blocks_view(scales: Scales, family: ModelFamily, presets: Mapping[str, Scales], own: Mapping[str, Scales]) -> str:
@@ -195,7 +225,7 @@ def _preset(name: str, taken: bool, own: bool) -> str:
 
 
 def _layer(name: str, block: str, layer: int, layers: Mapping[str, float], roles: Mapping[str, str]) -> str:
-    called = f"{block.replace('_', ' ')}, {layer + 1}" if block else "mid"
+    called = f"{block}[{layer}]" if block else "mid"  # as in the dict
     role = f"<em>{roles[name].lower()}</em>" if name in roles else ""
     field = pieces.attributes(type="range", min=0, max=min(MOST, 2), step=0.05, value=f"{layers[name]:g}",
                               data_act="scale", data_layer=name, aria_label=f"Scale of {name}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -120,7 +122,7 @@ def _connect(wiring: Wiring, page: Page, tray: gr.HTML) -> None:
     for piece in (page.draw.stage, page.gallery.detail):
         wiring.on_act(piece, to_retouch, page.family, [tabs, page.retouch.easel])
     for piece in (page.draw.stage, page.gallery.detail):
-        wiring.on_act(piece, take_outfit, [page.family, *page.dress.view], [tabs, *page.dress.taken])
+        wiring.on_act(piece, take_outfit, list(page.dress.view), [tabs, *page.dress.renewed], show_progress="minimal")
     wiring.on_act(page.gallery.detail, send_to_draw, None, to_draw)
     wiring.listen(page.gallery.drop.upload, restore_png, page.gallery.drop, [page.gallery.drop, *to_draw])
 
@@ -281,15 +283,16 @@ def to_retouch(desk: Studio, act: dict, family: str) -> tuple:
     return gr.Tabs(selected="retouch"), retouch.put_up(desk, f"pictures/{id}", desk.families[family])
 
 
-def take_outfit(desk: Studio, act: dict, family: str, *view: Any) -> tuple:
+async def take_outfit(desk: Studio, act: dict, family: str, *view: Any) -> tuple:
     """The clothes of a picture become an outfit, ticked on Dress."""
     if act.get("act") != "take_outfit":
-        return (gr.skip(),) * (1 + dress.TAKEN)
+        return (gr.skip(),) * (1 + dress.RENEWED)
     picture = desk.library.picture(str(act.get("id")))
-    added = desk.add_outfit(f"From {picture.recipe.request.get('prompt', 'a picture')}"[:40], picture.path,
-                            family=family, consent=True)  # drawn here: nobody's photo
+    words = " ".join(re.sub(r"[^\w\s,'-]", " ", str(picture.recipe.request.get("prompt", ""))).split())
+    added = await asyncio.to_thread(desk.add_outfit, f"From {words[:35].strip() or 'a picture'}", picture.path,
+                                    family=family, consent=True)  # drawn here: nobody's photo
     gr.Info(escape(f"{added.name} is in the wardrobe."))
-    return gr.Tabs(selected="dress"), *dress.taken(desk, added.slug, *view)
+    return gr.Tabs(selected="dress"), *dress.taken(desk, added.slug, family, *view)
 
 
 def restore_png(desk: Studio, path: str | None) -> tuple:

@@ -12,7 +12,7 @@ from studio import masks, wording
 from studio.desk import Studio
 from studio.families import find_family
 from studio.library.photos import Box
-from studio.requests import DrawRequest, MaskRequest, MergeRequest, SetRequest, TrainRequest
+from studio.requests import DrawRequest, MaskRequest, MergeRequest, SetRequest, TrainRequest, as_json
 from studio.ui.forms import Wiring, uploaded
 from studio.ui.progress import carried_out, run_to_its_end, status
 from studio.ui.records import (
@@ -42,12 +42,12 @@ def register(wiring: Wiring) -> None:
         subjects, add_subject, edit_subject, remove_subject, add_photos, edit_photo, remove_photo, describe_photos,
         propose_identifier, check_identifier, runs, run_status, run_report, pause, resume, extend, cancel,
         pick_checkpoint, replay, loras, remove_lora, export_lora, import_lora, publish, pictures, favourite,
-        delete_picture, restore_picture, outfits, add_outfit, edit_outfit, remove_outfit, outfit_presets,
+        delete_picture, restore_picture, outfits, edit_outfit, remove_outfit, outfit_presets,
         save_outfit_preset, scenes, add_scene, remove_scene, sets, set_grid, set_files, remove_set, check_prompt,
         family, read_recipe, find_masks,
     ):
         wiring.endpoint(handler.__name__, handler)
-    for handler in (edit_mask, combine_masks):  # a large mask takes memory by the gigabyte
+    for handler in (edit_mask, combine_masks, add_outfit):  # large ones take memory by the gigabyte
         wiring.endpoint(handler.__name__, handler, at_once=1)
     wiring.endpoint("train", train, TrainRequest)
     wiring.endpoint("train_both", train_both, TrainRequest)
@@ -259,12 +259,12 @@ def draw_set(desk: Studio, request: SetRequest) -> dict:
 
 def sets(desk: Studio) -> list:
     """Every set, newest first: its request, and the id of the picture in each cell ("row-column-seed")."""
-    return [vars(one) for one in desk.library.sets()]
+    return [{**vars(one), "request": as_json(one.request)} for one in desk.library.sets()]
 
 
 async def set_grid(desk: Studio, set: str) -> dict:
     """A set as one labelled picture. "file" is fetched."""
-    return {"file": sent(fetchable(await asyncio.to_thread(desk.grid_of, set), "set"))}
+    return {"file": sent(await asyncio.to_thread(desk.saved_grid, set))}
 
 
 async def set_files(desk: Studio, set: str) -> dict:
@@ -292,12 +292,10 @@ async def add_outfit(desk: Studio, name: str, picture: dict | str, as_it_is: boo
 
 
 def edit_outfit(desk: Studio, outfit: str, name: str | None = None, block_scales: dict | float | None = None,
-                family: str | None = None) -> dict:
+                family: str | None = None, as_usual: bool = False) -> dict:
     """Change an outfit's name, or the block scales that come with it for a family: it acts so unless a drawing says
-    otherwise."""
-    if block_scales is not None:
-        desk.keep_block_scales(block_scales, family, outfit=outfit)
-    return told_outfit(desk.library.edit_outfit(outfit, name))
+    otherwise. `as_usual` forgets these."""
+    return told_outfit(desk.edit_outfit(outfit, name, block_scales, family, as_usual=as_usual))
 
 
 def outfit_presets(desk: Studio, family: str | None = None) -> dict:
@@ -309,7 +307,7 @@ def outfit_presets(desk: Studio, family: str | None = None) -> dict:
 def save_outfit_preset(desk: Studio, name: str, block_scales: dict | float | None = None, family: str | None = None
                        ) -> dict:
     """Keep block scales as a preset of the library, or with none remove it; all presets that there are then."""
-    desk.keep_block_scales(block_scales, family, preset=name)
+    desk.keep_preset(name, block_scales, family)
     return outfit_presets(desk, family)
 
 

@@ -152,7 +152,8 @@ def fitting(name: str, kind: Any, value: Any) -> Any:
     number = float in kinds and isinstance(value, int | float) and not isinstance(value, bool)
     if kinds & {list, dict} and not (str in kinds and isinstance(value, str)) and not number:
         if not isinstance(value, tuple(kinds & {list, dict})):
-            raise ValueError(f"{name} must be a {'list' if list in kinds else 'file'}, got {value!r:.80}")
+            what = "list" if list in kinds else "number or a dict" if float in kinds else "file"
+            raise ValueError(f"{name} must be a {what}, got {value!r:.80}")
         return value
     if bool in kinds and isinstance(value, bool):
         return value

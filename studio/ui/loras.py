@@ -11,6 +11,7 @@ import gradio as gr
 
 from studio.desk import Studio
 from studio.families import ModelFamily
+from studio.library import Lora
 from studio.requests import LORA_SCALES, MOST_RANK, DrawRequest, LoraUse, MergeRequest
 from studio.ui.forms import Wiring
 
@@ -148,6 +149,21 @@ def renewed(desk: Studio, family: ModelFamily, chosen: Sequence[str]) -> list[gr
     choices = lora_choices(desk, family, NONE)
     here = {slug for _, slug in choices}
     return [gr.Dropdown(choices, value=slug if slug in here else "") for slug in chosen]
+
+
+def lora_named(desk: Studio, slug: str | None) -> Lora | None:
+    """The LoRA, or None for nobody, and for one that is gone."""
+    return next((lora for lora in desk.library.loras() if lora.slug == slug), None) if slug else None
+
+
+def called(lora: Lora | None, family: ModelFamily) -> str:
+    """Who, in words: the LoRA's trigger, or somebody the family knows."""
+    return lora.trigger if lora else f"a {next(iter(family.words().get('nouns', ())), 'girl')}"
+
+
+def first_words(lora: Lora | None, family: ModelFamily) -> str:
+    """How a prompt begins before anybody has typed one."""
+    return f"{family.prompt_start} {called(lora, family)}"
 
 
 def lora_choices(desk: Studio, family: ModelFamily, none: str = NOBODY) -> list[tuple[str, str]]:

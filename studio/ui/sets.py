@@ -23,8 +23,8 @@ def set_of(desk: Studio, id: str) -> PictureSet | None:
     return next((kept for kept in desk.library.sets() if kept.id == id), None) if id else None
 
 
-def set_view(desk: Studio, id: str) -> str:
-    """The grid with its headline; before any, what to do first."""
+def set_view(desk: Studio, id: str, asked: bool = False) -> str:
+    """The grid with its headline; before any, what to do first. `asked` whether it is to be forgotten."""
     kept, run = set_of(desk, id), run_of_set(desk, id)
     if kept is None and run is None:
         return pieces.empty(
@@ -34,7 +34,7 @@ def set_view(desk: Studio, id: str) -> str:
     if kept is None:
         return f'<div class="dressed">{head}</div>'
     layout = layout_of(kept, desk.library)
-    return f'<div class="dressed">{head}{_grid(desk, layout, run)}{_foot(kept, layout, run)}</div>'
+    return f'<div class="dressed">{head}{_grid(desk, layout, run)}{_foot(kept, layout, run, asked)}</div>'
 
 
 def _head(desk: Studio, kept: PictureSet | None, run: Run | None) -> str:
@@ -66,7 +66,7 @@ def _grid(desk: Studio, layout: Layout, run: Run | None) -> str:
 def _cell(desk: Studio, picture: Picture | None, number: int, live: Run | None, called: str) -> str:
     if picture is not None:
         named = pieces.attributes(type="button", data_act="open", data_id=picture.id, title=called)
-        return f'<figure class="set-cell"><button{named}>{pieces.image(picture.path, called)}' \
+        return f'<figure class="set-cell"><button{named}>{pieces.image(desk.library.thumbnail(picture), called)}' \
             f"</button>{tags(picture.recipe.estimates)}</figure>"
     preview = live.latest if live else None
     if preview is not None and preview.index == number:
@@ -75,7 +75,7 @@ def _cell(desk: Studio, picture: Picture | None, number: int, live: Run | None, 
     return f'<figure class="set-cell coming"><div class="frame" title="{escape(called)}"></div></figure>'
 
 
-def _foot(kept: PictureSet, layout: Layout, run: Run | None) -> str:
+def _foot(kept: PictureSet, layout: Layout, run: Run | None, asked: bool) -> str:
     """What may be done with a set that rests."""
     if run is not None and not run.ended:
         return ""
@@ -83,5 +83,6 @@ def _foot(kept: PictureSet, layout: Layout, run: Run | None) -> str:
     draw = pieces.button(f"Draw the {missing} missing" if missing > 1 else "Draw the missing one", "go_on", "play",
                          kind="main", id=kept.id) if missing else ""
     save = pieces.button("Save the grid and its files", "save_set", "save", id=kept.id) if layout.pictures else ""
-    forget = pieces.button("Forget the set", "remove_set", "trash", id=kept.id)
+    forget = pieces.button("Really forget it; its pictures stay", "remove_set", "trash", id=kept.id) if asked else \
+        pieces.button("Forget the set", "ask_set", "trash", id=kept.id)
     return f'<div class="row set-foot">{draw}{save}{forget}</div>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from studio.recipes import BLEED, DRIFT
+from studio.recipes import BLEED, DRIFT, EFFECT
 from studio.ui import pieces
 
 
@@ -22,6 +22,7 @@ class Scale:
         return (value >= self.little) + (value >= self.much)
 
 
+HARDLY = 5.0  # CIELAB: below this, the clothes are about as they were without the outfit
 LEVELS = ("good", "fair", "bad")
 SCALES = {
     BLEED: Scale(("colours kept", "colours shifted a little", "colours bleed"), 2.3, 6.0,
@@ -34,6 +35,11 @@ SCALES = {
 def tags(estimates: Mapping[str, float]) -> str:
     """A word for each estimate; the figure shows on hover."""
     told = "".join(_tag(name, estimates[name]) for name in SCALES if name in estimates)
+    if estimates.get(EFFECT, HARDLY) < HARDLY:
+        title = pieces.attributes(title=f"The clothes' colours moved by {estimates[EFFECT]:.3g} in CIELAB: take larger "
+                                  "scales, or Whole picture, under How it acts", tabindex=0,
+                                  class_="side-effect bad")
+        told = f"<span{title}>outfit hardly shows</span>"
     return f'<span class="side-effects">{told}</span>' if told else ""
 
 

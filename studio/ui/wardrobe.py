@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 from studio.grids import AS_THEY_ARE
-from studio.library import Outfit, Scene
+from studio.library import Library, Outfit, Scene
 from studio.ui import pieces
 
 
-def outfits_view(outfits: Sequence[Outfit], chosen: Sequence[str], asked: str) -> str:
+def outfits_view(library: Library, chosen: Sequence[str], asked: str) -> str:
     """A card for each outfit, and one for nothing but what the character wears anyway; `asked` may go for good."""
-    cards = "".join(_card(outfit, outfit.slug in chosen, outfit.slug == asked) for outfit in outfits)
+    outfits = library.outfits()
+    cards = "".join(_card(outfit, library.small_outfit(outfit), outfit.slug in chosen, outfit.slug == asked)
+                    for outfit in outfits)
     plain = f'<button{_toggle("outfit", "", "" in chosen, "card plain")}>' \
         f'<span class="face">{pieces.icon("close")}</span><b>{AS_THEY_ARE}</b></button>'
     hint = "" if outfits else '<p class="faint">No outfit yet: add a picture of one below.</p>'
     return f'{hint}<div class="shelf wardrobe">{cards}{plain}</div>'
 
 
-def _card(outfit: Outfit, taken: bool, asked: bool) -> str:
+def _card(outfit: Outfit, face: Path, taken: bool, asked: bool) -> str:
     if asked:
         return f'<div class="card asking"><b>Remove {escape(outfit.name)} for good?</b>' \
             f'{pieces.button("Remove", "remove_outfit", "trash", slug=outfit.slug)}' \
             f'{pieces.button("Keep", "keep_outfit", slug=outfit.slug)}</div>'
     drop = pieces.button(f"Remove {outfit.name}", "ask_outfit", "close", quiet=True, slug=outfit.slug)
     return f'<div class="carded"><button{_toggle("outfit", outfit.slug, taken, "card")}><span class="face">' \
-        f"{pieces.image(outfit.path, outfit.name)}</span><b>{escape(outfit.name)}</b></button>{drop}</div>"
+        f"{pieces.image(face)}</span><b>{escape(outfit.name)}</b></button>{drop}</div>"
 
 
 def scenes_view(scenes: Sequence[Scene], chosen: Sequence[str]) -> str:
@@ -39,14 +42,20 @@ def scenes_view(scenes: Sequence[Scene], chosen: Sequence[str]) -> str:
     return f'<div class="chips scenes">{chips}</div>'
 
 
-def plan_view(outfits: Sequence[str], scenes: Sequence[str], seeds: int, together: bool) -> str:
-    """What the ticks come to."""
-    rows = min(1, len([slug for slug in outfits if slug])) + ("" in outfits) if together else len(outfits)
+def plan_view(outfits: Sequence[str], scenes: Sequence[str], seeds: int, together: bool, most: int | None = None
+              ) -> str:
+    """What the ticks come to, and whether that is more than may be drawn at once."""
+    worn = len([slug for slug in outfits if slug])
+    joined = together and worn > 1
+    rows = 1 + ("" in outfits) if joined else len(outfits)
     if not rows or not scenes:
         missing = "an outfit" if not rows else "a scene"
         return pieces.note(f"Tick {missing} first.")
     count = rows * len(scenes) * seeds
-    named = f"{rows} outfit{'s' if rows > 1 else ''} in {len(scenes)} scene{'s' if len(scenes) > 1 else ''}"
+    if most is not None and count > most:
+        return pieces.note(f"These are {count} pictures; on this shared host a set may have {most}. Tick fewer.")
+    called = f"{worn} outfits worn together" if joined else f"{rows} outfit{'s' if rows > 1 else ''}"
+    named = f"{called} in {len(scenes)} scene{'s' if len(scenes) > 1 else ''}"
     seeded = f", {seeds} seeds" if seeds > 1 else ""
     return f'<p class="faint">{named}{seeded}: {count} picture{"s" if count > 1 else ""}.</p>'
 

@@ -51,7 +51,7 @@ def test_the_recipe_draws_it_again_to_the_pixel_unless_the_adapter_is_another(de
     assert np.array_equal(np.asarray(desk.replay(worn.path).image), np.asarray(worn.image))
     changed = replace(worn.recipe, outfits=tuple({**one, "adapter": "0" * 64} for one in worn.recipe.outfits))
     other = desk.library.save_picture(worn.image, changed)
-    with pytest.raises(ValueError, match="The image adapter Outfit has changed since"):
+    with pytest.raises(ValueError, match="The image adapter Outfit, or what finds the clothes, has changed"):
         desk.recall(other.path)
     desk.library.remove_outfit("red-coat")
     with pytest.raises(ValueError, match="The outfit Red coat .* is not in this library"):

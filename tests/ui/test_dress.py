@@ -9,6 +9,7 @@ import studio
 from studio.families import POCKET, SD15, SDXL
 from studio.recipes import BLEED, DRIFT
 from studio.requests import DrawRequest, SetRequest
+from studio.settings import Quota
 from studio.ui import acting, side_effects, wardrobe
 from studio.ui.sets import set_view
 from studio.ui.tabs import dress
@@ -57,24 +58,36 @@ def test_every_outfit_may_act_in_its_own_way_and_the_others_as_all_do(desk):
     assert elsewhere.block_scales is None, "another family has other blocks"
 
 
+def test_what_is_shown_is_what_is_drawn(desk):
+    acts = acting.note_span(desk, 0.2, 0.8, {}, "hat", "pocket")[0]
+    acts = changed(desk, {"act": "preset", "name": "Style"}, acts)
+    use, = acting.uses(["hat"], acts, POCKET)
+    shown = acting.shown(desk, acts, "hat", "pocket")
+    assert use.block_scales == POCKET.outfit_presets["Style"] == acting.scales_of(desk, acts, "hat", POCKET)
+    assert (use.start, use.end) == shown[-2:] == (0.2, 0.8)
+
+
 def test_presets_are_kept_in_the_library_and_come_with_an_outfit(desk):
     acts = changed(desk, {"act": "scale", "layer": "mid", "value": "0.7"})
-    acting.keep_preset(desk, "Middle", acts, "", "pocket")
+    text = str(acting.scales_of(desk, acts, "", POCKET))
+    acting.keep_preset(desk, "Middle", text, acts, "", "pocket")
     kept = desk.library.block_presets("pocket")["Middle"]
     assert changed(desk, {"act": "preset", "name": "Middle"})[""]["block_scales"] == kept
     with pytest.raises(ValueError, match="Style is a preset of Pocket itself"):
-        acting.keep_preset(desk, "Style", acts, "", "pocket")
+        acting.keep_preset(desk, " Style ", text, acts, "", "pocket")
     with pytest.raises(ValueError, match="Choose an outfit under Of"):
-        acting.keep_with_outfit(desk, acts, "", "pocket")
-    acting.keep_with_outfit(desk, {"hat": {"block_scales": REFERENCE}}, "hat", "pocket")
+        acting.keep_with_outfit(desk, text, acts, "", "pocket")
+    acting.keep_with_outfit(desk, str(REFERENCE), {}, "hat", "pocket")
     assert acting.scales_of(desk, {}, "hat", POCKET) == REFERENCE
     assert acting.scales_of(desk, {}, "hat", SDXL) == next(iter(SDXL.outfit_presets.values()))
     changed(desk, {"act": "forget", "name": "Middle"})
     assert desk.library.block_presets("pocket") == {}
+    acting.as_usual(desk, {}, "hat", "pocket")
+    assert desk.library.outfit("hat").block_scales == {}
 
 
 def test_what_a_request_leaves_open_is_settled_before_it_starts(desk):
-    desk.keep_block_scales(REFERENCE, outfit="hat")
+    desk.edit_outfit("hat", block_scales=REFERENCE)
     run = desk.start(DrawRequest("a girl", outfit=["hat", "red-coat"], seed=1))
     run.cancel()
     hat, coat = run.request.outfits
@@ -93,19 +106,21 @@ def test_what_cannot_be_worn_says_why(desk, request_, why):
 
 
 def test_ticks_keep_the_order_of_the_page_and_say_what_they_come_to(desk):
-    chosen = dress.act_on_outfits(desk, {"act": "outfit", "slug": "red-coat"}, "", ["hat"], ["beach"], 1, False)[1]
+    chosen = dress.act_on_outfits(desk, {"act": "outfit", "slug": "red-coat"}, "", "", ["hat"], ["beach"], 1, False)[1]
     assert chosen == ["red-coat", "hat"]
-    chosen = dress.act_on_outfits(desk, {"act": "outfit"}, "", chosen, ["beach"], 1, False)[1]
+    chosen = dress.act_on_outfits(desk, {"act": "outfit"}, "", "", chosen, ["beach"], 1, False)[1]
     assert chosen[-1] == "", "as they are"
     assert "3 outfits in 2 scenes, 2 seeds: 12 pictures" in wardrobe.plan_view(chosen, ["beach", "snow"], 2, False)
-    assert "2 outfits in 1 scene: 2 pictures" in wardrobe.plan_view(chosen, ["beach"], 1, True)
+    assert "2 outfits worn together in 1 scene: 2 pictures" in wardrobe.plan_view(chosen, ["beach"], 1, True)
     assert "Tick an outfit first" in wardrobe.plan_view([], ["beach"], 1, False)
 
 
 def test_an_outfit_is_removed_only_once_that_was_asked_and_a_scene_s_words_stay_to_hand(desk):
-    asked, _, _, view, *_ = dress.act_on_outfits(desk, {"act": "ask_outfit", "slug": "hat"}, "", ["hat"], [], 1, False)
+    asked, _, _, view, *_ = dress.act_on_outfits(desk, {"act": "ask_outfit", "slug": "hat"}, "", "hat", ["hat"], [], 1,
+                                                     False)
     assert asked == "hat" and "Remove Hat for good?" in view and len(desk.library.outfits()) == 2
-    _, chosen, *_ = dress.act_on_outfits(desk, {"act": "remove_outfit", "slug": "hat"}, "hat", ["hat"], [], 1, False)
+    _, chosen, *_ = dress.act_on_outfits(desk, {"act": "remove_outfit", "slug": "hat"}, "hat", "hat", ["hat"], [], 1,
+                                          False)
     assert chosen == [] and [outfit.slug for outfit in desk.library.outfits()] == ["red-coat"]
     scenes, name, words, *_ = dress.act_on_scenes(desk, {"act": "remove_scene", "slug": "snow"}, [], ["snow"], 1, False)
     assert (scenes, name, words) == ([], "Snow", "in the snow")
@@ -115,9 +130,26 @@ def test_an_outfit_is_removed_only_once_that_was_asked_and_a_scene_s_words_stay_
 def test_the_words_call_whoever_is_chosen_and_keep_the_rest(desk):
     for name, trigger in (("Mika", "sks girl"), ("Leo", "ohwx boy"), ("Pixel art", "pixel art")):
         desk.library.save_lora(name, "", "pocket", trigger, 4, 4.0, 1, write=lambda path: path.write_bytes(b"x"))
-    assert dress.call_them(desk, "leo", "a cartoon of sks girl, waving", "pocket") == "a cartoon of ohwx boy, waving"
-    assert dress.call_them(desk, "leo", "ohwx boy, waving", "pocket") == "ohwx boy, waving"
-    assert dress.call_them(desk, "", "a cartoon of sks girl", "pocket") == "a cartoon of a girl"
+    for chosen, before, typed, calls in (
+        ("leo", "mika", "a cartoon of sks girl in pixel art, waving", "a cartoon of ohwx boy in pixel art, waving"),
+        ("leo", "leo", "ohwx boy, waving", "ohwx boy, waving"),
+        ("", "mika", "a cartoon of sks girl", "a cartoon of a girl"),
+        ("leo", "", "a knight on a horse", "ohwx boy, a knight on a horse"), ("", "leo", "a knight", "a knight"),
+        ("leo", "", " ", "a cartoon of ohwx boy"),
+    ):
+        assert dress.call_them(desk, chosen, typed, before, "pocket") == (calls, chosen)
+
+
+def test_a_page_opens_with_as_much_as_a_visitor_may_draw_and_past_a_damaged_set(desk, tmp_path):
+    (desk.library.root / "sets" / "abc").mkdir(parents=True)
+    (desk.library.root / "sets" / "abc" / "set.json").write_text('{"title": "x", "request": {"moons": 3}, "cells": {}}')
+    for number in range(4):
+        desk.library.add_outfit(f"Coat {number}", Image.new("RGB", (64, 64)))
+    with studio.open(tmp_path / "host", sample=False, quota=Quota(set_count=10)) as host:
+        visitor = host.visit(desk.library.root)
+        _, _, _, _, _, outfits, scenes, *_ = dress.opening(visitor, POCKET, "")
+    assert len(outfits) == 2 and len(scenes) == 5
+    assert "on this shared host a set may have 10" in wardrobe.plan_view(["a", "b", "c"], scenes, 1, False, 10)
 
 
 def test_what_an_outfit_did_to_the_rest_is_told_in_words_with_the_figure_behind(desk):
@@ -131,8 +163,8 @@ def test_nothing_from_outside_becomes_markup(desk):
     scene = desk.library.add_scene(EVIL, EVIL)
     desk.library.save_block_preset("pocket", EVIL, 1.0)
     asked = SetRequest(EVIL, [scene.slug], outfits=[outfit.slug], seed=1)
-    desk.library.keep_set("abc", {"type": "SetRequest", **vars(asked)}, EVIL)
-    shown = [wardrobe.outfits_view([outfit], [], ""), wardrobe.outfits_view([outfit], [], outfit.slug),
-             wardrobe.scenes_view([scene], []), set_view(desk, "abc"), acting.shown(desk, {}, "", "pocket")[2]]
+    desk.library.keep_set(asked, EVIL)
+    shown = [wardrobe.outfits_view(desk.library, [], ""), wardrobe.outfits_view(desk.library, [], outfit.slug),
+             wardrobe.scenes_view([scene], []), set_view(desk, asked.id), acting.shown(desk, {}, "", "pocket")[2]]
     for html in shown:
         assert "<img src=x" not in html

@@ -13,7 +13,7 @@ from studio import wording
 from studio.desk import Studio
 from studio.events import PictureDrawn
 from studio.families import ModelFamily
-from studio.library import Lora, Picture
+from studio.library import Picture
 from studio.requests import LORA_SCALES, MAX_SEED, DrawRequest
 from studio.ui import pieces
 from studio.ui.beat import Beat
@@ -25,7 +25,9 @@ from studio.ui.loras import (
     MoreLoras,
     apart,
     connect,
+    first_words,
     lora_choices,
+    lora_named,
     more_loras,
     renewed,
     together,
@@ -162,7 +164,7 @@ def pictures_of(desk: Studio, run: Any) -> list[Picture]:
 
 def words_for(desk: Studio, lora: str, family: str) -> str:
     """The trigger of the LoRA and the scenes, as words to put into the prompt."""
-    return words_view(_lora(desk, lora), desk.library.scenes(), desk.families[family])
+    return words_view(lora_named(desk, lora), desk.library.scenes(), desk.families[family])
 
 
 def worn_view(desk: Studio, uses: list | None) -> str:
@@ -174,7 +176,7 @@ def worn_view(desk: Studio, uses: list | None) -> str:
 
 
 def note_on(desk: Studio, prompt: str, lora: str, family: str) -> str:
-    known, chosen = desk.families[family], _lora(desk, lora)
+    known, chosen = desk.families[family], lora_named(desk, lora)
     return pieces.note(wording.note(prompt, known.words(), chosen.trigger if chosen else "", known.title))
 
 
@@ -260,11 +262,5 @@ def loras_of(desk: Studio, family: ModelFamily, lora: str) -> gr.Dropdown:
 
 def first_prompt(desk: Studio, family: ModelFamily, lora: str) -> str:
     """What the prompt says before anybody has typed one: the subject at the first scene."""
-    chosen, scenes, words = _lora(desk, lora), desk.library.scenes(), family.words()
-    who = chosen.trigger if chosen else next(iter(words.get("nouns", ())), "girl")
-    place = scenes[0].prompt if scenes else "standing"
-    return f"{family.prompt_start} {'' if chosen else 'a '}{who}, {place}"
-
-
-def _lora(desk: Studio, slug: str | None) -> Lora | None:
-    return next((lora for lora in desk.library.loras() if lora.slug == slug), None) if slug else None
+    scenes = desk.library.scenes()
+    return f"{first_words(lora_named(desk, lora), family)}, {scenes[0].prompt if scenes else 'standing'}"

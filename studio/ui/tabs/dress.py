@@ -12,16 +12,16 @@ import gradio as gr
 
 from studio.desk import Studio
 from studio.families import ModelFamily
-from studio.library import Lora
 from studio.requests import LORA_SCALES, MAX_SEED, MOST_ROWS, DrawRequest, LoraUse, SetRequest
 from studio.ui import pieces
-from studio.ui.acting import ALL, Acts, acting, shown, uses
+from studio.ui.acting import ALL, Acts, acting, shown, uses, written
 from studio.ui.beat import Beat
 from studio.ui.drawing_fields import drawing_fields
 from studio.ui.forms import Wiring
-from studio.ui.loras import NOBODY, NONE, lora_choices
+from studio.ui.loras import NOBODY, NONE, called, first_words, lora_choices, lora_named
 from studio.ui.progress import carried_out
-from studio.ui.sets import set_view
+from studio.ui.sets import run_of_set, set_view
+from studio.ui.sheet import THUMBNAIL, look_at
 from studio.ui.side import told_anew
 from studio.ui.wardrobe import outfits_view, plan_view, scenes_view
 
@@ -38,14 +38,13 @@ class DressTab:
     view: tuple[Any, ...]  # what `refresh` takes after the desk
     renewed: tuple[Any, ...]  # what it gives
     opened: tuple[Any, ...]  # what `opening` gives
-    taken: tuple[Any, ...]  # what `taken` gives
 
 
 def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Beat, ask_consent: bool) -> DressTab:
     """Lays the tab out and wires it."""
     with gr.Tab("Dress", id="dress", elem_classes=["tab-dress"]) as tab:
         chosen, scenes, asked = gr.State([]), gr.State([]), gr.State("")
-        shown_set, seen = gr.State(""), gr.State(())
+        shown_set, seen, before, drawn = gr.State(""), gr.State(()), gr.State(""), gr.State(False)
         with gr.Row(elem_classes=["columns", "dressing"]):
             with gr.Column(scale=4, min_width=260, elem_classes=["controls"]):
                 form, style, style_scale = _who(first)
@@ -65,42 +64,48 @@ def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Bea
         with gr.Row(elem_classes=["set-tools"]):
             earlier = gr.Dropdown([(NO_SET, "")], value="", label="Set", show_label=False, container=False,
                                   min_width=200, elem_classes=["set-choice"])
-        files = gr.File(label="The grid, and its pictures", visible=False, interactive=False, file_count="multiple")
         stage = pieces.piece("", "set-piece")
+        files = gr.File(label="The grid, and its pictures", visible=False, interactive=False, file_count="multiple")
     form |= {"outfits": chosen, "scenes": scenes, "seeds": seeds, "seed": seed}
     ticks = [outfits, places, plan]
     ticked = [chosen, scenes, seeds, together]
 
     wiring.on(dress.click, SetRequest, start, {**form, "family": family},
-              {"style": style, "style_scale": style_scale, "together": together, "acts": how.acts},
-              outputs=[shown_set, earlier, stage, files])
+              {"style": style, "style_scale": style_scale, "together": together, "acts": how.acts, "text": how.text,
+               "of": how.outfit}, outputs=[shown_set, earlier, stage, files])
     beat.look(look, [shown_set, seen], [stage, seen])
-    wiring.on_act(outfits, act_on_outfits, [asked, *ticked], [asked, chosen, how.outfit, *ticks])
+    wiring.on_act(outfits, act_on_outfits, [asked, how.outfit, *ticked], [asked, chosen, how.outfit, *ticks])
     wiring.on_act(places, act_on_scenes, ticked, [scenes, *scene[:2], *ticks])
     for event in (seeds.change, together.input):
         wiring.listen(event, planned, ticked, plan)
     wiring.listen(scene[2].click, add_scene, [scene[0], scene[1], *ticked], [scenes, *scene[:2], *ticks])
-    picture, name, as_it_is, consent, flat, draw_it, add = new
-    wiring.listen(add.click, add_outfit, [picture, name, as_it_is, consent, family, *ticked],
-                  [picture, name, chosen, how.outfit, *ticks], show_progress="minimal")
-    wiring.listen(draw_it.click, draw_outfit, [flat, family], picture, show_progress="minimal")
-    wiring.listen(form["lora"].input, call_them, [form["lora"], form["prompt"], family], form["prompt"])
+    picture, waiting, name, as_it_is, consent, flat, draw_it, add = new
+    wiring.listen(add.click, add_outfit, [picture, name, as_it_is, consent, drawn, family, how.outfit, *ticked],
+                  [picture, name, drawn, chosen, how.outfit, *ticks], show_progress="minimal",
+                  show_progress_on=[waiting], concurrency_limit=1)
+    wiring.listen(draw_it.click, draw_outfit, [flat, family], [picture, drawn], show_progress="minimal",
+                  show_progress_on=[waiting])
+    wiring.listen(picture.change, preview_of, picture, waiting)
+    for event in (picture.upload, picture.clear):
+        wiring.listen(event, lambda desk: False, None, drawn)
+    wiring.listen(form["lora"].input, call_them, [form["lora"], form["prompt"], before, family],
+                  [form["prompt"], before])
     wiring.listen(earlier.input, lambda desk, id: (id, set_view(desk, id), gr.File(visible=False)), earlier,
                   [shown_set, stage, files])
     wiring.on_act(stage, act_on_set, [shown_set, seen], [shown_set, earlier, stage, seen, files])
     wiring.on_act(stage, save_set, None, files, show_progress="minimal")
     random.click(None, None, seed, js="() => null", show_progress="hidden", api_visibility="private")
-    opened = (form["lora"], form["prompt"], style, seed, chosen, scenes, how.outfit, *how.outputs, *ticks, flat,
-              shown_set, earlier, stage)
-    view = (family, form["lora"], style, how.acts, how.outfit, *ticked)
-    renewed = (form["lora"], style, how.outfit, *how.outputs, *ticks)
-    return DressTab(tab, form, stage, view, renewed, opened, (chosen, *renewed))
+    opened = (form["lora"], form["prompt"], before, style, seed, chosen, scenes, how.outfit, *how.outputs, *ticks,
+              flat, shown_set, earlier, stage)
+    view = (family, form["lora"], form["prompt"], before, style, how.acts, how.outfit, *ticked)
+    renewed = (form["lora"], form["prompt"], before, style, chosen, scenes, how.outfit, *how.outputs, *ticks)
+    return DressTab(tab, form, stage, view, renewed, opened)
 
 
 def _who(first: ModelFamily) -> tuple:
     with gr.Row(elem_classes=["pair"]):
         lora = gr.Dropdown([(NOBODY, "")], value="", label="Who", scale=3, min_width=130, elem_id="dress-lora")
-        scale = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="LoRA scale", scale=3, min_width=120, buttons=[])
+        scale = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="Scale", scale=3, min_width=120, buttons=[])
     prompt = gr.Textbox(label="In words", lines=2, max_lines=6, elem_id="dress-prompt", max_length=2000,
                         placeholder="Who, and what they do; clothes and places come from the ticks")
     with gr.Accordion("More", open=False):
@@ -116,8 +121,9 @@ def _what(first: ModelFamily, ask_consent: bool) -> tuple:
     gr.HTML("<h3>Outfits</h3>", elem_classes=["part-title"], apply_default_css=False)
     outfits = pieces.piece("", "wardrobe-piece")
     with gr.Accordion("New outfit", open=False, elem_classes=["new-outfit"]):
-        picture = gr.Image(type="filepath", sources=["upload", "clipboard"], label="A picture of it, worn or laid flat",
-                           height=180, elem_id="outfit-drop", buttons=[])
+        picture = gr.File(label="A picture of it, worn or laid flat", file_count="single", type="filepath", height=84,
+                          elem_classes=["drop", "slim"], elem_id="outfit-drop")
+        waiting = pieces.piece("", "outfit-waiting")
         with gr.Row(elem_classes=["pair"]):
             name = gr.Textbox(label="Name", placeholder="Winter coat", max_length=60, scale=3, min_width=120)
             add = gr.Button("Add outfit", size="md", scale=2, min_width=100, elem_classes=["beside"])
@@ -128,7 +134,7 @@ def _what(first: ModelFamily, ask_consent: bool) -> tuple:
             flat = gr.Textbox(first.outfit_prompt, label="Or have one drawn", lines=2, scale=4, min_width=160,
                               max_length=2000)
             draw_it = gr.Button("Draw it", size="md", scale=1, min_width=80, elem_classes=["beside"])
-    return outfits, (picture, name, as_it_is, consent, flat, draw_it, add)
+    return outfits, (picture, waiting, name, as_it_is, consent, flat, draw_it, add)
 
 
 def _where() -> tuple:
@@ -142,60 +148,65 @@ def _where() -> tuple:
     return places, (name, prompt, add)
 
 
-def opening(desk: Studio, family: ModelFamily, lora: str) -> tuple:
-    """Everything as it is when a page opens: the newest LoRA in all outfits and scenes there are."""
-    outfits, scenes = [outfit.slug for outfit in desk.library.outfits()], [one.slug for one in desk.library.scenes()]
+def opening(desk: Studio, family: ModelFamily, lora: str, prompt: str = "") -> tuple:
+    """Everything as it is when a page opens: somebody in as many outfits and scenes as there are, or may be."""
+    scenes = [one.slug for one in desk.library.scenes()][:MOST_ROWS]
+    most = desk.quota.set_count // max(1, len(scenes)) if desk.quota else MOST_ROWS
+    outfits = [outfit.slug for outfit in desk.library.outfits()][:max(1, min(most, MOST_ROWS))]
     latest = next((kept.id for kept in desk.library.sets()), "")
     return (
-        gr.Dropdown(lora_choices(desk, family), value=lora), first_words(desk, family, lora),
-        gr.Dropdown(lora_choices(desk, family, NONE), value=""), None, outfits, scenes, _of(desk),
+        gr.Dropdown(lora_choices(desk, family), value=lora),
+        prompt or first_words(lora_named(desk, lora), family), lora,
+        gr.Dropdown(lora_choices(desk, family, NONE), value=""), None, outfits, scenes, _of(desk, ""),
         *shown(desk, {}, "", family.name), *_ticks(desk, outfits, scenes, 1, False), family.outfit_prompt, latest,
         _sets(desk, latest), set_view(desk, latest),
     )
 
 
-def refresh(desk: Studio, family: str, lora: str, style: str, acts: Acts, outfit: str, chosen: list, scenes: list,
-            seeds: int, together: bool) -> tuple:
-    """What another tab, page or program brought meanwhile."""
+def refresh(desk: Studio, family: str, lora: str, prompt: str, before: str, style: str, acts: Acts, outfit: str,
+            chosen: list, scenes: list, seeds: int, together: bool) -> tuple:
+    """What another tab, page or program brought meanwhile, and without what it took away."""
     known = desk.families[family]
-    here = {slug for _, slug in lora_choices(desk, known)}
-    outfit = outfit if outfit in {one.slug for one in desk.library.outfits()} else ""
-    return (gr.Dropdown(lora_choices(desk, known), value=lora if lora in here else ""),
-            gr.Dropdown(lora_choices(desk, known, NONE), value=style if style in here else ""),
+    here = [slug for _, slug in lora_choices(desk, known)]
+    lora = lora if lora in here else here[:2][-1]
+    prompt, before = call_them(desk, lora, prompt, before, family) if lora != before else (prompt, before)
+    outfits = {one.slug for one in desk.library.outfits()}
+    outfit, chosen = outfit if outfit in outfits else "", [slug for slug in chosen if not slug or slug in outfits]
+    places = {one.slug for one in desk.library.scenes()}
+    scenes = [slug for slug in scenes if slug in places]
+    return (gr.Dropdown(lora_choices(desk, known), value=lora), prompt, before,
+            gr.Dropdown(lora_choices(desk, known, NONE), value=style if style in here else ""), chosen, scenes,
             _of(desk, outfit), *shown(desk, acts, outfit, family), *_ticks(desk, chosen, scenes, seeds, together))
 
 
-TAKEN = 13  # what `taken` gives
+RENEWED = 16  # what `refresh` gives
 
 
-def taken(desk: Studio, slug: str, family: str, lora: str, style: str, acts: Acts, outfit: str, chosen: list,
-          *others: Any) -> tuple:
-    """A new outfit, ticked."""
-    chosen = [*chosen, slug]
-    return chosen, *refresh(desk, family, lora, style, acts, outfit, chosen, *others)
+def taken(desk: Studio, slug: str, *view: Any) -> tuple:
+    """As `refresh`, with a new outfit ticked."""
+    *others, chosen, scenes, seeds, together = view
+    return refresh(desk, *others, [*chosen, slug], scenes, seeds, together)
 
 
-def first_words(desk: Studio, family: ModelFamily, lora: str) -> str:
-    """Who, in words: the LoRA's trigger, or somebody the family knows."""
-    chosen = _lora(desk, lora)
-    who = chosen.trigger if chosen else f"a {next(iter(family.words().get('nouns', ())), 'girl')}"
-    return f"{family.prompt_start} {who}"
-
-
-def call_them(desk: Studio, lora: str, prompt: str, family: str) -> str:
-    """The prompt calls whoever is chosen, in place of whoever was called before; other words stay."""
-    known, chosen = desk.families[family], _lora(desk, lora)
-    for other in desk.library.loras():
-        if chosen and other.trigger and other.trigger != chosen.trigger and other.trigger in prompt:
-            return prompt.replace(other.trigger, chosen.trigger)
+def call_them(desk: Studio, lora: str, prompt: str, before: str, family: str) -> tuple[str, str]:
+    """The prompt calls whoever is chosen, in place of whoever was before; all other words stay."""
+    known, chosen, other = desk.families[family], lora_named(desk, lora), lora_named(desk, before)
+    call, called_before = called(chosen, known), called(other, known)
+    if not prompt.strip():
+        return first_words(chosen, known), lora
     if chosen and chosen.trigger in prompt:
-        return prompt
-    return first_words(desk, known, lora)
+        return prompt, lora
+    if called_before in prompt:
+        return prompt.replace(called_before, call, 1), lora
+    return (f"{call}, {prompt}" if chosen else prompt), lora
 
 
-def start(desk: Studio, request: SetRequest, style: str, style_scale: float, together: bool, acts: Acts) -> tuple:
+def start(desk: Studio, request: SetRequest, style: str, style_scale: float, together: bool, acts: Acts, text: str,
+          of: str) -> tuple:
+    family = desk.families[request.family or desk.family.name]
+    acts = written(desk, text, acts, of, family.name)  # it may have been typed a moment ago
     slugs = list(dict.fromkeys(row if isinstance(row, str) else "" for row in request.outfits or ()))
-    worn = uses([slug for slug in slugs if slug], acts, desk.families[request.family or desk.family.name])
+    worn = uses([slug for slug in slugs if slug], acts, family)
     rows: list[Any] = ([worn] if together and worn else [[use] for use in worn]) + ([None] if "" in slugs else [])
     lora: Any = request.lora
     if style:
@@ -207,12 +218,17 @@ def start(desk: Studio, request: SetRequest, style: str, style_scale: float, tog
 
 
 def look(desk: Studio, id: str, seen: tuple) -> tuple:
-    """The grid as it is now."""
-    return told_anew([set_view(desk, id)], seen)
+    """The grid as it is now; one that rests is not looked at again until somebody comes back to it."""
+    run = run_of_set(desk, id)
+    rests = (id, run is None or run.ended)
+    if rests[1] and seen[:2] == rests:
+        return gr.skip(), gr.skip()
+    stage, after = told_anew([set_view(desk, id)], seen[2:])
+    return stage, (*rests, *after)
 
 
-def act_on_outfits(desk: Studio, act: dict, asked: str, chosen: list, scenes: list, seeds: int, together: bool
-                   ) -> tuple:
+def act_on_outfits(desk: Studio, act: dict, asked: str, of: str, chosen: list, scenes: list, seeds: int,
+                   together: bool) -> tuple:
     """Tick one, or let one go for good once that was asked."""
     what, slug = act.get("act"), str(act.get("slug", ""))
     if what == "outfit":
@@ -223,7 +239,7 @@ def act_on_outfits(desk: Studio, act: dict, asked: str, chosen: list, scenes: li
     elif what not in ("ask_outfit", "keep_outfit"):
         return (gr.skip(),) * 6
     asked = slug if what == "ask_outfit" else ""
-    return asked, chosen, _of(desk), *_ticks(desk, chosen, scenes, seeds, together, asked)
+    return asked, chosen, _of(desk, of), *_ticks(desk, chosen, scenes, seeds, together, asked)
 
 
 def act_on_scenes(desk: Studio, act: dict, chosen: list, scenes: list, seeds: int, together: bool) -> tuple:
@@ -249,28 +265,36 @@ def add_scene(desk: Studio, name: str, prompt: str, chosen: list, scenes: list, 
     return scenes, "", "", *_ticks(desk, chosen, scenes, seeds, together)
 
 
-async def add_outfit(desk: Studio, picture: str | None, name: str, as_it_is: bool, consent: bool, family: str,
-                     chosen: list, scenes: list, seeds: int, together: bool) -> tuple:
-    """The clothes of the picture, ticked."""
+async def add_outfit(desk: Studio, picture: str | None, name: str, as_it_is: bool, consent: bool, drawn: bool,
+                     family: str, of: str, chosen: list, scenes: list, seeds: int, together: bool) -> tuple:
+    """The clothes of the picture, ticked. Of one that was `drawn` here nobody need be asked."""
     if not picture:
         raise ValueError("Drop a picture of the outfit first, or have one drawn.")
     if not (name or "").strip():
         raise ValueError("Give the outfit a name.")
-    drawn = any(str(one.path) == picture for one in desk.library.pictures())  # ours: nobody to ask
     added = await asyncio.to_thread(desk.add_outfit, name, Path(picture), as_it_is=as_it_is, family=family,
                                     consent=consent or drawn)
     chosen = [*chosen, added.slug]
-    return None, "", chosen, _of(desk), *_ticks(desk, chosen, scenes, seeds, together)
+    return None, "", False, chosen, _of(desk, of), *_ticks(desk, chosen, scenes, seeds, together)
 
 
-async def draw_outfit(desk: Studio, prompt: str, family: str) -> str:
+def preview_of(desk: Studio, path: str | None) -> str:
+    """The picture that waits to become an outfit, or why it cannot."""
+    kept, refused = look_at([path], THUMBNAIL) if path else ([], ())
+    if refused:
+        return pieces.note(refused[0][1], "bad")
+    return "".join(f'<div class="waiting">{pieces.jpeg(one.jpeg)}<p class="faint">Give it a name and press Add outfit.'
+                   "</p></div>" for one in kept)
+
+
+async def draw_outfit(desk: Studio, prompt: str, family: str) -> tuple[str, bool]:
     """A picture of an outfit, drawn."""
     drawn, = await carried_out(desk, DrawRequest(prompt=prompt, family=family))
-    return str(drawn.path)
+    return str(drawn.path), True
 
 
-def planned(desk: Studio, chosen: list, scenes: list, seeds: float, together: bool) -> str:
-    return plan_view(chosen, scenes, int(seeds or 1), together)
+def planned(desk: Studio, chosen: Sequence[str], scenes: Sequence[str], seeds: float, together: bool) -> str:
+    return plan_view(chosen, scenes, int(seeds or 1), together, desk.quota.set_count if desk.quota else None)
 
 
 def act_on_set(desk: Studio, act: dict, id: str, seen: tuple) -> tuple:
@@ -283,6 +307,8 @@ def act_on_set(desk: Studio, act: dict, id: str, seen: tuple) -> tuple:
     elif what == "remove_set":
         desk.library.remove_set(str(act.get("id")))
         id = next((kept.id for kept in desk.library.sets()), "")
+    elif what == "ask_set":
+        return id, gr.skip(), set_view(desk, id, asked=True), seen, gr.skip()
     else:
         return (gr.skip(),) * 5
     return id, _sets(desk, id), *look(desk, id, ()), gr.File(visible=False)
@@ -293,16 +319,14 @@ async def save_set(desk: Studio, act: dict) -> Any:
     if act.get("act") != "save_set":
         return gr.skip()
     id = str(act.get("id"))
-    packed = await asyncio.to_thread(desk.files_of, id)
-    grid = packed.with_suffix(".png")
-    (await asyncio.to_thread(desk.grid_of, id)).save(grid)
-    return gr.File([str(grid), str(packed)], visible=True)
+    files = [await asyncio.to_thread(made, id) for made in (desk.saved_grid, desk.files_of)]
+    return gr.File([str(file) for file in files], visible=True)
 
 
 def _ticks(desk: Studio, chosen: Sequence[str], scenes: Sequence[str], seeds: float, together: bool, asked: str = ""
            ) -> tuple:
-    return (outfits_view(desk.library.outfits(), chosen, asked), scenes_view(desk.library.scenes(), scenes),
-            plan_view(chosen, scenes, int(seeds or 1), together))
+    return (outfits_view(desk.library, chosen, asked), scenes_view(desk.library.scenes(), scenes),
+            planned(desk, chosen, scenes, seeds, together))
 
 
 def _toggled(chosen: Sequence[str], slug: str, order: Sequence[str]) -> list[str]:
@@ -311,8 +335,10 @@ def _toggled(chosen: Sequence[str], slug: str, order: Sequence[str]) -> list[str
     return [one for one in order if one in after]
 
 
-def _of(desk: Studio, chosen: str = "") -> gr.Dropdown:
-    return gr.Dropdown([(ALL, ""), *((one.name, one.slug) for one in desk.library.outfits())], value=chosen)
+def _of(desk: Studio, chosen: str) -> gr.Dropdown:
+    known = desk.library.outfits()
+    return gr.Dropdown([(ALL, ""), *((one.name, one.slug) for one in known)],
+                       value=chosen if chosen in {one.slug for one in known} else "")
 
 
 def _sets(desk: Studio, id: str, title: str = "") -> gr.Dropdown:
@@ -321,7 +347,3 @@ def _sets(desk: Studio, id: str, title: str = "") -> gr.Dropdown:
     if id and id not in {one for _, one in known}:
         known.insert(0, (title or "A new set", id))
     return gr.Dropdown(known or [(NO_SET, "")], value=id, visible=len(known) > 1)
-
-
-def _lora(desk: Studio, slug: str | None) -> Lora | None:
-    return next((lora for lora in desk.library.loras() if lora.slug == slug), None) if slug else None
