@@ -121,7 +121,8 @@ def dressed(request: DrawRequest, outfits: Sequence[Outfit], bare: Bare, tell: C
 
 def beside_the_outfit(bare: Bare, worn: Image.Image, *, pipelines: PipelineCache, family: ModelFamily
                       ) -> dict[str, float]:
-    """What outfits did to the rest of a picture, outside of all clothing: "palette bleed" and "style drift".
+    """What outfits did to the rest of a picture, outside of the clothes and the body in them: "palette bleed" and
+    "style drift"; and to the clothes: "outfit effect".
 
     Nothing where memory is too short for it: the picture is there.
     """
@@ -137,9 +138,10 @@ def _beside_the_outfit(bare: Bare, worn: Image.Image, pipelines: PipelineCache, 
                        ) -> dict[str, float]:
     clothing = [one for one in (bare.clothing, outline(worn, CLOTHING, pipelines=pipelines, family=family)) if one]
     garments = reduce(united, clothing) if clothing else None
+    dressed = united(garments, bare.room) if garments and bare.room else garments
     with pipelines.lend(family) as pipeline:
-        drift = style_drift(bare.image, worn, garments, pipeline)
-    told = {BLEED: round(palette_bleed(bare.image, worn, garments), 2), DRIFT: round(drift, 4)}
+        drift = style_drift(bare.image, worn, dressed, pipeline)
+    told = {BLEED: round(palette_bleed(bare.image, worn, dressed), 2), DRIFT: round(drift, 4)}
     return told if garments is None else {**told, EFFECT: round(outfit_effect(bare.image, worn, garments), 2)}
 
 

@@ -134,15 +134,19 @@ def _remember(wiring: Wiring, page: Page, visitors: Visitors, blocks: gr.Blocks)
     for component in kept:
         component.change(None, [page.drafts, *kept], page.drafts, js=_keep_script(), api_visibility="private",
                          show_progress="hidden")
+    dressing = gr.BrowserState({}, storage_key=f"{KEPT}-dress", secret=SECRET)
+    lora, prompt, *others = page.dress.drafts
+    for event in (lora.change, prompt.blur, *(component.change for component in others)):
+        wiring.listen(event, dress.kept, list(page.dress.drafts), dressing)
     beginning = [page.drafts, *standing_outputs(page), *kept, page.train.form["subject"], page.train.form["seed"],
                  page.draw.run, page.draw.quick, *page.draw.more.unsaid, *page.subject.view, *page.dress.opened]
 
-    def arrive(visitor: gr.Request, drafts: Any) -> tuple:
-        drafts = drafts if isinstance(drafts, dict) else {}
+    def arrive(visitor: gr.Request, drafts: Any, dressed: Any) -> tuple:
+        drafts, dressed = (told if isinstance(told, dict) else {} for told in (drafts, dressed))
         token = visitors.arrive(visitor, drafts.get("visitor"))
-        return ({**drafts, "visitor": token}, *opening(visitors.desk_of(visitor), drafts))
+        return ({**drafts, "visitor": token}, *opening(visitors.desk_of(visitor), drafts, dressed))
 
-    blocks.load(arrive, page.drafts, beginning, **PAGE_EVENT)
+    blocks.load(arrive, [page.drafts, dressing], beginning, **PAGE_EVENT)
     blocks.unload(visitors.depart)
 
 
@@ -151,7 +155,7 @@ def _keep_script() -> str:
     return f"(drafts, {names}) => ({{...(drafts || {{}}), {names}}})"
 
 
-def opening(desk: Studio, drafts: dict[str, Any]) -> tuple:
+def opening(desk: Studio, drafts: dict[str, Any], dressed: dict[str, Any] | None = None) -> tuple:
     """Everything as it is when a page opens: the family, the form, the run that is on stage."""
     family, subjects = desk.family, desk.library.subjects()
     loras = lora_choices(desk, family)
@@ -170,7 +174,7 @@ def opening(desk: Studio, drafts: dict[str, Any]) -> tuple:
     return (
         *standing_updates(desk, family, lora), *(typed.get(name) for name in DRAFTS),
         gr.Dropdown(train.choices(desk), value=first or None), None, live, gr.Timer(active=True), *[None] * (ROWS + 2),
-        *subject.opened(desk, family, first), *dress.opening(desk, family, lora),
+        *subject.opened(desk, family, first), *dress.opening(desk, family, lora, dressed or {}),
     )
 
 

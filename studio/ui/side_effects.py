@@ -26,9 +26,9 @@ HARDLY = 5.0  # CIELAB: below this, the clothes are about as they were without t
 LEVELS = ("good", "fair", "bad")
 SCALES = {
     BLEED: Scale(("colours kept", "colours shifted a little", "colours bleed"), 2.3, 6.0,
-                 "mean colour difference outside of the clothes, in CIELAB; 2.3 can just be seen"),
+                 "mean colour difference outside of whom it dresses, in CIELAB; 2.3 can just be seen"),
     DRIFT: Scale(("look kept", "look changed a little", "look changed"), 0.06, 0.12,
-                 "distance of the look outside of the clothes; 0 is none"),
+                 "distance of the look outside of whom it dresses; 0 is none"),
 }
 
 

@@ -148,7 +148,10 @@ def test_a_page_opens_with_as_much_as_a_visitor_may_draw_and_past_a_damaged_set(
     with studio.open(tmp_path / "host", sample=False, quota=Quota(set_count=10)) as host:
         visitor = host.visit(desk.library.root)
         _, _, _, _, _, outfits, scenes, *_ = dress.opening(visitor, POCKET, "")
+        left = dress.kept(visitor, "gone", "a knight", ["hat", "gone", ""], ["snow"], {"": {"start": 5}}, 2, True)
+        again = dress.opening(visitor, POCKET, "", left)
     assert len(outfits) == 2 and len(scenes) == 5
+    assert again[1] == "a knight" and again[5:10] == (["hat", ""], ["snow"], {}, 2, True)
     assert "on this shared host a set may have 10" in wardrobe.plan_view(["a", "b", "c"], scenes, 1, False, 10)
 
 

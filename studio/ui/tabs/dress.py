@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
 
 from studio.desk import Studio
 from studio.families import ModelFamily
-from studio.requests import LORA_SCALES, MAX_SEED, MOST_ROWS, DrawRequest, LoraUse, SetRequest
+from studio.requests import LORA_SCALES, MAX_SEED, MOST_ROWS, DrawRequest, LoraUse, OutfitUse, SetRequest
 from studio.ui import pieces
 from studio.ui.acting import ALL, Acts, acting, shown, uses, written
 from studio.ui.beat import Beat
@@ -26,6 +27,7 @@ from studio.ui.side import told_anew
 from studio.ui.wardrobe import outfits_view, plan_view, scenes_view
 
 NO_SET = "The last one"
+DRAFTS = ("lora", "prompt", "chosen", "scenes", "acts", "seeds", "together")  # what a reload does not lose
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class DressTab:
     view: tuple[Any, ...]  # what `refresh` takes after the desk
     renewed: tuple[Any, ...]  # what it gives
     opened: tuple[Any, ...]  # what `opening` gives
+    drafts: tuple[Any, ...]  # what `kept` takes
 
 
 def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Beat, ask_consent: bool) -> DressTab:
@@ -95,11 +98,12 @@ def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Bea
     wiring.on_act(stage, act_on_set, [shown_set, seen], [shown_set, earlier, stage, seen, files])
     wiring.on_act(stage, save_set, None, files, show_progress="minimal")
     random.click(None, None, seed, js="() => null", show_progress="hidden", api_visibility="private")
-    opened = (form["lora"], form["prompt"], before, style, seed, chosen, scenes, how.outfit, *how.outputs, *ticks,
-              flat, shown_set, earlier, stage)
+    opened = (form["lora"], form["prompt"], before, style, seed, chosen, scenes, how.acts, seeds, together, how.outfit,
+              *how.outputs, *ticks, flat, shown_set, earlier, stage)
     view = (family, form["lora"], form["prompt"], before, style, how.acts, how.outfit, *ticked)
     renewed = (form["lora"], form["prompt"], before, style, chosen, scenes, how.outfit, *how.outputs, *ticks)
-    return DressTab(tab, form, stage, view, renewed, opened)
+    drafts = (form["lora"], form["prompt"], chosen, scenes, how.acts, seeds, together)
+    return DressTab(tab, form, stage, view, renewed, opened, drafts)
 
 
 def _who(first: ModelFamily) -> tuple:
@@ -148,19 +152,50 @@ def _where() -> tuple:
     return places, (name, prompt, add)
 
 
-def opening(desk: Studio, family: ModelFamily, lora: str, prompt: str = "") -> tuple:
-    """Everything as it is when a page opens: somebody in as many outfits and scenes as there are, or may be."""
-    scenes = [one.slug for one in desk.library.scenes()][:MOST_ROWS]
+def kept(desk: Studio, *values: Any) -> dict[str, Any]:
+    """What a visitor's browser remembers of this tab."""
+    return dict(zip(DRAFTS, values, strict=True))
+
+
+def opening(desk: Studio, family: ModelFamily, lora: str, drafts: Mapping[str, Any] = MappingProxyType({})) -> tuple:
+    """Everything as it is when a page opens: as it was left; else somebody in as many outfits and scenes as there are,
+    or may be."""
+    places, wardrobe = desk.library.scenes(), desk.library.outfits()
+    scenes = _still(drafts.get("scenes"), [one.slug for one in places], MOST_ROWS)
     most = desk.quota.set_count // max(1, len(scenes)) if desk.quota else MOST_ROWS
-    outfits = [outfit.slug for outfit in desk.library.outfits()][:max(1, min(most, MOST_ROWS))]
-    latest = next((kept.id for kept in desk.library.sets()), "")
+    chosen = _still(drafts.get("chosen"), [one.slug for one in wardrobe], max(1, min(most, MOST_ROWS)), "")
+    lora = drafts["lora"] if drafts.get("lora") in {slug for _, slug in lora_choices(desk, family)} else lora
+    prompt = drafts.get("prompt") if isinstance(drafts.get("prompt"), str) else ""
+    acts = _sound_acts(drafts.get("acts"))
+    seeds = drafts["seeds"] if isinstance(drafts.get("seeds"), int) and drafts["seeds"] > 0 else 1
+    together = drafts.get("together") is True
+    latest = next((one.id for one in desk.library.sets()), "")
     return (
         gr.Dropdown(lora_choices(desk, family), value=lora),
         prompt or first_words(lora_named(desk, lora), family), lora,
-        gr.Dropdown(lora_choices(desk, family, NONE), value=""), None, outfits, scenes, _of(desk, ""),
-        *shown(desk, {}, "", family.name), *_ticks(desk, outfits, scenes, 1, False), family.outfit_prompt, latest,
-        _sets(desk, latest), set_view(desk, latest),
+        gr.Dropdown(lora_choices(desk, family, NONE), value=""), None, chosen, scenes, acts, seeds, together,
+        _of(desk, ""), *shown(desk, acts, "", family.name), *_ticks(desk, chosen, scenes, seeds, together),
+        family.outfit_prompt, latest, _sets(desk, latest), set_view(desk, latest),
     )
+
+
+def _still(left: Any, known: Sequence[str], most: int, *more: str) -> list[str]:
+    """What was ticked and is still there; with nothing left to go by, as much as may be."""
+    if not isinstance(left, list):
+        return list(known)[:most]
+    return [slug for slug in (*known, *more) if slug in left]
+
+
+def _sound_acts(acts: Any) -> Acts:
+    """What a browser remembers of how outfits act, as far as it can be."""
+    sound: Acts = {}
+    for slug, said in acts.items() if isinstance(acts, dict) else ():
+        try:
+            OutfitUse(slug or "x", **said)
+        except (TypeError, ValueError):
+            continue
+        sound[slug] = said
+    return sound
 
 
 def refresh(desk: Studio, family: str, lora: str, prompt: str, before: str, style: str, acts: Acts, outfit: str,
@@ -306,7 +341,7 @@ def act_on_set(desk: Studio, act: dict, id: str, seen: tuple) -> tuple:
         desk.go_on_with_set(str(act.get("id")))
     elif what == "remove_set":
         desk.library.remove_set(str(act.get("id")))
-        id = next((kept.id for kept in desk.library.sets()), "")
+        id = next((one.id for one in desk.library.sets()), "")
     elif what == "ask_set":
         return id, gr.skip(), set_view(desk, id, asked=True), seen, gr.skip()
     else:
@@ -343,7 +378,7 @@ def _of(desk: Studio, chosen: str) -> gr.Dropdown:
 
 def _sets(desk: Studio, id: str, title: str = "") -> gr.Dropdown:
     """The sets to look at, newest first; one that has just begun is there by its run's title."""
-    known = [(kept.title, kept.id) for kept in desk.library.sets()]
+    known = [(one.title, one.id) for one in desk.library.sets()]
     if id and id not in {one for _, one in known}:
         known.insert(0, (title or "A new set", id))
     return gr.Dropdown(known or [(NO_SET, "")], value=id, visible=len(known) > 1)
