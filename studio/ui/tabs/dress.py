@@ -48,6 +48,7 @@ def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Bea
     with gr.Tab("Dress", id="dress", elem_classes=["tab-dress"]) as tab:
         chosen, scenes, asked = gr.State([]), gr.State([]), gr.State("")
         shown_set, seen, before, drawn = gr.State(""), gr.State(()), gr.State(""), gr.State(False)
+        ready = gr.State(False)  # whether the page has opened: until then its fields are empty, and nobody's wish
         with gr.Row(elem_classes=["columns", "dressing"]):
             with gr.Column(scale=4, min_width=260, elem_classes=["controls"]):
                 form, style, style_scale = _who(first)
@@ -99,8 +100,8 @@ def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Bea
     wiring.on_act(stage, save_set, None, files, show_progress="minimal")
     random.click(None, None, seed, js="() => null", show_progress="hidden", api_visibility="private")
     opened = (form["lora"], form["prompt"], before, style, seed, chosen, scenes, how.acts, seeds, together, how.outfit,
-              *how.outputs, *ticks, flat, shown_set, earlier, stage)
-    view = (family, form["lora"], form["prompt"], before, style, how.acts, how.outfit, *ticked)
+              *how.outputs, *ticks, flat, shown_set, earlier, stage, ready)
+    view = (family, form["lora"], form["prompt"], before, style, how.acts, how.outfit, *ticked, ready)
     renewed = (form["lora"], form["prompt"], before, style, chosen, scenes, how.outfit, *how.outputs, *ticks)
     drafts = (form["lora"], form["prompt"], chosen, scenes, how.acts, seeds, together)
     return DressTab(tab, form, stage, view, renewed, opened, drafts)
@@ -175,7 +176,7 @@ def opening(desk: Studio, family: ModelFamily, lora: str, drafts: Mapping[str, A
         prompt or first_words(lora_named(desk, lora), family), lora,
         gr.Dropdown(lora_choices(desk, family, NONE), value=""), None, chosen, scenes, acts, seeds, together,
         _of(desk, ""), *shown(desk, acts, "", family.name), *_ticks(desk, chosen, scenes, seeds, together),
-        family.outfit_prompt, latest, _sets(desk, latest), set_view(desk, latest),
+        family.outfit_prompt, latest, _sets(desk, latest), set_view(desk, latest), True,
     )
 
 
@@ -199,8 +200,10 @@ def _sound_acts(acts: Any) -> Acts:
 
 
 def refresh(desk: Studio, family: str, lora: str, prompt: str, before: str, style: str, acts: Acts, outfit: str,
-            chosen: list, scenes: list, seeds: int, together: bool) -> tuple:
+            chosen: list, scenes: list, seeds: int, together: bool, ready: bool) -> tuple:
     """What another tab, page or program brought meanwhile, and without what it took away."""
+    if not ready:
+        return (gr.skip(),) * RENEWED
     known = desk.families[family]
     here = [slug for _, slug in lora_choices(desk, known)]
     lora = lora if lora in here else here[:2][-1]
@@ -219,8 +222,8 @@ RENEWED = 16  # what `refresh` gives
 
 def taken(desk: Studio, slug: str, *view: Any) -> tuple:
     """As `refresh`, with a new outfit ticked."""
-    *others, chosen, scenes, seeds, together = view
-    return refresh(desk, *others, [*chosen, slug], scenes, seeds, together)
+    *others, chosen, scenes, seeds, together, ready = view
+    return refresh(desk, *others, [*chosen, slug], scenes, seeds, together, ready)
 
 
 def call_them(desk: Studio, lora: str, prompt: str, before: str, family: str) -> tuple[str, str]:
