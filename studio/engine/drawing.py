@@ -112,6 +112,7 @@ class _Drawing:
         tell(StageReported("Looking at the outfit"))
         worn, kept = dressed(request, self.outfits, bare, tell, **shared)
         image = self._drawn(request, Way(worn, kept, passes=(passes, passes)), index, tell, stop)
+        image = kept.restored(image) if kept else image
         return image, beside_the_outfit(bare, image, **shared)
 
     def _drawn(self, request: DrawRequest, way: Way, index: int, tell: Callable[[Event], None], stop: Stop

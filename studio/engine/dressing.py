@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageChops
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 ROOM = 0.03  # of the picture's height that a garment may grow by: a coat is wider than the shirt it takes the place of
 FACE = "face"
 BODY, HEAD = "person", (FACE, "hair")  # phrases: sleeves may be longer than before, and no outfit is a face
+SOFT = 64  # a picture's side has so many widths of the seam between what is worn and the rest
 LARGEST = 1536  # pixels, of an outfit's side: an image encoder sees 224
 UNLIKE = 20  # of 255, in any channel: more than a scan's or a JPEG's own noise
 GROUND, MARGIN = (244, 244, 242), 1.15  # of an outfit that is cut out: its ground, and its side in sizes of the clothes
@@ -59,8 +60,9 @@ class Bare:
 
 @dataclass(frozen=True)
 class Kept:
-    """What stays of another picture: its latents after each step, outside of a mask (L)."""
+    """What stays of another picture outside of a mask (L): its latents after each step, and its pixels."""
 
+    image: Image.Image
     latents: Sequence[Tensor]
     inside: Image.Image
 
@@ -70,6 +72,19 @@ class Kept:
         inside = torch.from_numpy(np.array(self.inside, dtype=np.float32) / 255)[None, None]
         share = adaptive_avg_pool2d(inside, latents.shape[-2:]).to(latents)
         return torch.lerp(self.latents[step].to(latents), latents, share)
+
+    def restored(self, image: Image.Image) -> Image.Image:
+        """The picture inside of the mask, and outside, to the pixel, the other one.
+
+        A decoder normalises over the whole picture, so what changes inside shifts the colours everywhere; what it
+        shifted outside, where the latents are the same, is taken back inside.
+        """
+        new, old = (np.asarray(one.convert("RGB"), dtype=np.float32) for one in (image, self.image))
+        outside = np.asarray(self.inside) == 0
+        shift = (old - new)[outside].mean(axis=0) if outside.any() else 0.0
+        mended = Image.fromarray((new + shift).clip(0, 255).round().astype(np.uint8))
+        soft = ImageChops.darker(feathered(self.inside, max(image.size) / SOFT), self.inside)
+        return Image.composite(mended, self.image, soft)
 
 
 def bare_of(request: DrawRequest, loras: Sequence[Lora], draw: Draw, *, pipelines: PipelineCache, family: ModelFamily
@@ -94,7 +109,7 @@ def _room(image: Image.Image, clothing: Image.Image, pipelines: PipelineCache, f
     room = grown(united(clothing, body) if body else clothing, round(ROOM * image.height))
     for phrase in HEAD:
         if head := outline(image, phrase, pipelines=pipelines, family=family):
-            room = without(room, without(head, clothing))
+            room = without(room, without(grown(head, round(ROOM * image.height)), clothing))
     return room
 
 
@@ -116,7 +131,7 @@ def dressed(request: DrawRequest, outfits: Sequence[Outfit], bare: Bare, tell: C
             garment if use.inside_garment else None,
         ))
     stays = garment is not None and all(use.inside_garment for use in request.outfits)
-    return prompts, Kept(bare.latents, garment) if stays else None
+    return prompts, Kept(bare.image, bare.latents, garment) if stays else None
 
 
 def beside_the_outfit(bare: Bare, worn: Image.Image, *, pipelines: PipelineCache, family: ModelFamily

@@ -42,6 +42,8 @@ def test_the_clothes_have_the_colour_of_the_outfit_that_no_word_names(desk, worn
 
 
 def test_inside_of_the_clothes_the_rest_keeps_its_colours_and_its_look_better(desk, worn):
+    unchanged = (np.asarray(worn.image) == np.asarray(drawn(desk).image)).all(axis=2)
+    assert unchanged.mean() > 0.6, "to the pixel, but for whom it dresses"
     everywhere = drawn(desk, outfit=[OutfitUse("red-coat", 1.0, inside_garment=False)]).recipe.estimates
     assert worn.recipe.estimates[BLEED] < everywhere[BLEED] and worn.recipe.estimates[DRIFT] < everywhere[DRIFT]
     assert drawn(desk).recipe.estimates == {}
