@@ -9,7 +9,7 @@ from typing import Any
 
 from studio.desk import Studio
 from studio.execution import request_from_json
-from studio.recipes import Recipe, read_png
+from studio.recipes import Recipe, read_png, sha256_of
 from studio.requests import DrawRequest
 
 
@@ -27,29 +27,28 @@ def settings_in(path: Path, desk: Studio) -> Settings:
 
 
 def settings_of(recipe: Recipe, desk: Studio) -> Settings:
-    """Every setting of the recipe; a LoRA or family that is not here is left out, and a remark says so."""
+    """Every setting of the recipe; a LoRA, outfit or family that is not here is left out, and a remark says so."""
     request, remarks = request_from_json(recipe.request, kinds=(DrawRequest,)), []
     if request.family not in desk.families:
         remarks.append(f"The family {request.family} is not here; {desk.family.title} takes its place.")
         request = replace(request, family=desk.family.name)
-    told, slugs = {used["slug"]: used for used in recipe.loras}, {}
-    for use in request.loras:
-        used = told.get(use.slug, {"slug": use.slug, "name": use.slug})
-        slugs[use.slug] = lora_of(used, desk)
-        if slugs[use.slug] is None:
-            remarks.append(f"The LoRA {used['name']} is not in this library, so the picture will come out without it.")
-    request = request.renamed("lora", slugs)
-    outfits = {outfit.slug for outfit in desk.library.outfits()}
-    for use in request.outfits:
-        if use.slug not in outfits:
-            remarks.append(f"The outfit {use.slug} is not in this library, so the picture will come out without it.")
-    request = request.renamed("outfit", {slug: slug for slug in outfits})
+    for field, what, uses, told, here in (
+        ("lora", "LoRA", request.loras, recipe.loras, {one.slug: one.sha256 for one in desk.library.loras()}),
+        ("outfit", "outfit", request.outfits, recipe.outfits,
+         {one.slug: sha256_of(one.path) for one in desk.library.outfits()} if recipe.outfits else {}),
+    ):
+        known, slugs = {used["slug"]: used for used in told}, {}
+        for use in uses:
+            used = known.get(use.slug, {"slug": use.slug, "name": use.slug})
+            slugs[use.slug] = like(used, here)
+            if slugs[use.slug] is None:
+                remarks.append(f"The {what} {used['name']} is not in this library, so the picture will come out "
+                               "without it.")
+        request = request.renamed(field, slugs)
     return Settings(request, tuple(remarks))
 
 
-def lora_of(used: Mapping[str, Any], desk: Studio) -> str | None:
-    """The slug of the LoRA a recipe names: the same file if it is here, else one of the same name."""
-    loras = desk.library.loras()
-    same = [lora.slug for lora in loras if lora.sha256 == used.get("sha256")]
-    named = [lora.slug for lora in loras if lora.slug == used.get("slug")]
-    return next(iter([*same, *named]), None)
+def like(used: Mapping[str, Any], here: Mapping[str, str]) -> str | None:
+    """The slug of what a recipe names, of those `here` with their hashes: the same file, else one of the same slug."""
+    same = [slug for slug, sha256 in here.items() if sha256 == used.get("sha256")]
+    return next(iter([*same, *(slug for slug in here if slug == used.get("slug"))]), None)
