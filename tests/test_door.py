@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def hasty(folder):
     folder.mkdir(exist_ok=True)
     family = {field.name: getattr(POCKET, field.name) for field in fields(POCKET)}
     family["drawing"] = {**POCKET.drawing, "steps": 2}
-    plain = json.loads(json.dumps(family, default=dict))
+    plain = json.loads(json.dumps(family, default=lambda one: dict(one) if isinstance(one, Mapping) else vars(one)))
     (folder / "pocket.yaml").write_text(yaml.safe_dump(plain))
     return folder
 

@@ -196,7 +196,8 @@ def note_span(desk: Studio, start: float, end: float, acts: Acts, outfit: str, f
     return _with(_with(acts, outfit, "start", start), outfit, "end", end), start, end
 
 
-def _with(acts: Acts, outfit: str, field: str, value: Any) -> Acts:
+def _with(acts: Acts, outfit: str | None, field: str, value: Any) -> Acts:
+    outfit = outfit or ""
     return {**acts, outfit: {**acts.get(outfit, {}), field: value}}
 
 

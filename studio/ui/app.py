@@ -59,7 +59,7 @@ class Page:
     drafts: gr.BrowserState
 
     def draw_form(self) -> list[Any]:
-        return [*self.draw.form.values(), *self.draw.more.fields.values()]
+        return [*(self.draw.form[name] for name in _FIELDS), *self.draw.more.fields.values()]
 
 
 def build(desk: Studio, settings: Settings) -> gr.Blocks:
