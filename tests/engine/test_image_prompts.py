@@ -14,6 +14,7 @@ from studio.engine.dressing import BODY, ROOM
 from studio.engine.image_prompts import Eyes, load
 from studio.engine.masking import CLOTHING
 from studio.engine.schedulers import build_scheduler
+from studio.events import LoraSaved
 from studio.families import POCKET, ImageAdapter
 from studio.masks import grown
 from studio.requests import OutfitUse
@@ -163,6 +164,31 @@ def test_the_second_drawing_runs_no_encoder(wearing, library, draws, pipelines):
     for hook in hooks:
         hook.remove()
     assert first >= 3 and len(calls) == first
+
+
+def test_a_full_fine_tune_wears_outfits_too_and_the_family_afterwards(wearing, outfits, trains, draws, library):
+    family, worn = wearing("sd15"), [use(outfits[0], block_scales=1.0)]
+    before = pixels(draws, family, outfit=worn)
+    events = trains("full", family=family, method="full", learning_rate=1e-2, steps=2, checkpoint_every=2,
+                    sample_every=0, class_images=0)
+    slug = next(event.slug for event in events if isinstance(event, LoraSaved))
+    bare, dressed = (pixels(draws, family, lora=slug, outfit=asked) for asked in (None, worn))
+    assert np.abs(dressed - bare).mean() > 0.1 and not np.array_equal(dressed, before)
+    assert np.array_equal(pixels(draws, family, outfit=worn), before)
+
+
+@pytest.mark.parametrize("scheduler", ["DDIM", "Euler a", "DPM++ 2M", "PNDM", "UniPC"])
+def test_the_rest_stays_under_every_scheduler(scheduler, wearing, outfits, draws, monkeypatch):
+    family, mask = wearing("sdxl"), Image.new("L", (64, 64))
+    ImageDraw.Draw(mask).rectangle((0, 0, 31, 63), fill=255)
+    monkeypatch.setattr("studio.engine.dressing.outline",
+                        lambda image, phrase, **_: mask if phrase in (CLOTHING, BODY) else None)
+    bare, worn = (pixels(draws, family, seed=11, scheduler=scheduler, outfit=asked)
+                  for asked in (None, [use(outfits[0], block_scales=1.0, inside_garment=True)]))
+    outside = np.asarray(grown(mask, round(ROOM * 64))) == 0
+    assert np.abs(worn - bare)[~outside].mean() > 1
+    if scheduler != "UniPC":  # whose corrector rests while the rest is kept
+        assert np.array_equal(worn[outside], bare[outside])
 
 
 def test_an_adapter_of_another_base_is_refused_and_changes_nothing(wearing, pipelines):

@@ -55,6 +55,14 @@ def test_asked_for_again_only_what_is_missing_is_drawn(draws_set, library):
         library.restore_picture(gone.id).image))
 
 
+def test_a_cell_is_drawn_anew_once_its_scene_has_other_words(draws_set, library):
+    _, before = draws_set()
+    library.add_scene("Snow", "on the moon")
+    _, after = draws_set()
+    assert after[0].path == before[0].path and after[1].path != before[1].path
+    assert library.picture(after[1].path).recipe.request["prompt"] == "a girl, on the moon"
+
+
 @pytest.mark.parametrize("wrong, why", [
     ({"scenes": []}, "Choose at least one scene"), ({"scenes": "beach"}, "must be a list"),
     ({"scenes": [""]}, "scene must not be empty"), ({"outfits": [5]}, "must be a slug or a list"),
