@@ -58,21 +58,23 @@ def _grid(desk: Studio, layout: Layout, run: Run | None) -> str:
     for row, name in enumerate(layout.rows):
         cells += f'<b class="set-row">{escape(name)}</b>'
         for column in range(len(layout.columns)):
-            cells += _cell(desk, layout.at(row, column), number, live, f"{name}, {layout.columns[column]}")
+            where = layout.columns[column]
+            cells += _cell(desk, layout.at(row, column), number, live, f"{name}, {where}", where)
             number += 1
     return f'<div class="set-grid" style="--columns:{len(layout.columns)}"><i></i>{names}{cells}</div>'
 
 
-def _cell(desk: Studio, picture: Picture | None, number: int, live: Run | None, called: str) -> str:
+def _cell(desk: Studio, picture: Picture | None, number: int, live: Run | None, called: str, where: str) -> str:
+    place = f'<span class="set-where">{escape(where)}</span>'  # where the head of the column is not in sight
     if picture is not None:
         named = pieces.attributes(type="button", data_act="open", data_id=picture.id, title=called)
         return f'<figure class="set-cell"><button{named}>{pieces.image(desk.library.thumbnail(picture), called)}' \
-            f"</button>{tags(picture.recipe.estimates)}</figure>"
+            f"</button>{place}{tags(picture.recipe.estimates)}</figure>"
     preview = live.latest if live else None
     if preview is not None and preview.index == number:
         half = pieces.jpeg(preview.jpeg, "Half drawn")
-        return f'<figure class="set-cell half"><div class="frame">{half}</div></figure>'
-    return f'<figure class="set-cell coming"><div class="frame" title="{escape(called)}"></div></figure>'
+        return f'<figure class="set-cell half"><div class="frame">{half}</div>{place}</figure>'
+    return f'<figure class="set-cell coming"><div class="frame" title="{escape(called)}"></div>{place}</figure>'
 
 
 def _foot(kept: PictureSet, layout: Layout, run: Run | None, asked: bool) -> str:
