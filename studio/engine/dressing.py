@@ -31,7 +31,10 @@ from studio.requests import DrawRequest
 if TYPE_CHECKING:
     from studio.library import Lora, Outfit
 
-ROOM = 0.03  # of the picture's height that a garment may grow by: a coat is wider than the shirt it takes the place of
+# Of the picture's height: how far a garment may grow, since a coat is wider than the shirt it takes the place of; which
+# gaps it may span, as a skirt does between legs; and the rim of a head that stays. With a room of 0.03 the kind of
+# garment was right in 57% of Pocket's pictures, with 0.06 in 64, with this in 71; where nothing is kept, in 83.
+ROOM, GAP, RIM = 0.1, 0.1, 0.02
 FACE = "face"
 BODY, HEAD = "person", (FACE, "hair")  # phrases: sleeves may be longer than before, and no outfit is a face
 SOFT = 64  # a picture's side has so many widths of the seam between what is worn and the rest
@@ -106,10 +109,12 @@ def bare_of(request: DrawRequest, loras: Sequence[Lora], draw: Draw, *, pipeline
 def _room(image: Image.Image, clothing: Image.Image, pipelines: PipelineCache, family: ModelFamily) -> Image.Image:
     """Where clothes may be: where they are, and on the body below the head, with some room round both."""
     body = outline(image, BODY, pipelines=pipelines, family=family)
-    room = grown(united(clothing, body) if body else clothing, round(ROOM * image.height))
+    height = image.height
+    wide = grown(united(clothing, body) if body else clothing, round((ROOM + GAP) * height))
+    room = grown(wide, -round(GAP * height))
     for phrase in HEAD:
         if head := outline(image, phrase, pipelines=pipelines, family=family):
-            room = without(room, without(grown(head, round(ROOM * image.height)), clothing))
+            room = without(room, without(grown(head, round(RIM * height)), clothing))
     return room
 
 

@@ -140,7 +140,7 @@ def test_inside_the_garment_alone_changes_less_elsewhere(wearing, outfits, draws
                             outfit=[use(outfits[0], block_scales=1.0, inside_garment=limited)])
                      for limited in (True, False))
     assert np.array_equal(np.asarray(asked[0][1], float), bare), "the mask is of the picture without the outfit"
-    outside = np.asarray(grown(mask, round(ROOM * 64))) == 0
+    outside = np.asarray(grown(mask, round(ROOM * 64) + 1)) == 0
     assert np.abs(inside - bare)[~outside].mean() > 1
     assert np.array_equal(inside[outside], bare[outside]), "elsewhere the picture without the outfit stays"
     assert np.abs(whole - bare)[outside].mean() > 0
@@ -185,7 +185,7 @@ def test_the_rest_stays_under_every_scheduler(scheduler, wearing, outfits, draws
                         lambda image, phrase, **_: mask if phrase in (CLOTHING, BODY) else None)
     bare, worn = (pixels(draws, family, seed=11, scheduler=scheduler, outfit=asked)
                   for asked in (None, [use(outfits[0], block_scales=1.0, inside_garment=True)]))
-    outside = np.asarray(grown(mask, round(ROOM * 64))) == 0
+    outside = np.asarray(grown(mask, round(ROOM * 64) + 1)) == 0
     assert np.abs(worn - bare)[~outside].mean() > 1
     if scheduler != "UniPC":  # whose corrector rests while the rest is kept
         assert np.array_equal(worn[outside], bare[outside])
