@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from studio.library import Library
+from studio.library.wardrobe import MOST_NAMED
 from studio.recipes import Recipe
 
 RECIPE = Recipe({"type": "DrawRequest", "prompt": "a red fox", "seed": 4, "steps": 5, "width": 64, "height": 64},
@@ -231,3 +232,30 @@ def test_a_list_decodes_no_pixel_and_reads_each_file_once(library, monkeypatch):
     assert len(fresh.pictures()) == 200
     monkeypatch.setattr("studio.library.pictures.read_png", lambda path: pytest.fail("read again"))
     assert len(fresh.pictures("fox")) == 200
+
+
+def test_scenes_are_few_and_short_and_one_of_the_same_slug_is_replaced(library):
+    library.add_scene("Night-street", "under a lamp")
+    assert [scene.prompt for scene in library.scenes() if scene.slug == "night-street"] == ["under a lamp"]
+    with pytest.raises(ValueError, match="at most 300 letters"):
+        library.add_scene("Essay", "x" * 301)
+    library.remove_scene("night-street")
+    with pytest.raises(ValueError, match="no scene 'night-street'; known are beach"):
+        library.remove_scene("night-street")
+    for number in range(MOST_NAMED - len(library.scenes())):
+        library.add_scene(f"Place {number}", "there")
+    with pytest.raises(ValueError, match="at most 200 scenes; remove one first"):
+        library.add_scene("One more", "there")
+
+
+def test_block_scales_are_kept_by_family_and_come_with_an_outfit(library):
+    library.save_block_preset("pocket", "Sleeves", {"mid": 1.0})
+    library.save_block_preset("sdxl", "Sleeves", 0.5)
+    assert library.block_presets("pocket") == {"Sleeves": {"mid": 1.0}} and library.block_presets("sd15") == {}
+    library.save_block_preset("pocket", "Sleeves", None)
+    assert library.block_presets("pocket") == {} and library.block_presets("sdxl") == {"Sleeves": 0.5}
+    coat = library.add_outfit("Coat", photo(1))
+    library.edit_outfit(coat.slug, "Long coat", {"pocket": 0.7})
+    kept = library.edit_outfit(coat.slug, block_scales={"sdxl": 0.4})
+    assert (kept.name, kept.slug, dict(kept.block_scales)) == ("Long coat", "coat", {"pocket": 0.7, "sdxl": 0.4})
+    assert dict(library.edit_outfit("coat", block_scales={"pocket": None}).block_scales) == {"sdxl": 0.4}
