@@ -80,7 +80,11 @@ def test_how_an_outfit_acts_is_set_by_presets_sliders_and_the_dict_alike(served:
 
 def test_an_outfit_is_taken_out_of_a_picture_and_removed_again(served: Served, open_page: Opener) -> None:
     page = open_page(served.url)
-    page.locator(".stage .picture").first.get_by_role("button", name="Take the outfit").click()
+    open_tab(page, "Gallery")
+    page.get_by_label("Favourites").check()  # the sample library's own: others' may be too rough to find clothes in
+    expect(page.locator(".wall .cell")).to_have_count(1)
+    page.locator(".wall .cell button").first.click()
+    page.locator(".detail").get_by_role("button", name="Take the outfit").click()
     expect(page.get_by_role("tab", name="Dress", exact=True)).to_have_attribute("aria-selected", "true",
                                                                                timeout=DRAWING)
     cards = page.locator(".wardrobe .carded")
