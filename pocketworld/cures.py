@@ -33,7 +33,7 @@ from pocketworld.render import outfit, render
 from pocketworld.report import captioned_sheet, save_sheet, write_json
 from pocketworld.vocabulary import BOTTOMS, GARMENT_COLOURS, SHOES, TOPS
 from pocketworld.world import SKIRTED, SUBJECTS, Spec
-from studio.families import ModelFamily, families, find_family
+from studio.families import POCKET, ModelFamily, families, find_family
 from studio.recipes import sha256_of
 
 # Fields of OutfitUse; a factor multiplies the scales. What is ours is said here alone.
@@ -41,8 +41,7 @@ OURS: dict[str, Any] = {"block_scales": 1.0, "inside_garment": True}
 WAYS: dict[str, dict[str, Any]] = {
     "whole picture": {"block_scales": 1.0, "inside_garment": False},
     REFERENCE: {"block_scales": DICT, "inside_garment": False},
-    "InstantStyle": {"block_scales": {"up": {"block_0": [0.0, 1.0, 0.0]}, "down": {"block_2": [0.0, 1.0]}},
-                     "inside_garment": False},
+    "InstantStyle": {"block_scales": POCKET.outfit_presets["Style and layout"], "inside_garment": False},
     OUR: OURS,
 }
 # Two blocks alone have to act more than all of them together for as much to arrive.

@@ -25,10 +25,11 @@ from pocketworld.recipes.outfits import SILENT
 from pocketworld.render import outfit, render
 from pocketworld.report import captioned_sheet, percent, save_sheet, write_json
 from pocketworld.world import Spec, sample, wears_held_out
+from studio.families import POCKET
 
 OUTFITS, SEEDS, SHOWN = 60, 2, 10
 SEED = 2028
-DICT = {"down": {"block_2": [0.0, 0.4]}, "up": {"block_0": [0.0, 0.85, 0.0]}}  # the reference's own
+DICT = POCKET.outfit_presets["Both, gently"]  # the reference's own
 # Fields of OutfitUse, or None for no outfit at all.
 WAYS: dict[str, dict[str, Any] | None] = {
     "no outfit": None,

@@ -7,11 +7,12 @@ looks through the judge's eyes.
 from __future__ import annotations
 
 import random
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from pocketworld.judge import PIXELS, Judge, to_pixels
 from pocketworld.render import render
@@ -43,19 +44,9 @@ def bleed(before: Image.Image, after: Image.Image, where: np.ndarray) -> float:
 def _areas(values: np.ndarray, where: np.ndarray) -> np.ndarray:
     """The means round each pixel, [height, width, 3], of nothing but what lies where: a shirt must not shine out."""
     sigma = BLUR * values.shape[1] / PIXELS
+    blurred = partial(gaussian_filter, sigma=(sigma, sigma, 0), mode="constant", truncate=3.0)
     weights = np.where(where, 1.0, 0.0)[..., None]
-    return _blurred(values * weights, sigma) / np.maximum(_blurred(weights, sigma), 1e-6)
-
-
-def _blurred(values: np.ndarray, sigma: float) -> np.ndarray:
-    """[height, width, channels] under a Gaussian; what lies beyond the rim is 0."""
-    reach = int(3 * sigma + 0.5)
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    for axis in (0, 1):
-        room = [(reach, reach) if one == axis else (0, 0) for one in range(3)]
-        padded, length = np.pad(values, room), values.shape[axis]
-        values = sum(weight * padded.take(range(first, first + length), axis) for first, weight in enumerate(kernel))
-    return values
+    return blurred(values * weights) / np.maximum(blurred(weights), 1e-6)
 
 
 def _lab(rgb: np.ndarray) -> np.ndarray:

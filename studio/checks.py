@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 MAX_PROMPT = 2_000
@@ -31,6 +31,14 @@ def sides(resolutions: str | None) -> list[int]:
 def one_of(name: str, value: str | None, known: Sequence[str]) -> None:
     if value is not None and value not in known:
         raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r:.80}")
+
+
+def is_there(what: str, name: str | None, known: Iterable[str]) -> None:
+    """That there is a thing of this name, such as a scene of the library."""
+    known = list(known)
+    if name not in known:
+        has = f"known are {', '.join(sorted(known))}" if known else "there is none yet"
+        raise ValueError(f"There is no {what} {name!r}; {has}.")
 
 
 def multiple_of_8(name: str, value: int | None) -> None:

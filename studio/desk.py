@@ -16,6 +16,7 @@ from typing import Any
 from PIL import Image
 
 from studio.block_scales import Scales
+from studio.checks import is_there
 from studio.execution import TASKS, LocalExecutor, Now, Request, Run
 from studio.families import ASSETS, ModelFamily, find_family
 from studio.grids import grid_of, saved_grid, zip_of
@@ -423,7 +424,7 @@ class Studio:
     def _check(self, request: Request, family: ModelFamily) -> None:
         if isinstance(request, TrainRequest):
             subjects = {subject.slug: subject for subject in self.library.subjects()}
-            _one_of("subject", request.subject, subjects)
+            is_there("subject", request.subject, subjects)
             if not subjects[request.subject].photos:
                 raise ValueError(f"{subjects[request.subject].name} has no photos yet; add 3 to 20, then train.")
             if request.optimiser == ADAMW_8BIT and find_spec("bitsandbytes") is None:
@@ -432,13 +433,13 @@ class Studio:
         if isinstance(request, SetRequest):
             known = {scene.slug for scene in self.library.scenes()}
             for scene in request.scenes:
-                _one_of("scene", scene, known)
+                is_there("scene", scene, known)
             self._check_drawing(request.cell("", None, 0), family)
         if isinstance(request, DrawRequest):
             self._check_drawing(request, family)
         if isinstance(request, MaskRequest):
             if request.segmenter is not None:
-                _one_of("segmenter", request.segmenter, family.segmenters)
+                is_there("segmenter", request.segmenter, family.segmenters)
             given = isinstance(request.picture, Image.Image)
             check_inside(request.points, request.box, request.picture.size if given else size_of(request.picture))
         self._check_quota(request, family)
@@ -461,9 +462,9 @@ class Studio:
     def _check_drawing(self, request: DrawRequest, family: ModelFamily) -> None:
         known = {lora.slug for lora in self.library.loras()} if request.lora else ()
         for use in request.loras:
-            _one_of("LoRA", use.slug, known)
+            is_there("LoRA", use.slug, known)
         if request.scheduler is not None:
-            _one_of("scheduler", request.scheduler, family.schedulers)
+            is_there("scheduler", request.scheduler, family.schedulers)
 
     def _under_way(self) -> list[Run]:
         """This library's runs that still bring events; what the executor left at its closing does not."""
@@ -516,10 +517,3 @@ def library_of(path: Path) -> Path | None:
     """The root of the library that holds this file: the folder above its `pictures`; None for a file elsewhere."""
     pictures = next((parent for parent in path.resolve().parents if parent.name == "pictures"), None)
     return pictures.parent if pictures else None
-
-
-def _one_of(what: str, name: str, known: Iterable[str]) -> None:
-    known = list(known)
-    if name not in known:
-        has = f"known are {', '.join(sorted(known))}" if known else "there is none yet"
-        raise ValueError(f"There is no {what} {name!r}; {has}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from studio.execution import LocalExecutor, request_from_json
 from studio.families import ModelFamily
 from studio.library import Library
-from studio.recipes import Recipe, read_png, sha256_of
+from studio.recipes import Recipe, read_png
 from studio.requests import DrawRequest
 
 
@@ -26,18 +26,22 @@ def recalled(path: Path, library: Library, families: Mapping[str, ModelFamily], 
         raise ValueError(f"The picture was drawn by the family {named!r}, which is not here.")
     _check_weights(recipe, families[named], executor)
     asked = request
-    outfits = library.outfits() if recipe.outfits else []
-    for name, what, uses, used, here in (
-        ("lora", "LoRA", request.loras, recipe.loras, {one.slug: one.sha256 for one in library.loras()}),
-        ("outfit", "outfit", request.outfits, recipe.outfits, {one.slug: sha256_of(one.path) for one in outfits}),
-    ):
-        told = {one["slug"]: one for one in used}
+    for name, what, uses, told, here in used_by(request, recipe, library):
         if lacking := [use.slug for use in uses if use.slug not in told]:
             raise ValueError(f"The recipe does not say what its {what} {lacking[0]} was, so its pixels cannot be "
                              "drawn again.")
         request = request.renamed(name, {slug: _very(what, one, here) for slug, one in told.items()})
     _check_adapters(recipe, asked, families[named], executor)
     return replace(request, family=named, count=1)
+
+
+def used_by(request: DrawRequest, recipe: Recipe, library: Library) -> Iterator[tuple]:
+    """Of LoRAs and of outfits: the request's field, their name, its uses, what the recipe tells of each by slug, and
+    the hashes of those that are here by slug."""
+    yield "lora", "LoRA", request.loras, {one["slug"]: one for one in recipe.loras}, {
+        one.slug: one.sha256 for one in library.loras()}
+    yield "outfit", "outfit", request.outfits, {one["slug"]: one for one in recipe.outfits}, {
+        one.slug: one.sha256 for one in library.outfits()}
 
 
 def _check_weights(recipe: Recipe, family: ModelFamily, executor: LocalExecutor) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from studio.block_scales import Scales, by_layer
+from studio.checks import is_there
 from studio.families import ModelFamily
 from studio.library import Library, Outfit
 from studio.requests import DrawRequest, OutfitUse, SetRequest
@@ -49,18 +50,11 @@ def _wears(request: DrawRequest | SetRequest) -> bool:
 
 
 def _settled(use: OutfitUse, known: Mapping[str, Outfit], family: ModelFamily) -> OutfitUse:
-    if use.slug not in known:
-        raise ValueError(_not_here("outfit", use.slug, known))
+    is_there("outfit", use.slug, known)
     chosen: dict[str, Any] = {
         "adapter": use.adapter or next(iter(family.image_adapters), None),
         "block_scales": usual_scales(known[use.slug], family) if use.block_scales is None else use.block_scales,
     }
     check_scales(chosen["block_scales"], family)
-    if chosen["adapter"] not in family.image_adapters:
-        raise ValueError(_not_here("image adapter", chosen["adapter"], family.image_adapters))
+    is_there("image adapter", chosen["adapter"], family.image_adapters)
     return replace(use, **chosen)
-
-
-def _not_here(what: str, name: str, known: Mapping[str, Any]) -> str:
-    has = f"known are {', '.join(sorted(known))}" if known else "there is none yet"
-    return f"There is no {what} {name!r}; {has}."

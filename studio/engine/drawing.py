@@ -25,7 +25,7 @@ from studio.engine.relay import Stopped, relayed
 from studio.engine.schedulers import build_scheduler
 from studio.events import Event, PictureDrawn, PreviewDrawn, StageReported
 from studio.families import ModelFamily
-from studio.recipes import Recipe, sha256_of
+from studio.recipes import Recipe
 from studio.requests import MAX_SEED, DrawRequest, as_json
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class _Drawing:
             request=as_json(request),
             family=family,
             loras=loras,
-            outfits=tuple({"slug": outfit.slug, "name": outfit.name, "sha256": sha256_of(outfit.path),
+            outfits=tuple({"slug": outfit.slug, "name": outfit.name, "sha256": outfit.sha256,
                            "adapter": digest_of_use(use, pipelines=self.pipelines, family=self.family)}
                           for outfit, use in zip(self.outfits, request.outfits, strict=True)),
             estimates=estimates,

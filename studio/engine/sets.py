@@ -12,7 +12,6 @@ from studio.engine.drawing import draw
 from studio.engine.pipelines import PipelineCache
 from studio.events import Event, PictureDrawn, PreviewDrawn
 from studio.families import ModelFamily
-from studio.recipes import sha256_of
 from studio.requests import DrawRequest, SetRequest, as_json, resolved
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def _there(library: Library, id: str | None, request: DrawRequest, fingerprint: 
     try:
         picture = library.picture(id) if id else None
         used = [library.lora(use.slug).sha256 for use in request.loras] + [
-            sha256_of(library.outfit(use.slug).path) for use in request.outfits]
+            library.outfit(use.slug).sha256 for use in request.outfits]
     except ValueError:
         return None
     if picture is None:

@@ -81,6 +81,7 @@ class Outfit:
     slug: str
     name: str
     path: Path
+    sha256: str
     created: str
     original: Path | None = None
     block_scales: Mapping[str, Any] = field(default_factory=dict)

@@ -215,5 +215,5 @@ def _read_outfit(folder: Path) -> Outfit:
     original, scales = folder / "original.png", data.get("block_scales", {})
     if not isinstance(scales, dict):
         raise ValueError("its block_scales cannot be read")
-    return Outfit(folder.name, text_in(data, "name"), path, text_in(data, "created"),
+    return Outfit(folder.name, text_in(data, "name"), path, _digest(path), text_in(data, "created"),
                   original if original.is_file() else None, scales)

@@ -162,7 +162,8 @@ def keep_preset(desk: Studio, name: str, text: str, acts: Acts, outfit: str, fam
 
 def keep_with_outfit(desk: Studio, text: str, acts: Acts, outfit: str, family: str) -> None:
     """The scales come along with the outfit from now on."""
-    _needs_one(outfit)
+    if not outfit:
+        raise ValueError("Choose an outfit under Of first: then this is kept with it.")
     acts = written(desk, text, acts, outfit, family)
     kept = desk.edit_outfit(outfit, block_scales=scales_of(desk, acts, outfit, desk.families[family]), family=family)
     gr.Info(escape(f"{kept.name} brings these blocks along from now on."))
@@ -174,11 +175,6 @@ def as_usual(desk: Studio, acts: Acts, outfit: str, family: str) -> tuple:
         desk.edit_outfit(outfit, family=family, as_usual=True)
     acts = {slug: said for slug, said in acts.items() if slug != outfit}
     return acts, *shown(desk, acts, outfit, family)
-
-
-def _needs_one(outfit: str) -> None:
-    if not outfit:
-        raise ValueError("Choose an outfit under Of first: then this is kept with it.")
 
 
 def _noting(field: str) -> Any:

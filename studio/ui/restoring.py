@@ -9,7 +9,8 @@ from typing import Any
 
 from studio.desk import Studio
 from studio.execution import request_from_json
-from studio.recipes import Recipe, read_png, sha256_of
+from studio.recalling import used_by
+from studio.recipes import Recipe, read_png
 from studio.requests import DrawRequest
 
 
@@ -32,14 +33,10 @@ def settings_of(recipe: Recipe, desk: Studio) -> Settings:
     if request.family not in desk.families:
         remarks.append(f"The family {request.family} is not here; {desk.family.title} takes its place.")
         request = replace(request, family=desk.family.name)
-    for field, what, uses, told, here in (
-        ("lora", "LoRA", request.loras, recipe.loras, {one.slug: one.sha256 for one in desk.library.loras()}),
-        ("outfit", "outfit", request.outfits, recipe.outfits,
-         {one.slug: sha256_of(one.path) for one in desk.library.outfits()} if recipe.outfits else {}),
-    ):
-        known, slugs = {used["slug"]: used for used in told}, {}
+    for field, what, uses, told, here in used_by(request, recipe, desk.library):
+        slugs = {}
         for use in uses:
-            used = known.get(use.slug, {"slug": use.slug, "name": use.slug})
+            used = told.get(use.slug, {"slug": use.slug, "name": use.slug})
             slugs[use.slug] = like(used, here)
             if slugs[use.slug] is None:
                 remarks.append(f"The {what} {used['name']} is not in this library, so the picture will come out "

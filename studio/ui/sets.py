@@ -10,6 +10,7 @@ from studio.library import Picture, PictureSet
 from studio.runs import Run
 from studio.ui import pieces
 from studio.ui.side_effects import tags
+from studio.ui.stage import live_headline
 
 
 def run_of_set(desk: Studio, id: str) -> Run | None:
@@ -30,25 +31,20 @@ def set_view(desk: Studio, id: str, asked: bool = False) -> str:
         return pieces.empty(
             "The wardrobe is open", "Choose who, tick outfits and scenes, and press Dress. Every outfit is drawn in "
             "every scene from the same seed, so that nothing but the clothes and the place differs.")
-    head = _head(desk, kept, run)
+    head = _head(kept, run)
     if kept is None:
         return f'<div class="dressed">{head}</div>'
     layout = layout_of(kept, desk.library)
     return f'<div class="dressed">{head}{_grid(desk, layout, run)}{_foot(kept, layout, run, asked)}</div>'
 
 
-def _head(desk: Studio, kept: PictureSet | None, run: Run | None) -> str:
+def _head(kept: PictureSet | None, run: Run | None) -> str:
     title = kept.title if kept else run.title if run else ""
     if run is None or run.ended:
         failed = pieces.note(run.message, "bad") if run and run.status == "failed" else ""
         stopped = pieces.note("Stopped. What was finished is kept.") if run and run.status == "cancelled" else ""
         return f'<div class="headline"><p class="prompt">{escape(title)}</p>{failed}{stopped}</div>'
-    progress = run.progress()
-    left = pieces.duration(progress.seconds_left)
-    words = pieces.joined([progress.words, f"{left} left" if left else ""])
-    stop = pieces.button("Stop", "cancel", "stop", kind="halt", run=run.id)
-    return f'<div class="headline live"><p class="prompt">{escape(title)}</p><div class="row"><p class="words">' \
-        f"{escape(words)}</p>{stop}</div>{pieces.bar(progress.fraction, 'Dressing')}</div>"
+    return live_headline(run, title, "Dressing")
 
 
 def _grid(desk: Studio, layout: Layout, run: Run | None) -> str:

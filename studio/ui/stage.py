@@ -31,18 +31,23 @@ def stage_view(run: Run | None, pictures: Sequence[Picture], subjects: Sequence[
 
 
 def _head(run: Run) -> str:
-    progress = run.progress()
     if run.status == "failed":
         return pieces.note(run.message, "bad")
     prompt = f'<p class="prompt">{escape(run.request.prompt)}</p>'
     if run.ended:
         stopped = pieces.note("Stopped. What was finished is kept.") if run.status == "cancelled" else ""
         return f'<div class="headline">{prompt}{stopped}</div>'
+    return live_headline(run, run.request.prompt, "Drawing")
+
+
+def live_headline(run: Run, title: str, doing: str) -> str:
+    """How far something is that is being drawn, how long still, and what stops it."""
+    progress = run.progress()
     left = pieces.duration(progress.seconds_left)
     words = pieces.joined([progress.words, f"{left} left" if left else ""])
     stop = pieces.button("Stop", "cancel", "stop", kind="halt", run=run.id)
-    return f'<div class="headline live">{prompt}<div class="row"><p class="words">{escape(words)}</p>{stop}</div>' \
-        f"{pieces.bar(progress.fraction, 'Drawing')}</div>"
+    return f'<div class="headline live"><p class="prompt">{escape(title)}</p><div class="row"><p class="words">' \
+        f"{escape(words)}</p>{stop}</div>{pieces.bar(progress.fraction, doing)}</div>"
 
 
 def _coming(run: Run, index: int) -> str:
