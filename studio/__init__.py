@@ -5,6 +5,7 @@
     lora = desk.start(studio.TrainRequest(subject=mika.slug, steps=200)).result()
     pictures = desk.start(studio.DrawRequest(prompt="a cartoon of sks girl on the beach", lora=lora.slug)).result()
     masks = desk.start(studio.MaskRequest(picture=pictures[0].path, phrases="clothing.")).result()
+    after = desk.start(studio.RepaintRequest(picture=pictures[0].path, mask=masks[0].image, prompt="a coat")).result()
 
 Importing this loads neither torch nor Gradio; the first run does.
 """
@@ -39,17 +40,26 @@ from studio.families import ModelFamily, families, find_family
 from studio.library import Library, Lora, Photo, Picture, Subject
 from studio.masks import Candidate, Mask
 from studio.recipes import Recipe, read_png
-from studio.requests import DrawRequest, LoraUse, MaskRequest, MergeRequest, OutfitUse, SetRequest, TrainRequest
+from studio.requests import (
+    DrawRequest,
+    MaskRequest,
+    MergeRequest,
+    RepaintRequest,
+    SetRequest,
+    TrainRequest,
+    WearRequest,
+)
 from studio.runs import Progress, Run, RunCancelled, RunFailed, RunPaused
 from studio.settings import Quota
+from studio.uses import LoraUse, OutfitUse
 
 __all__ = [
     "Cancelled", "Candidate", "CheckpointPicked", "CheckpointSaved", "CheckpointScored", "ClassChecked", "DrawRequest",
     "Event", "Failed", "Finished", "Library", "LocalExecutor", "Lora", "LoraSaved", "LoraUse", "Mask", "MaskFound",
     "MaskRequest", "MergeRequest", "ModelFamily", "NothingFound", "Now", "OutfitUse", "Paused", "Photo", "Picture",
-    "PictureDrawn", "PreviewDrawn", "Progress", "Quota", "Recipe", "Run", "RunCancelled", "RunFailed", "RunPaused",
-    "SampleDrawn", "SetRequest", "StageReported", "StepFinished", "Studio", "Subject", "TrainRequest", "masks", "open",
-    "replay",
+    "PictureDrawn", "PreviewDrawn", "Progress", "Quota", "Recipe", "RepaintRequest", "Run", "RunCancelled",
+    "RunFailed", "RunPaused", "SampleDrawn", "SetRequest", "StageReported", "StepFinished", "Studio", "Subject",
+    "TrainRequest", "WearRequest", "masks", "open", "replay",
 ]
 
 

@@ -30,10 +30,13 @@ from studio.requests import (
     DrawRequest,
     MaskRequest,
     MergeRequest,
+    RepaintRequest,
     SetRequest,
     TrainRequest,
+    WearRequest,
     resolved,
 )
+from studio.retouching import settled_repaint, settled_wear
 from studio.settings import Quota
 from studio.trainings import Trainings
 from studio.twins import both_ways
@@ -116,6 +119,10 @@ class Studio:
         family = find_family(self.families, request.family or self.family.name)
         if isinstance(request, DrawRequest | SetRequest):
             request = settled(request, self.library, family)
+        if isinstance(request, RepaintRequest):
+            request = settled_repaint(request, self.library, family)
+        if isinstance(request, WearRequest):
+            request = settled_wear(request, self.library, family)
         self._check(request, family)
         if isinstance(request, MaskRequest) and isinstance(request.picture, Image.Image):
             request = replace(request, picture=str(self.library.keep_image(request.picture)))
@@ -180,7 +187,7 @@ class Studio:
         self.notice()
         mine = {run.id for run in self.executor.runs() if run.library.root == self.library.root}
         others = {"train": "Training for someone else", "draw": "Drawing for someone else",
-                  "set": "Drawing for someone else",
+                  "set": "Drawing for someone else", "repaint": "Repainting for someone else",
                   "mask": "Finding for someone else"}
         return [now if now.run_id in mine else replace(now, title=others.get(now.kind, "Busy"), run_id="")
                 for now in self.executor.now()]
@@ -316,7 +323,7 @@ class Studio:
                 request.name, merged[0].subject, family.name, told["trigger"], told["rank"], told["alpha"], 0,
                 write=lambda path: shutil.copyfile(file, path), preview=merged[0].preview)
 
-    def recall(self, path: str | Path) -> DrawRequest:
+    def recall(self, path: str | Path) -> DrawRequest | RepaintRequest:
         """The request that draws this file's picture again, to the pixel.
 
         Raises ValueError when the file has no recipe, or naming what the recipe used and is missing or changed.
@@ -435,7 +442,7 @@ class Studio:
             for scene in request.scenes:
                 is_there("scene", scene, known)
             self._check_drawing(request.cell("", None, 0), family)
-        if isinstance(request, DrawRequest):
+        if isinstance(request, DrawRequest | RepaintRequest | WearRequest):
             self._check_drawing(request, family)
         if isinstance(request, MaskRequest):
             if request.segmenter is not None:
@@ -459,7 +466,7 @@ class Studio:
         if photos and self.ask_consent and not consent:
             raise ValueError(CONSENT)
 
-    def _check_drawing(self, request: DrawRequest, family: ModelFamily) -> None:
+    def _check_drawing(self, request: DrawRequest | RepaintRequest | WearRequest, family: ModelFamily) -> None:
         known = {lora.slug for lora in self.library.loras()} if request.lora else ()
         for use in request.loras:
             is_there("LoRA", use.slug, known)

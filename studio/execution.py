@@ -32,7 +32,16 @@ from studio.events import (
     to_json,
 )
 from studio.faults import explain
-from studio.requests import DrawRequest, MaskRequest, SetRequest, TrainRequest, as_json, resolved
+from studio.requests import (
+    DrawRequest,
+    MaskRequest,
+    RepaintRequest,
+    SetRequest,
+    TrainRequest,
+    WearRequest,
+    as_json,
+    resolved,
+)
 from studio.runs import RUNNING, STATUS, Progress, Run, RunCancelled, RunFailed, RunPaused
 
 if TYPE_CHECKING:
@@ -46,7 +55,7 @@ REMEMBERED = 200  # ended runs of a kind that stay in memory
 REMEMBERED_MASKS = 12  # these hold their pictures themselves, and each click on a page makes one
 
 
-Request = TrainRequest | DrawRequest | SetRequest | MaskRequest
+Request = TrainRequest | DrawRequest | SetRequest | RepaintRequest | WearRequest | MaskRequest
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,8 @@ TASKS: Mapping[type, Task] = MappingProxyType({
     TrainRequest: Task("train", "studio.engine.training:train", "training", lasting=True),
     DrawRequest: Task("draw", "studio.engine.drawing:draw", "drawing", lasting=False),
     SetRequest: Task("set", "studio.engine.sets:draw_set", "drawing", lasting=False),
+    RepaintRequest: Task("repaint", "studio.engine.repainting:repaint", "repainting", lasting=False),
+    WearRequest: Task("repaint", "studio.engine.repainting:wear", "repainting", lasting=False),
     MaskRequest: Task("mask", "studio.engine.masking:find_masks", "masking", lasting=False),
 })
 
@@ -330,6 +341,10 @@ def _title(request: Any, library: Library) -> str:
         return f"Finding {_short(', '.join(request.terms) or 'what was pointed at')}"
     if isinstance(request, SetRequest):
         return f"Dressing {_short(request.prompt)}"
+    if isinstance(request, WearRequest):
+        return f"Dressing {'a picture' if len(request.picture) == 1 else f'{len(request.picture)} pictures'}"
+    if isinstance(request, RepaintRequest):
+        return f"Repainting {_short(request.prompt)}".strip()
     return f"Drawing {_short(request.prompt)}"
 
 

@@ -22,6 +22,7 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 # What a family that says nothing else begins with.
 DRAWING = {"steps": 30, "guidance": 5.0, "scheduler": "DDIM"}
+REPAINTING = {"strength": 1.0, "fill": "original"}
 TRAINING = {
     "method": "LoRA", "rank": 16, "alpha": 16.0, "dropout": 0.0, "targets": "attention", "steps": 800,
     "learning_rate": 1e-4, "text_encoder_learning_rate": 0.0, "optimiser": "AdamW", "schedule": "cosine", "warm_up": 10,
@@ -91,6 +92,7 @@ class ModelFamily:
     dtype: Mapping[str, str] = field(default_factory=lambda: {"cpu": "float32", "cuda": "bfloat16", "mps": "float16"})
     schedulers: tuple[str, ...] = ("DDIM", "Euler", "DPM++ 2M", "PNDM")
     drawing: Mapping[str, Any] = field(default_factory=dict)  # defaults of DrawRequest
+    repainting: Mapping[str, Any] = field(default_factory=dict)  # of RepaintRequest, beside those of DrawRequest
     training: Mapping[str, Any] = field(default_factory=dict)  # defaults of TrainRequest
     # name -> fields of TrainRequest, "when" to take it, and "folded" for one that few want
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -123,7 +125,9 @@ class ModelFamily:
         object.__setattr__(self, "schedulers", tuple(self.schedulers))
         drawing = {**DRAWING, "width": self.resolution, "height": self.resolution, **self.drawing}
         training = {**TRAINING, "resolution": self.resolution, **self.training}
+        repainting = {**drawing, **REPAINTING, **self.repainting}
         object.__setattr__(self, "drawing", MappingProxyType(drawing))
+        object.__setattr__(self, "repainting", MappingProxyType(repainting))
         object.__setattr__(self, "training", MappingProxyType(training))
         if not self.segmenters:
             raise ValueError(f"family {self.name!r} must name a segmenter")

@@ -17,11 +17,11 @@ from PIL import Image, ImageChops, ImageFilter
 from studio.events import MaskFound
 from studio.library.photos import check_size, eight_bits, opened
 from studio.library.records import Box
+from studio.requests import MOST_PIXELS
 
 EVERYDAY = ("clothing", "hair", "face", "hat", "shoes", "person")  # words to offer where a family knows the open world
 WHITE = 128  # a soft pixel from here on counts as inside
 SPECK = 0.01  # of the largest piece: a smaller one is a speck
-MOST_PIXELS = 512  # that a mask may grow, shrink or be feathered by
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,21 @@ from typing import Any
 from studio.execution import LocalExecutor, request_from_json
 from studio.families import ModelFamily
 from studio.library import Library
+from studio.library.images import content_of
+from studio.library.photos import open_image
 from studio.recipes import Recipe, read_png
-from studio.requests import DrawRequest
+from studio.requests import DrawRequest, RepaintRequest
+from studio.uses import Using
 
 
-def recalled(path: Path, library: Library, families: Mapping[str, ModelFamily], executor: LocalExecutor) -> DrawRequest:
+def recalled(path: Path, library: Library, families: Mapping[str, ModelFamily], executor: LocalExecutor
+             ) -> DrawRequest | RepaintRequest:
     """What the recipe inside a file asks for, in the library's own names.
 
     Raises ValueError when there is none, or naming what the recipe used and is missing or changed.
     """
     recipe = read_png(path)
-    request = request_from_json(recipe.request, kinds=(DrawRequest,))
+    request = request_from_json(recipe.request, kinds=(DrawRequest, RepaintRequest))
     named = recipe.family.get("name", "")
     if named not in families:
         raise ValueError(f"The picture was drawn by the family {named!r}, which is not here.")
@@ -32,10 +36,13 @@ def recalled(path: Path, library: Library, families: Mapping[str, ModelFamily], 
                              "drawn again.")
         request = request.renamed(name, {slug: _very(what, one, here) for slug, one in told.items()})
     _check_adapters(recipe, asked, families[named], executor)
+    if isinstance(request, RepaintRequest):
+        request = replace(request, **{name: str(_kept(library, name, getattr(request, name)))
+                                      for name in ("picture", "mask")})
     return replace(request, family=named, count=1)
 
 
-def used_by(request: DrawRequest, recipe: Recipe, library: Library) -> Iterator[tuple]:
+def used_by(request: Using, recipe: Recipe, library: Library) -> Iterator[tuple]:
     """Of LoRAs and of outfits: the request's field, their name, its uses, what the recipe tells of each by slug, and
     the hashes of those that are here by slug."""
     yield "lora", "LoRA", request.loras, {one["slug"]: one for one in recipe.loras}, {
@@ -51,7 +58,7 @@ def _check_weights(recipe: Recipe, family: ModelFamily, executor: LocalExecutor)
                          f"{str(then)[:10]}, now {now[:10]}), so its pixels cannot be drawn again.")
 
 
-def _check_adapters(recipe: Recipe, request: DrawRequest, family: ModelFamily, executor: LocalExecutor) -> None:
+def _check_adapters(recipe: Recipe, request: Using, family: ModelFamily, executor: LocalExecutor) -> None:
     then = {used["slug"]: used.get("adapter") for used in recipe.outfits}
     for use in request.outfits:
         if use.adapter not in family.image_adapters:
@@ -72,3 +79,16 @@ def _very(what: str, used: Mapping[str, Any], here: Mapping[str, str]) -> str:
         raise ValueError(f"The {what} {used['name']} has changed since this picture was drawn, so its pixels cannot be "
                          "drawn again.")
     raise ValueError(f"The {what} {used['name']} that this picture was drawn with is not in this library.")
+
+
+def _kept(library: Library, what: str, name: str) -> Path:
+    """The file of what was painted over, whose name tells its content."""
+    try:
+        file = library.image(name)
+    except ValueError:
+        raise ValueError(f"The {what} that this was painted over is not in this library any more, so its pixels cannot "
+                         "be painted again.") from None
+    if content_of(open_image(file)) != file.stem:
+        raise ValueError(f"The {what} that this was painted over has changed since, so its pixels cannot be painted "
+                         "again.")
+    return file

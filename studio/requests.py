@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
-from studio.block_scales import LEAST, MOST
 from studio.checks import MAX_PROMPT, box_in, multiple_of_8, needs_text, one_of, points_in, sides, text, within
+from studio.uses import LoraUse, Using, uses_in
 
 MAX_SEED = 2**32 - 1
 MOST_VALIDATION = 8
@@ -31,11 +31,13 @@ CONSTANT, COSINE = SCHEDULES = ("constant", "cosine")
 WHOLE, GARMENTS = PRIOR_REGIONS = ("picture", "garments")
 PRECISIONS = ("auto", "bf16", "fp16", "fp32")  # that a step computes in; what is learnt is always kept in fp32
 MOST_PHRASES, LONGEST_PHRASE = 20, 60
-DRAW_STEPS, GUIDANCES, LORA_SCALES = (1, 200), (0.0, 30.0), (-2.0, 2.0)  # least and most
-MOST_USES, MOST_RANK, MOST_ROWS = 8, 256, 24
+DRAW_STEPS, GUIDANCES = (1, 200), (0.0, 30.0)  # least and most
+MOST_RANK, MOST_ROWS = 256, 24
+ORIGINAL, SURROUNDINGS = FILLS = ("original", "surroundings")
+MOST_PIXELS, MOST_SIDE, MOST_PICTURES = 512, 20_000, 64  # of a mask's edge, of a picture's side, and in one go
 
+Source = str | Path | Image.Image  # of a picture or a mask
 AnyRequest = TypeVar("AnyRequest")
-Use = TypeVar("Use")
 
 
 @dataclass(frozen=True)
@@ -135,44 +137,7 @@ class TrainRequest:
 
 
 @dataclass(frozen=True)
-class LoraUse:
-    """One LoRA of a drawing, with its weight in the UNet and in the text encoders; 1.0 is as trained."""
-
-    slug: str
-    unet: float = 1.0
-    text_encoder: float = 1.0
-
-    def __post_init__(self) -> None:
-        needs_text("lora", self.slug, longest=200)
-        within(f"unet of {self.slug}", self.unet, *LORA_SCALES)
-        within(f"text_encoder of {self.slug}", self.text_encoder, *LORA_SCALES)
-
-
-@dataclass(frozen=True)
-class OutfitUse:
-    """One outfit of a drawing: by which adapter of the family, how much in each block, when and where it acts."""
-
-    slug: str
-    block_scales: float | dict | None = None  # as diffusers takes them; None: the family's usual ones
-    adapter: str | None = None  # a title of the family's image adapters; None: the usual one
-    start: float = 0.0  # of the denoising, 0 to 1
-    end: float = 1.0
-    inside_garment: bool = True  # it acts where clothing is; False: in the whole picture
-
-    def __post_init__(self) -> None:
-        needs_text("outfit", self.slug, longest=200)
-        if not isinstance(self.block_scales, Mapping):
-            within(f"block_scales of {self.slug}", self.block_scales, LEAST, MOST)
-        within(f"start of {self.slug}", self.start, 0.0, 1.0)
-        within(f"end of {self.slug}", self.end, 0.0, 1.0)
-        if not isinstance(self.inside_garment, bool):
-            raise ValueError(f"inside_garment of {self.slug} must be true or false, got {self.inside_garment!r:.40}")
-        if self.start >= self.end:
-            raise ValueError(f"{self.slug} must start before it ends, got {self.start:g} and {self.end:g}")
-
-
-@dataclass(frozen=True)
-class DrawRequest:
+class DrawRequest(Using):
     """Draw `count` pictures of a prompt; picture i takes seed + i, whatever the count.
 
     `lora` and `outfit` are a slug, or a list of slugs, of LoraUse or OutfitUse, or of what these are as JSON.
@@ -195,11 +160,7 @@ class DrawRequest:
     def __post_init__(self) -> None:
         needs_text("prompt", self.prompt, longest=MAX_PROMPT)
         text("negative_prompt", self.negative_prompt)
-        if self.lora is not None and not isinstance(self.lora, str):
-            object.__setattr__(self, "lora", _uses("lora", LoraUse, self.lora))
-        if self.outfit is not None and not isinstance(self.outfit, str):
-            object.__setattr__(self, "outfit", _uses("outfit", OutfitUse, self.outfit))
-        within("lora_scale", self.lora_scale, *LORA_SCALES)
+        self.settle_uses()
         within("steps", self.steps, *DRAW_STEPS)
         within("guidance", self.guidance, *GUIDANCES)
         within("width", self.width, 64, 2048)
@@ -208,27 +169,6 @@ class DrawRequest:
         multiple_of_8("height", self.height)
         within("count", self.count, 1, 64)
         within("seed", self.seed, 0, MAX_SEED)
-        tuple(self.loras)  # refuses weights that lora_scale brings out of range
-
-    @property
-    def loras(self) -> tuple[LoraUse, ...]:
-        """Every LoRA with the weights that it draws with, `lora_scale` included."""
-        uses = (LoraUse(self.lora),) if isinstance(self.lora, str) else self.lora or ()
-        return tuple(replace(use, unet=use.unet * self.lora_scale, text_encoder=use.text_encoder * self.lora_scale)
-                     for use in uses)
-
-    @property
-    def outfits(self) -> tuple[OutfitUse, ...]:
-        """Every outfit with how it acts."""
-        return (OutfitUse(self.outfit),) if isinstance(self.outfit, str) else tuple(self.outfit or ())
-
-    def renamed(self, field: str, slugs: Mapping[str, str | None]) -> DrawRequest:
-        """The same with other slugs in "lora" or "outfit", by those it has; what becomes None is left out."""
-        given = getattr(self, field)
-        if isinstance(given, str):
-            return replace(self, **{field: slugs.get(given)})
-        kept = [replace(use, slug=slug) for use in given or () if (slug := slugs.get(use.slug))]
-        return replace(self, **{field: kept or None})
 
 
 @dataclass(frozen=True)
@@ -308,7 +248,7 @@ class MergeRequest:
     rank: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "loras", _uses("loras", LoraUse, self.loras))
+        object.__setattr__(self, "loras", uses_in("loras", LoraUse, self.loras))
         if not self.loras:
             raise ValueError("Name the LoRAs to merge, each with its weight.")
         needs_text("name", self.name, longest=200)
@@ -334,10 +274,7 @@ class MaskRequest:
     family: str | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.picture, Path):
-            object.__setattr__(self, "picture", str(self.picture))
-        if not isinstance(self.picture, Image.Image) and not (isinstance(self.picture, str) and self.picture):
-            raise ValueError(f"picture must be a file or a picture, got {self.picture!r:.80}")
+        object.__setattr__(self, "picture", _source("picture", self.picture))
         text("phrases", self.phrases)
         within("box_threshold", self.box_threshold, 0.0, 1.0)
         within("text_threshold", self.text_threshold, 0.0, 1.0)
@@ -361,6 +298,93 @@ class MaskRequest:
         return tuple(dict.fromkeys(part for part in parts if any(sign.isalnum() for sign in part)))
 
 
+
+
+@dataclass(frozen=True)
+class RepaintRequest(Using):
+    """Repaint what a mask covers, and nothing else; picture i takes seed + i.
+
+    `picture` and `mask` are files or PIL images of one size, which `start` puts into the library; the mask is white
+    where it is repainted. `lora` and `outfit` are as in DrawRequest; an outfit acts inside of the mask.
+    """
+
+    picture: Source
+    mask: Source
+    prompt: str = ""
+    negative_prompt: str = ""
+    lora: str | list | None = None
+    lora_scale: float = 1.0
+    outfit: str | list | None = None
+    strength: float | None = None  # how far from what is there: 1 begins anew
+    fill: str | None = None  # what stands under the mask at the beginning: the "original", or its "surroundings"
+    feather: int | None = None  # pixels of the picture over which the mask's edge fades outwards; None: by its size
+    # Pixels round the mask that are looked at, at the family's full resolution; None: the whole picture, unless it is
+    # larger than what the family draws.
+    padding: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    scheduler: str | None = None
+    count: int = 1
+    seed: int | None = None
+    family: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("picture", "mask"):
+            object.__setattr__(self, name, _source(name, getattr(self, name)))
+        text("prompt", self.prompt)
+        text("negative_prompt", self.negative_prompt)
+        self.settle_uses()
+        within("strength", self.strength, 0.05, 1.0)
+        one_of("fill", self.fill, FILLS)
+        within("feather", self.feather, 0, MOST_PIXELS)
+        within("padding", self.padding, 0, MOST_SIDE)
+        within("steps", self.steps, *DRAW_STEPS)
+        within("guidance", self.guidance, *GUIDANCES)
+        within("count", self.count, 1, 64)
+        within("seed", self.seed, 0, MAX_SEED)
+
+
+@dataclass(frozen=True)
+class WearRequest(Using):
+    """Dress whoever is in a picture, or in each of several, in an outfit: clothing is found, and repainted.
+
+    `picture` is a file or a PIL image, or a list of them. A `prompt` or `lora` of None is what the picture was drawn
+    with, clothes left out, where its recipe tells.
+    """
+
+    picture: Source | list
+    outfit: str | list
+    prompt: str | None = None
+    negative_prompt: str = ""
+    lora: str | list | None = None
+    lora_scale: float = 1.0
+    strength: float | None = None
+    feather: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    scheduler: str | None = None
+    count: int = 1  # of each picture
+    seed: int | None = None
+    family: str | None = None
+
+    def __post_init__(self) -> None:
+        given = self.picture if isinstance(self.picture, list | tuple) else [self.picture]
+        if not 1 <= len(given) <= MOST_PICTURES:
+            raise ValueError(f"picture may be 1 to {MOST_PICTURES} pictures, got {len(given)}")
+        object.__setattr__(self, "picture", tuple(_source("picture", one) for one in given))
+        if not self.outfit:
+            raise ValueError("Choose an outfit to wear; there is none.")
+        text("prompt", self.prompt)
+        text("negative_prompt", self.negative_prompt)
+        self.settle_uses()
+        within("strength", self.strength, 0.05, 1.0)
+        within("feather", self.feather, 0, MOST_PIXELS)
+        within("steps", self.steps, *DRAW_STEPS)
+        within("guidance", self.guidance, *GUIDANCES)
+        within("count", self.count, 1, 64)
+        within("seed", self.seed, 0, MAX_SEED)
+
+
 def as_json(request: Any) -> dict[str, Any]:
     """The request as run files and recipes keep it: its type's name and its fields."""
     return {"type": type(request).__name__, **asdict(request)}
@@ -378,23 +402,10 @@ def resolved(request: AnyRequest, defaults: Mapping[str, Any]) -> AnyRequest:
     return replace(request, **chosen)  # type: ignore[type-var]
 
 
-def _uses(name: str, kind: type[Use], given: Any) -> tuple[Use, ...]:
-    """What is used, one by one. Raises ValueError for anything but a list of slugs, of `kind`, or of its fields."""
-    if not isinstance(given, list | tuple):
-        raise ValueError(f"{name} must be a slug or a list, got {given!r:.80}")
-    if len(given) > MOST_USES:
-        raise ValueError(f"{name} may name at most {MOST_USES}, got {len(given)}")
-    uses = []
-    for one in given:
-        if isinstance(one, Mapping):
-            odd = one.keys() - {field.name for field in fields(kind)}  # type: ignore[arg-type]
-            one = {name: value for name, value in one.items() if value is not None}  # null is what is left out
-            if odd or "slug" not in one:
-                names = ", ".join(field.name for field in fields(kind))  # type: ignore[arg-type]
-                raise ValueError(f"each {name} has a slug and may have {names}; got {dict(one)!r:.80}")
-            one = kind(**one)
-        uses.append(one if isinstance(one, kind) else kind(one))  # type: ignore[call-arg]
-    slugs = [use.slug for use in uses]  # type: ignore[attr-defined]
-    if twice := {slug for slug in slugs if slugs.count(slug) > 1}:
-        raise ValueError(f"{name} names {', '.join(sorted(twice))} twice; name each once, with its weight.")
-    return tuple(uses)
+def _source(name: str, given: Any) -> Any:
+    """A file, by its path as text, or a PIL image. Raises ValueError for anything else."""
+    if isinstance(given, Path):
+        return str(given)
+    if not isinstance(given, Image.Image) and not (isinstance(given, str) and given):
+        raise ValueError(f"{name} must be a file or a picture, got {given!r:.80}")
+    return given

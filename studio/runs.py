@@ -203,7 +203,7 @@ class Run:
         events, preview = self.snapshot(), self._latest
         last = next((event for event in reversed(events)
                      if isinstance(event, StepFinished | StageReported | PictureDrawn)), None)
-        if self.kind in ("draw", "set"):
+        if self.kind in ("draw", "set", "repaint"):
             drawn = next((event for event in reversed(events) if isinstance(event, PictureDrawn)), None)
             return self._drawing_progress(drawn, last, preview)
         if self.kind == "train" and self.ended:  # what was done after the last step says nothing any more
@@ -220,7 +220,7 @@ class Run:
 
     def _drawing_progress(self, drawn: PictureDrawn | None, last: Event | None, preview: PreviewDrawn | None
                           ) -> Progress:
-        count = self.request.count
+        count = drawn.count if drawn else self.request.count  # of several pictures each is drawn so often
         done = drawn.index + 1 if drawn else 0
         if done >= count or self.ended:
             return Progress(1.0 if done >= count else done / count, 0.0, f"{done} of {count} drawn")

@@ -10,9 +10,10 @@ from studio.block_scales import Scales, by_layer
 from studio.checks import is_there
 from studio.families import ModelFamily
 from studio.library import Library, Outfit
-from studio.requests import DrawRequest, OutfitUse, SetRequest
+from studio.requests import DrawRequest, RepaintRequest, SetRequest, WearRequest
+from studio.uses import OutfitUse
 
-Asked = TypeVar("Asked", DrawRequest, SetRequest)
+Asked = TypeVar("Asked", DrawRequest, SetRequest, RepaintRequest, WearRequest)
 
 
 def settled(request: Asked, library: Library, family: ModelFamily) -> Asked:
@@ -45,7 +46,7 @@ def check_scales(scales: Scales, family: ModelFamily) -> None:
     by_layer(scales, family.blocks)
 
 
-def _wears(request: DrawRequest | SetRequest) -> bool:
+def _wears(request: Asked) -> bool:
     return any(request.outfits or ())
 
 

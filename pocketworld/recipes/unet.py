@@ -174,10 +174,12 @@ def train(work: Path, minutes: float = MINUTES, device: str = "cpu") -> None:
     nothing = texts([""])[0]
     optimiser = MuonAndAdamW(unet, muon_lr=0.02, adamw_lr=1e-3)
     loop = Loop(work / "unet", unet, optimiser, minutes=minutes, warmup=100, ema_decay=0.998)
-    batches = {size: Batches(work, size, loop.rng) for size in BATCH}
+    batches: dict[int, Batches] = {}  # a training that goes on needs no small pictures any more
     validate = Validation(work, texts, diffusion)
     for step in loop:
         size = 64 if loop.samples < SMALL_SAMPLES else 128
+        if size not in batches:
+            batches[size] = Batches(work, size, loop.rng)
         latents, weights, captions = batches[size].draw(BATCH[size])
         noise, timesteps = torch.randn_like(latents), diffusion.timesteps(len(latents))
         noisy, velocity = diffusion.noisy_and_target(latents, noise, timesteps)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from PIL import Image
@@ -19,6 +19,7 @@ from studio.engine.adapters import Applied, attached
 from studio.engine.dressing import Kept, bare_of, beside_the_outfit, dressed
 from studio.engine.image_prompts import Prompting, digest_of_use, prompted
 from studio.engine.memory import is_out_of_memory
+from studio.engine.patching import Part
 from studio.engine.pipelines import PipelineCache
 from studio.engine.previews import ColourMap, Watched
 from studio.engine.relay import Stopped, relayed
@@ -27,6 +28,7 @@ from studio.events import Event, PictureDrawn, PreviewDrawn, StageReported
 from studio.families import ModelFamily
 from studio.recipes import Recipe
 from studio.requests import MAX_SEED, DrawRequest, as_json
+from studio.uses import LoraUse, OutfitUse, Using
 
 if TYPE_CHECKING:
     from studio.library import Library, Lora, Outfit
@@ -45,31 +47,66 @@ def draw(request: DrawRequest, *, pipelines: PipelineCache, family: ModelFamily,
     batch of its own, so that its pixels do not depend on the count. Ends within a step once `stop()` is true; what is
     finished is kept. Raises ValueError, in a sentence, for an unknown scheduler or LoRA and for refused weights.
     """
-    drawing = _Drawing(request, pipelines, family, tuple(library.lora(use.slug) for use in request.loras),
-                       tuple(library.outfit(use.slug) for use in request.outfits))
+    drawing = _Drawing(request, Cast.of(request, library, pipelines, family))
     yield from relayed(lambda tell: drawing.run(tell, library, stop))
+
+
+class Drawable(Protocol):
+    """What is asked of one picture, resolved; sizes in pixels. A DrawRequest is one."""
+
+    @property
+    def prompt(self) -> str: ...
+    @property
+    def negative_prompt(self) -> str: ...
+    @property
+    def seed(self) -> int | None: ...
+    @property
+    def steps(self) -> int | None: ...
+    @property
+    def guidance(self) -> float | None: ...
+    @property
+    def scheduler(self) -> str | None: ...
+    @property
+    def width(self) -> int | None: ...
+    @property
+    def height(self) -> int | None: ...
+
+
+def is_guided(asked: Drawable) -> bool:
+    """Whether each step is taken with the prompt and without (Ho and Salimans 2022)."""
+    return asked.guidance is not None and asked.guidance > 1
 
 
 @dataclass(frozen=True)
 class Way:
     """How a picture is drawn beside its request: what prompts it beside the text, what stays of another picture, and
-    a list that takes the latents after each step."""
+    a list that takes the latents after each step; or which part of another picture it takes the place of."""
 
     worn: Sequence[Prompting] = ()
     kept: Kept | None = None
     latents: list[Tensor] | None = None
     passes: tuple[int, int] = (1, 1)  # which of how many this is
+    part: Part | None = None
 
     @property
     def is_followed(self) -> bool:
         """Whether its latents after each step are looked at, and not those of the scheduler alone."""
-        return self.kept is not None or self.latents is not None
+        return self.kept is not None or self.latents is not None or self.part is not None
 
-    def after_step(self, step: int, latents: Tensor) -> Tensor:
-        """The latents to go on with after a step, counted from 0."""
+    def steps_of(self, asked: Drawable) -> int:
+        """How many steps it takes."""
+        return (asked.steps or 1) if self.part is None else self.part.steps_of(asked.steps or 1)
+
+    def after_step(self, pipeline: Any, step: int, values: dict[str, Any], asked: Drawable) -> dict[str, Any]:
+        """What the pipeline goes on with after a step, counted from 0."""
         if self.latents is not None:
-            self.latents.append(latents.cpu())
-        return latents if self.kept is None else self.kept.blended(step, latents)
+            self.latents.append(values["latents"].cpu())
+        if self.kept is not None:
+            return {**values, "latents": self.kept.blended(step, values["latents"])}
+        if self.part is not None:
+            return {**values, **self.part.after_step(pipeline, step, asked.steps or 1, values["latents"],
+                                                     is_guided(asked))}
+        return values
 
 
 @dataclass(frozen=True)
@@ -77,10 +114,7 @@ class _Drawing:
     """One request and what it is drawn with."""
 
     request: DrawRequest
-    pipelines: PipelineCache
-    family: ModelFamily
-    loras: tuple[Lora, ...]  # those of the request, in its order
-    outfits: tuple[Outfit, ...]
+    cast: Cast
 
     def run(self, tell: Callable[[Event], None], library: Library, stop: Stop) -> None:
         count, started = self.request.count, time.perf_counter()
@@ -89,7 +123,7 @@ class _Drawing:
                 return
             alone = replace(self.request, count=1, seed=((self.request.seed or 0) + index) % (MAX_SEED + 1))
             image, estimates = self._picture(alone, index, tell, stop)
-            picture = library.save_picture(image, self._recipe(alone, estimates))
+            picture = library.save_picture(image, self.cast.recipe(alone, estimates))
             seconds_left = (time.perf_counter() - started) / (index + 1) * (count - index - 1)
             tell(PictureDrawn(index, count, str(picture.path), seconds_left))
 
@@ -97,65 +131,79 @@ class _Drawing:
                  ) -> tuple[Image.Image, dict[str, float]]:
         """The picture; where outfits are worn, in two passes. The first, without them, shows where the clothing is, and
         afterwards what the outfits did to the rest."""
-        if not self.outfits:
-            return self._drawn(request, Way(), index, tell, stop), {}
+        if not self.cast.outfits:
+            return drawn(request, self.cast, Way(), index, tell, stop), {}
         passes = 1
 
         def draw_bare(asked: DrawRequest, latents: list[Tensor]) -> Image.Image:
             nonlocal passes
             passes = 2
             tell(StageReported("First without the outfit"))
-            return self._drawn(asked, Way(latents=latents, passes=(1, 2)), index, tell, stop)
+            return drawn(asked, self.cast, Way(latents=latents, passes=(1, 2)), index, tell, stop)
 
-        shared: dict[str, Any] = {"pipelines": self.pipelines, "family": self.family}
-        bare = bare_of(request, self.loras, draw_bare, **shared)
+        shared: dict[str, Any] = {"pipelines": self.cast.pipelines, "family": self.cast.family}
+        bare = bare_of(request, [lora for lora, _ in self.cast.loras], draw_bare, **shared)
         tell(StageReported("Looking at the outfit"))
-        worn, kept = dressed(request, self.outfits, bare, tell, **shared)
-        image = self._drawn(request, Way(worn, kept, passes=(passes, passes)), index, tell, stop)
+        worn, kept = dressed(self.cast.outfits, bare, tell, **shared)
+        image = drawn(request, self.cast, Way(worn, kept, passes=(passes, passes)), index, tell, stop)
         image = kept.restored(image) if kept else image
         return image, beside_the_outfit(bare, image, **shared)
 
-    def _drawn(self, request: DrawRequest, way: Way, index: int, tell: Callable[[Event], None], stop: Stop
-               ) -> Image.Image:
-        with self.pipelines.lend(self.family) as pipeline:
-            colours = _colours(self.pipelines, pipeline)
+@dataclass(frozen=True)
+class Cast:
+    """Everyone and everything that a request draws with: LoRAs and outfits of the library, in the request's order."""
 
-            def watch(step: int, watched: Watched) -> None:
-                if stop():
-                    raise Stopped
-                if step % PREVIEW_EVERY == 0:
-                    number, of = way.passes
-                    tell(PreviewDrawn(index, (number - 1) * steps + step, of * steps, colours.jpeg(watched.clean())))
+    pipelines: PipelineCache
+    family: ModelFamily
+    loras: Sequence[tuple[Lora, LoraUse]]
+    outfits: Sequence[tuple[Outfit, OutfitUse]]
 
-            steps = request.steps or 0
-            loras = [Applied(lora.path, use.unet, use.text_encoder)
-                     for lora, use in zip(self.loras, request.loras, strict=True)]
-            with attached(self.pipelines, pipeline, loras) as texts:
-                return render(self.pipelines, pipeline, request, texts=texts, watch=watch, way=way)
+    @classmethod
+    def of(cls, request: Using, library: Library, pipelines: PipelineCache, family: ModelFamily) -> Cast:
+        """Raises ValueError for what the library does not have."""
+        return cls(pipelines, family, tuple((library.lora(use.slug), use) for use in request.loras),
+                   tuple((library.outfit(use.slug), use) for use in request.outfits))
 
-    def _recipe(self, request: DrawRequest, estimates: dict[str, float]) -> Recipe:
-        loras = tuple(
-            {"slug": lora.slug, "name": lora.name, "sha256": lora.sha256, "scale": use.unet}
-            for lora, use in zip(self.loras, request.loras, strict=True)
-        )
-        family = {
-            "name": self.family.name, "title": self.family.title,
-            "sha256": self.pipelines.fingerprint(self.family),
-        }
+    def recipe(self, request: Any, estimates: Mapping[str, float]) -> Recipe:
+        """Of one picture of the request, which is its own: one picture, its seed known."""
+        digests = {use.slug: digest_of_use(use, pipelines=self.pipelines, family=self.family)
+                   for _, use in self.outfits}
         return Recipe(
             request=as_json(request),
-            family=family,
-            loras=loras,
+            family={"name": self.family.name, "title": self.family.title,
+                    "sha256": self.pipelines.fingerprint(self.family)},
+            loras=tuple({"slug": lora.slug, "name": lora.name, "sha256": lora.sha256, "scale": use.unet}
+                        for lora, use in self.loras),
             outfits=tuple({"slug": outfit.slug, "name": outfit.name, "sha256": outfit.sha256,
-                           "adapter": digest_of_use(use, pipelines=self.pipelines, family=self.family)}
-                          for outfit, use in zip(self.outfits, request.outfits, strict=True)),
+                           "adapter": digests[use.slug]} for outfit, use in self.outfits),
             estimates=estimates,
             versions=_versions(),
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
 
 
-def render(pipelines: PipelineCache, pipeline: Any, request: DrawRequest, *, texts: Any = None,
+def drawn(asked: Drawable, cast: Cast, way: Way, index: int, tell: Callable[[Event], None], stop: Stop,
+          task: str = "draw") -> Image.Image:
+    """Picture number `index` of a run on the family's pipeline for the task, with its LoRAs in it; previews are told.
+
+    Raises Stopped within a step once `stop()` is true.
+    """
+    with cast.pipelines.lend(cast.family, task) as pipeline:
+        colours = _colours(cast.pipelines, pipeline)
+        steps, (number, of) = way.steps_of(asked), way.passes
+
+        def watch(step: int, watched: Watched) -> None:
+            if stop():
+                raise Stopped
+            if step % PREVIEW_EVERY == 0:
+                tell(PreviewDrawn(index, (number - 1) * steps + step, of * steps, colours.jpeg(watched.clean())))
+
+        loras = [Applied(lora.path, use.unet, use.text_encoder) for lora, use in cast.loras]
+        with attached(cast.pipelines, pipeline, loras) as texts:
+            return render(cast.pipelines, pipeline, asked, texts=texts, watch=watch, way=way)
+
+
+def render(pipelines: PipelineCache, pipeline: Any, request: Drawable, *, texts: Any = None,
            watch: Watch | None = None, way: Way = Way()) -> Image.Image:
     """One picture of a resolved request, on a pipeline that is lent and dressed; RGB, width x height.
 
@@ -182,9 +230,9 @@ def render_batch(pipelines: PipelineCache, pipeline: Any, prompts: list[str], se
     return _call(pipelines, pipeline, prompts, seeds, request, None, None)
 
 
-def _call(pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: list[int], request: DrawRequest,
+def _call(pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: list[int], request: Drawable,
           texts: Any, watch: Watch | None, way: Way = Way()) -> list[Image.Image]:
-    guided = request.guidance is not None and request.guidance > 1
+    guided = is_guided(request)
     # An empty negative prompt is none at all: families differ in what that means to them, as diffusers has it.
     negative = request.negative_prompt or None
     each = [pipelines.encode(pipeline, prompt, negative, guided, texts) for prompt in prompts]
@@ -194,17 +242,18 @@ def _call(pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: li
         if way.is_followed and hasattr(scheduler, "disable_corrector"):  # UniPC's would undo what is blended in
             scheduler.disable_corrector = list(range(request.steps or 0))
         watched = Watched(scheduler) if watch else None
-        given = {}
+        given = way.part.arguments(pipeline, request.steps or 1) if way.part else {}
+        steps = way.steps_of(request)
         if wearing:
-            given = wearing.arguments(guided, request.width or 0, request.height or 0)
+            given |= wearing.arguments(guided, request.width or 0, request.height or 0)
             wearing.at(0.0)
 
         def after_step(_pipeline: Any, step: int, _timestep: Any, values: dict) -> dict:
             if wearing:
-                wearing.at((step + 1) / (request.steps or 1))
+                wearing.at((step + 1) / steps)
             if watch is not None and watched is not None:
                 watch(step + 1, watched)
-            return {**values, "latents": way.after_step(step, values["latents"])}
+            return way.after_step(pipeline, step, values, request)
 
         try:
             return pipeline(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from studio.library.photos import open_image
 from studio.masks import box_of, feathered, grown, united, without
 from studio.recipes import BLEED, DRIFT, EFFECT
 from studio.requests import DrawRequest
+from studio.uses import OutfitUse
 
 if TYPE_CHECKING:
     from studio.library import Lora, Outfit
@@ -42,6 +43,7 @@ LARGEST = 1536  # pixels, of an outfit's side: an image encoder sees 224
 UNLIKE = 20  # of 255, in any channel: more than a scan's or a JPEG's own noise
 GROUND, MARGIN = (244, 244, 242), 1.15  # of an outfit that is cut out: its ground, and its side in sizes of the clothes
 Draw = Callable[[DrawRequest, list[Tensor]], Image.Image]  # the list takes the latents after each step
+Worn = Sequence[tuple["Outfit", OutfitUse]]
 
 
 @dataclass(frozen=True)
@@ -100,43 +102,49 @@ def bare_of(request: DrawRequest, loras: Sequence[Lora], draw: Draw, *, pipeline
         latents: list[Tensor] = []
         image = draw(asked, latents)
         clothing = outline(image, CLOTHING, pipelines=pipelines, family=family)
-        room = clothing and _room(image, clothing, pipelines, family)
+        room = clothing and room_for(image, clothing, pipelines=pipelines, family=family)
         return Bare(image, latents, clothing, room)
 
     return pipelines.pictures.get(key, make)
 
 
-def _room(image: Image.Image, clothing: Image.Image, pipelines: PipelineCache, family: ModelFamily) -> Image.Image:
+def room_for(image: Image.Image, clothing: Image.Image, *, pipelines: PipelineCache, family: ModelFamily
+             ) -> Image.Image:
     """Where clothes may be: where they are, and on the body below the head, with some room round both."""
-    body = outline(image, BODY, pipelines=pipelines, family=family)
-    height = image.height
-    wide = grown(united(clothing, body) if body else clothing, round((ROOM + GAP) * height))
-    room = grown(wide, -round(GAP * height))
-    for phrase in HEAD:
-        if head := outline(image, phrase, pipelines=pipelines, family=family):
-            room = without(room, without(grown(head, round(RIM * height)), clothing))
-    return room
+    shared: dict[str, Any] = {"pipelines": pipelines, "family": family}
+    heads = [grown(one, round(RIM * image.height)) for phrase in HEAD if (one := outline(image, phrase, **shared))]
+    head = without(reduce(united, heads), clothing) if heads else None
+    body = outline(image, BODY, **shared)
+    if body and head:
+        body = without(body, head)
+    wide = grown(united(clothing, body) if body else clothing, round((ROOM + GAP) * image.height))
+    room = grown(wide, -round(GAP * image.height))
+    return without(room, head) if head else room
 
 
-def dressed(request: DrawRequest, outfits: Sequence[Outfit], bare: Bare, tell: Callable[[Event], None], *,
-            pipelines: PipelineCache, family: ModelFamily) -> tuple[list[Prompting], Kept | None]:
-    """The outfits of a picture's request as prompts, and what stays of the bare picture where they all act inside of
-    the garment. Called while the pipeline is not lent.
+def dressed(outfits: Worn, bare: Bare, tell: Callable[[Event], None], *, pipelines: PipelineCache, family: ModelFamily
+            ) -> tuple[list[Prompting], Kept | None]:
+    """Outfits as prompts, and what stays of the bare picture where they all act inside of the garment. Called while the
+    pipeline is not lent.
     """
-    garment = bare.room
-    if garment is None and any(use.inside_garment for use in request.outfits):
+    garment, inside = bare.room, [use.inside_garment for _, use in outfits]
+    if garment is None and any(inside):
         tell(StageReported("No clothing is in the picture, so the outfit acts in all of it"))
+    prompts = prompts_of(outfits, garment, pipelines=pipelines, family=family)
+    return prompts, Kept(bare.image, bare.latents, garment) if garment is not None and all(inside) else None
+
+
+def prompts_of(outfits: Worn, where: Image.Image | None, *, pipelines: PipelineCache, family: ModelFamily
+               ) -> list[Prompting]:
+    """Outfits as prompts; those that act inside of the garment act in the mask (L) alone."""
     prompts = []
-    for use, outfit in zip(request.outfits, outfits, strict=True):
-        adapter = adapter_of(family, use)
-        image = open_image(outfit.path)
+    for outfit, use in outfits:
+        adapter, image = adapter_of(family, use), open_image(outfit.path)
         prompts.append(Prompting(
             file_of(adapter.weights), look(image, content_of(image), adapter, pipelines=pipelines, family=family),
-            by_layer(use.block_scales or 0.0, family.blocks), use.start, use.end,
-            garment if use.inside_garment else None,
+            by_layer(use.block_scales or 0.0, family.blocks), use.start, use.end, where if use.inside_garment else None,
         ))
-    stays = garment is not None and all(use.inside_garment for use in request.outfits)
-    return prompts, Kept(bare.image, bare.latents, garment) if stays else None
+    return prompts
 
 
 def beside_the_outfit(bare: Bare, worn: Image.Image, *, pipelines: PipelineCache, family: ModelFamily

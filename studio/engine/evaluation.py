@@ -119,6 +119,42 @@ def _lab(image: Image.Image) -> np.ndarray:
 _TO_LAB = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
 
 
+def seam(original: Image.Image, repainted: Image.Image, soft: Image.Image) -> float:
+    """How much more than before the picture jumps along the edge of what was repainted, 0 to 255.
+
+    Two RGB pictures of one size and the soft mask (L, black outside). Colours and their slopes are compared across
+    every line along the edge, from its outermost pixel to where the mask is white, each with the original's own there;
+    the line where the two have grown the most counts.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    share = np.asarray(soft)
+    if share.min() == 255 or share.max() == 0:
+        return 0.0
+    depth = distance_transform_edt(share > 0) - distance_transform_edt(share == 0)  # steps into what was repainted
+    deepest = int(np.ceil(depth[share >= 128].min(initial=1.0))) + 1
+    before, after = (np.asarray(one.convert("RGB"), dtype=np.float32) for one in (original, repainted))
+    grown_by = []
+    for line in range(deepest):
+        colour, slope = _jump(after, depth, line) - _jump(before, depth, line)
+        grown_by.append(max(0.0, colour) + max(0.0, slope))
+    return float(max(grown_by))
+
+
+def _jump(pixels: np.ndarray, depth: np.ndarray, line: float) -> np.ndarray:
+    """Means of |first difference| and |second difference| of [height, width, 3] across a line of that depth."""
+    found: list[np.ndarray] = []
+    for axis in (0, 1):
+        values, deep = np.moveaxis(pixels, axis, 0), np.moveaxis(depth, axis, 0)
+        first = values[1:] - values[:-1]
+        crosses = (deep[1:] > line) != (deep[:-1] > line)
+        slope = np.abs(np.diff(first, axis=0)).mean(-1)
+        bent = np.maximum(np.pad(slope, ((1, 0), (0, 0))), np.pad(slope, ((0, 1), (0, 0))))
+        found.append(np.stack([np.abs(first).mean(-1)[crosses], bent[crosses]]))
+    both = np.concatenate(found, axis=1)
+    return both.mean(axis=1) if both.size else np.zeros(2)
+
+
 @torch.no_grad()
 def style_drift(bare: Image.Image, worn: Image.Image, garments: Image.Image | None, pipeline: Any) -> float:
     """How far the look moved outside of the garments, 0 for not at all: the relative distance of the means and

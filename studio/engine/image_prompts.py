@@ -29,7 +29,7 @@ from studio.engine.loading import file_of
 from studio.engine.pipelines import PipelineCache
 from studio.engine.weights import read_header, sha256_of_all
 from studio.families import ImageAdapter, ModelFamily
-from studio.requests import OutfitUse
+from studio.uses import OutfitUse
 
 KEPT, KEPT_PICTURES = 3, 64  # adapters and embeddings that stay in memory, least recently used first out
 Embedding = tuple[Tensor, Tensor]  # of the picture, and of none at all: [1, 1, (states,) width]

@@ -12,9 +12,9 @@ import gradio as gr
 from studio.block_scales import MOST, Scales, as_dict, as_text, by_layer, read
 from studio.desk import Studio
 from studio.families import ModelFamily
-from studio.requests import OutfitUse
 from studio.ui import pieces
 from studio.ui.forms import Wiring
+from studio.uses import OutfitUse
 from studio.wearing import presets_for, usual_scales
 
 ALL = "All outfits"

@@ -12,8 +12,9 @@ import gradio as gr
 from studio.desk import Studio
 from studio.families import ModelFamily
 from studio.library import Lora
-from studio.requests import LORA_SCALES, MOST_RANK, DrawRequest, LoraUse, MergeRequest
+from studio.requests import MOST_RANK, DrawRequest, MergeRequest
 from studio.ui.forms import Wiring
+from studio.uses import LORA_SCALES, LoraUse
 
 ROWS = 2  # LoRAs beside the one under Who
 NOBODY, NONE = "Nobody", "None"  # of the one under Who, and of the others

@@ -17,7 +17,7 @@ from studio.engine.schedulers import build_scheduler
 from studio.events import LoraSaved
 from studio.families import POCKET, ImageAdapter
 from studio.masks import grown
-from studio.requests import OutfitUse
+from studio.uses import OutfitUse
 from tests.engine.toys import SIDE, WIDTH
 
 

@@ -11,7 +11,8 @@ from studio.engine.adapters import Applied, attached, fingerprint
 from studio.engine.merging import merge, nearest
 from studio.engine.weights import read_header
 from studio.events import LoraSaved
-from studio.requests import LoraUse, MergeRequest
+from studio.requests import MergeRequest
+from studio.uses import LoraUse
 
 SMALL = {"class_images": 0, "steps": 3, "checkpoint_every": 3, "sample_every": 0}
 

@@ -12,8 +12,9 @@ from studio.engine.sets import draw_set
 from studio.events import PictureDrawn, StageReported
 from studio.execution import request_from_json
 from studio.grids import LEAST, MOST, grid
-from studio.requests import DrawRequest, LoraUse, SetRequest, as_json, resolved
+from studio.requests import DrawRequest, SetRequest, as_json, resolved
 from studio.runs import Run
+from studio.uses import LoraUse
 
 SCENES = ["beach", "snow"]
 

@@ -10,7 +10,7 @@ from pocketworld.render import outfit
 from pocketworld.vocabulary import GARMENT_COLOURS
 from pocketworld.world import Spec
 from studio.recipes import BLEED, DRIFT
-from studio.requests import OutfitUse
+from studio.uses import OutfitUse
 
 COAT = Spec(noun="girl", top="jacket", top_colour="red", bottom="pants", bottom_colour="black", shoes="black")
 ASKED = {"prompt": "a cartoon of a boy with short black hair, smiling, on the beach", "seed": 3}

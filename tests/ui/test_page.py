@@ -9,7 +9,7 @@ from PIL import Image
 
 import studio
 from studio.events import to_json
-from studio.requests import DrawRequest, LoraUse, SetRequest, TrainRequest
+from studio.requests import DrawRequest, SetRequest, TrainRequest
 from studio.runs import Run
 from studio.settings import Settings
 from studio.ui import chart, pieces, progress, sheet, stage
@@ -20,6 +20,7 @@ from studio.ui.report import report
 from studio.ui.restoring import settings_of
 from studio.ui.tabs import draw, train
 from studio.ui.visitors import Visitors
+from studio.uses import LoraUse
 
 EVIL = "<img src=x onerror=alert(1)>'\"&${alert(1)}{{this}}"
 

@@ -14,7 +14,7 @@ from studio.desk import Studio
 from studio.events import PictureDrawn
 from studio.families import ModelFamily
 from studio.library import Picture
-from studio.requests import LORA_SCALES, MAX_SEED, DrawRequest
+from studio.requests import MAX_SEED, DrawRequest
 from studio.ui import pieces
 from studio.ui.beat import Beat
 from studio.ui.drawing_fields import drawing_fields
@@ -36,6 +36,7 @@ from studio.ui.loras import (
 from studio.ui.progress import carried_out
 from studio.ui.side import told_anew
 from studio.ui.stage import comparison_view, family_view, stage_view, words_view
+from studio.uses import LORA_SCALES
 
 
 @dataclass(frozen=True)

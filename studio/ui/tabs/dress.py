@@ -13,7 +13,7 @@ import gradio as gr
 
 from studio.desk import Studio
 from studio.families import ModelFamily
-from studio.requests import LORA_SCALES, MAX_SEED, MOST_ROWS, DrawRequest, LoraUse, OutfitUse, SetRequest
+from studio.requests import MAX_SEED, MOST_ROWS, DrawRequest, SetRequest
 from studio.ui import pieces
 from studio.ui.acting import ALL, Acts, acting, shown, uses, written
 from studio.ui.beat import Beat
@@ -25,6 +25,7 @@ from studio.ui.sets import run_of_set, set_view
 from studio.ui.sheet import THUMBNAIL, look_at
 from studio.ui.side import told_anew
 from studio.ui.wardrobe import outfits_view, plan_view, scenes_view
+from studio.uses import LORA_SCALES, LoraUse, OutfitUse
 
 NO_SET = "The last one"
 DRAFTS = ("lora", "prompt", "chosen", "scenes", "acts", "seeds", "together")  # what a reload does not lose

@@ -1,0 +1,182 @@
+"""A part of a picture, taken out, painted over, and put back so that nothing else changes and no seam shows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from studio.library.records import Box
+from studio.masks import box_of, feathered, grown, united
+
+AS_IT_IS = (0.8, 1.25)  # a part that the family draws within this scale is not scaled
+NARROW = 2.0  # a part is at most so many times as long as it is wide, where the picture has room
+CELL = 4  # pixels: finer than this, colours are not matched
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which part of a picture is worked on (left, top, right, bottom), and at which size (width, height), in pixels."""
+
+    box: Box
+    size: tuple[int, int]
+
+    def cut(self, image: Image.Image) -> Image.Image:
+        """This part of the picture, or of a mask, at the size that is worked at."""
+        part = image.crop(self.box)
+        return part if part.size == self.size else part.resize(self.size, Image.Resampling.LANCZOS)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What an inpainting pipeline is given of a picture.
+
+    `soft` (L, the image's size) says how much each pixel may change: one of half the white joins in for the last half
+    of the steps (differential diffusion, Levin and Fried 2023). A UNet that was trained for inpainting sees the mask
+    itself, and needs no such help.
+    """
+
+    image: Image.Image
+    soft: Image.Image
+    strength: float
+
+    def steps_of(self, asked: int) -> int:
+        """How many of the steps are taken: a low strength begins late."""
+        return max(1, min(asked, int(asked * self.strength)))
+
+    def arguments(self, pipeline: Any, asked: int) -> dict[str, Any]:
+        """Keyword arguments of the pipeline's call, for so many steps asked for."""
+        free = self.soft.point(lambda value: 255 if value >= 128 else 0)
+        if not _sees_masks(pipeline):
+            side = pipeline.vae_scale_factor
+            cells = self._free(0, self.steps_of(asked), (self.soft.height // side, self.soft.width // side))
+            free = Image.fromarray(cells[0, 0].numpy().astype(np.uint8) * 255)
+            free = free.resize(self.soft.size, Image.Resampling.NEAREST)
+        return {"image": self.image, "mask_image": free, "strength": max(self.strength, 1 / asked + 1e-6)}
+
+    def after_step(self, pipeline: Any, step: int, asked: int, latents: Tensor, guided: bool) -> dict[str, Tensor]:
+        """The pipeline's mask for the next step; outside of it its latents are the picture's own, noised."""
+        steps = self.steps_of(asked)
+        if _sees_masks(pipeline) or step + 1 >= steps:
+            return {}
+        mask = self._free(step + 1, steps, tuple(latents.shape[-2:])).to(latents)
+        return {"mask": torch.cat([mask, mask]) if guided else mask}
+
+    def _free(self, step: int, steps: int, cells: tuple[int, ...]) -> Tensor:
+        """Which latents [1, 1, height, width] are not the picture's after a step, counted from 0."""
+        white = torch.from_numpy(np.array(self.soft, dtype=np.float32) / 255)[None, None]
+        return adaptive_avg_pool2d(white, cells) > 1 - (step + 1) / steps
+
+
+def _sees_masks(pipeline: Any) -> bool:
+    return pipeline.unet.config.in_channels > pipeline.vae.config.latent_channels
+
+
+def softened(mask: Image.Image, feather: int) -> Image.Image:
+    """The mask (L) with an edge that fades outwards over so many pixels; what is white stays white."""
+    return united(mask, feathered(grown(mask, feather / 2), feather)) if feather else mask
+
+
+def window_of(soft: Image.Image, padding: int, side: int) -> Window:
+    """What is worked on, for a soft mask (L) with so many pixels round it, by a family that draws `side` x `side`.
+
+    Raises ValueError, in a sentence, for a mask that leaves nothing, or nothing to do.
+    """
+    if box_of(soft) is None:
+        raise ValueError("The mask is empty: paint over what shall change, or find it by a word.")
+    if soft.getextrema()[0] > 0:
+        raise ValueError("The mask covers the whole picture, so nothing of it would stay: leave something outside, or "
+                         "draw a new picture in Draw.")
+    left, top, right, bottom = soft.getbbox() or (0, 0, *soft.size)
+    wide, high = right - left + 2 * padding, bottom - top + 2 * padding
+    wide, high = max(wide, math.ceil(high / NARROW)), max(high, math.ceil(wide / NARROW))
+    left, right = _stretch(left, right, wide, soft.width)
+    top, bottom = _stretch(top, bottom, high, soft.height)
+    scale = side / math.sqrt((right - left) * (bottom - top))
+    scale = 1.0 if AS_IT_IS[0] <= scale <= AS_IT_IS[1] else scale
+    return Window((left, top, right, bottom), (_by_8((right - left) * scale), _by_8((bottom - top) * scale)))
+
+
+def _stretch(first: int, last: int, length: int, end: int) -> tuple[int, int]:
+    """A span of at least this length round another, moved inside of 0 to `end`."""
+    length = min(max(length, last - first), end)
+    start = min(max(0, (first + last - length) // 2), end - length)
+    return start, start + length
+
+
+def _by_8(length: float) -> int:
+    return max(8, round(length / 8) * 8)
+
+
+def put_back(original: Image.Image, painted: Image.Image, soft: Image.Image, window: Window) -> Image.Image:
+    """The original (RGB) with what was painted in the window; where the soft mask (L) is black, to the pixel as it was.
+
+    A decoder shifts colours a little everywhere. By how much, the surroundings tell, which nobody painted; it is taken
+    back inside, smoothly, so that both sides of the edge fit.
+    """
+    if painted.size != (window.box[2] - window.box[0], window.box[3] - window.box[1]):
+        painted = painted.resize((window.box[2] - window.box[0], window.box[3] - window.box[1]),
+                                 Image.Resampling.LANCZOS)
+    share = np.asarray(soft.crop(window.box), dtype=np.float32)[..., None] / 255
+    old, new = (np.asarray(one.convert("RGB"), dtype=np.float32) for one in (original.crop(window.box), painted))
+    outside = share[..., 0] == 0
+    if outside.any():
+        new = new + _smoothly(old - new, outside)
+    mixed = old + (new.clip(0, 255) - old) * share
+    result = original.copy()
+    result.paste(Image.fromarray(mixed.round().astype(np.uint8)), window.box[:2])
+    return result
+
+
+def surrounded(image: Image.Image, soft: Image.Image) -> Image.Image:
+    """The picture (RGB) with what surrounds the soft mask (L) drawn smoothly over it, as if nothing had been there."""
+    pixels, share = np.asarray(image, dtype=np.float32), np.asarray(soft, dtype=np.float32)[..., None] / 255
+    outside = share[..., 0] == 0
+    if not outside.any():
+        return image
+    mixed = pixels + (spread(pixels, outside) - pixels) * share
+    return Image.fromarray(mixed.round().clip(0, 255).astype(np.uint8))
+
+
+def _smoothly(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """`spread` of values [height, width, channels] without their finest detail."""
+    height, width = known.shape
+    high, wide = -(-height // CELL), -(-width // CELL)
+    padded = np.zeros((high * CELL, wide * CELL, values.shape[2] + 1), dtype=np.float32)
+    padded[:height, :width, :-1] = values * known[..., None]
+    padded[:height, :width, -1] = known
+    cells = padded.reshape(high, CELL, wide, CELL, -1).sum((1, 3))
+    weights = cells[..., -1]
+    coarse = spread(cells[..., :-1] / np.maximum(weights, 1)[..., None], weights > 0)
+    return _resized(coarse, (high * CELL, wide * CELL))[:height, :width]
+
+
+def spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Values [height, width, channels] carried on smoothly from where they are known [height, width] to everywhere.
+
+    Pull and push over a pyramid (Gortler et al. 1996): every level takes the mean of what is known below it.
+    """
+    if known.all() or not known.any() or max(known.shape) == 1:
+        return values
+    height, width = known.shape
+    high, wide = -(-height // 2), -(-width // 2)
+    padded = np.zeros((high * 2, wide * 2, values.shape[2] + 1), dtype=np.float32)
+    padded[:height, :width, :-1] = values * known[..., None]
+    padded[:height, :width, -1] = known
+    cells = padded.reshape(high, 2, wide, 2, -1).sum((1, 3))
+    weights = cells[..., -1]
+    coarse = spread(cells[..., :-1] / np.maximum(weights, 1)[..., None], weights > 0)
+    return np.where(known[..., None], values, _resized(coarse, (high * 2, wide * 2))[:height, :width])
+
+
+def _resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """[height, width, channels] -> the same at another size (height, width), bilinear."""
+    planes = [np.asarray(Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32)).resize(
+        size[::-1], Image.Resampling.BILINEAR)) for plane in np.moveaxis(values, -1, 0)]
+    return np.stack(planes, axis=-1)

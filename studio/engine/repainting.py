@@ -1,0 +1,130 @@
+"""From a picture and a mask to the picture with something else under the mask, and nothing else changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from studio.engine.drawing import Cast, Stop, Way, drawn
+from studio.engine.dressing import prompts_of, room_for
+from studio.engine.evaluation import seam
+from studio.engine.masking import CLOTHING, outline
+from studio.engine.patching import Part, put_back, softened, surrounded, window_of
+from studio.engine.pipelines import PipelineCache
+from studio.engine.relay import relayed
+from studio.events import Event, MaskFound, PictureDrawn, StageReported
+from studio.families import ModelFamily
+from studio.library.photos import open_image
+from studio.masks import box_of, open_mask, png_of
+from studio.recipes import SEAM
+from studio.requests import MAX_SEED, SURROUNDINGS, RepaintRequest, WearRequest
+from studio.retouching import repainted_as
+
+if TYPE_CHECKING:
+    from studio.library import Library
+
+REPAINT = "repaint"  # the task that a family names a pipeline for
+Tell = Callable[[Event], None]
+
+
+def repaint(request: RepaintRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library, stop: Stop
+            ) -> Iterator[Event]:
+    """Paint `request.count` times over what the mask covers, and save each picture with its recipe.
+
+    Yields previews of the part that is worked on, and PictureDrawn after each picture. Outside of the mask and its
+    feathered edge every pixel is the original's. Ends within a step once `stop()` is true; what is finished is kept.
+    Raises ValueError, in a sentence, for a mask that is empty, covers everything, or is of another size.
+    """
+    painting = _Repainting(request, Cast.of(request, library, pipelines, family), 0, request.count)
+    yield from relayed(lambda tell: painting.run(tell, library, stop))
+
+
+def wear(request: WearRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library, stop: Stop
+         ) -> Iterator[Event]:
+    """Dress whoever is in each of the pictures in the outfits: MaskFound with where they may be, then as `repaint`.
+
+    A picture without clothing raises ValueError, with what to do, where it is the only one; else it is passed over.
+    """
+    total = request.count * len(request.picture)
+    shared: dict[str, Any] = {"pipelines": pipelines, "family": family}
+
+    def run(tell: Tell) -> None:
+        for number, source in enumerate(request.picture):
+            if stop():
+                return
+            image = open_image(str(source))
+            tell(StageReported("Looking for the clothes", number, len(request.picture)))
+            clothing = outline(image, CLOTHING, **shared)
+            box = box_of(clothing) if clothing else None
+            if clothing is None or box is None:
+                if len(request.picture) == 1:
+                    raise ValueError("No clothes were found in this picture: paint over where the outfit shall be, on "
+                                     "Retouch, and repaint that.")
+                tell(StageReported(f"No clothes were found in picture {number + 1}; it stays as it is"))
+                continue
+            room = room_for(image, clothing, **shared)
+            tell(MaskFound(CLOTHING, 1.0, box_of(room) or box, ((1.0, png_of(room)),)))
+            asked = repainted_as(request, str(source), str(library.keep_image(room)), library, family)
+            painting = _Repainting(asked, Cast.of(asked, library, **shared), number * request.count, total)
+            painting.run(tell, library, stop)
+
+    yield from relayed(run)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is drawn of one picture: the part that is worked on."""
+
+    prompt: str
+    negative_prompt: str
+    seed: int
+    steps: int | None
+    guidance: float | None
+    scheduler: str | None
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class _Repainting:
+    """One request, its pictures being those from number `first` on of `total`."""
+
+    request: RepaintRequest
+    cast: Cast
+    first: int
+    total: int
+
+    def run(self, tell: Tell, library: Library, stop: Stop) -> None:
+        started = time.perf_counter()
+        image = open_image(str(self.request.picture))
+        mask = open_mask(Path(str(self.request.mask)), image.size)
+        for number in range(self.request.count):
+            if stop():
+                return
+            index, seed = self.first + number, ((self.request.seed or 0) + number) % (MAX_SEED + 1)
+            alone = replace(self.request, count=1, seed=seed)
+            painted, soft = self._picture(alone, image, mask, index, tell, stop)
+            # The library's own names of both tell their content.
+            named = replace(alone, picture=Path(str(alone.picture)).name, mask=Path(str(alone.mask)).name)
+            saved = library.save_picture(painted, self.cast.recipe(named, {SEAM: round(seam(image, painted, soft), 2)}))
+            seconds = (time.perf_counter() - started) / (number + 1) * (self.total - index - 1)
+            tell(PictureDrawn(index, self.total, str(saved.path), seconds))
+
+    def _picture(self, request: RepaintRequest, image: Image.Image, mask: Image.Image, index: int, tell: Tell,
+                 stop: Stop) -> tuple[Image.Image, Image.Image]:
+        """The picture, and the soft mask that it changed in."""
+        family, pipelines = self.cast.family, self.cast.pipelines
+        soft = softened(mask, request.feather or 0)
+        window = window_of(soft, request.padding or 0, family.resolution)
+        seen, where = window.cut(image), window.cut(soft)
+        part = Part(surrounded(seen, where) if request.fill == SURROUNDINGS else seen, where, request.strength or 1.0)
+        worn = prompts_of(self.cast.outfits, where, pipelines=pipelines, family=family)
+        work = _Work(request.prompt, request.negative_prompt, request.seed or 0, request.steps, request.guidance,
+                     request.scheduler, *window.size)
+        painted = drawn(work, self.cast, Way(worn, part=part), index, tell, stop, REPAINT)
+        return put_back(image, painted, soft, window), soft

@@ -1,0 +1,130 @@
+"""How pictures are repainted: what an artist intends, as settings; and every choice left open made before the work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from PIL import Image
+
+from studio.families import ModelFamily
+from studio.library import Library, Picture
+from studio.library.photos import size_of
+from studio.masks import box_of, checked, open_mask
+from studio.recipes import Recipe
+from studio.requests import ORIGINAL, SURROUNDINGS, RepaintRequest, WearRequest
+from studio.uses import LoraUse
+from studio.wearing import settled
+
+FEATHER = 32  # a picture's shorter side has so many widths of a mask's edge
+LARGER = 1.6  # times what the family draws, in area: from there on only the part round the mask is worked on
+CONTEXT = 0.5  # of the mask's longer side: how much is looked at round it then
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What an artist means to do, and the fields of RepaintRequest that do it; `padding` in sizes of the mask."""
+
+    title: str
+    about: str
+    strength: float
+    fill: str
+    padding: float | None  # None: the whole picture
+    wears: bool = False  # it takes an outfit
+
+
+INTENTS: Mapping[str, Intent] = MappingProxyType({
+    "outfit": Intent("Change the outfit", "Begins anew under the mask; the whole picture is looked at.", 1.0, ORIGINAL,
+                     None, wears=True),
+    "detail": Intent("Fix a detail", "Keeps the shape of what is there; works on the part round the mask, at full "
+                     "resolution.", 0.6, ORIGINAL, 0.5),
+    "remove": Intent("Remove", "What surrounds the mask is drawn over it, then painted anew.", 0.85, SURROUNDINGS,
+                     None),
+})
+# Clothes, to be told from the rest of a prompt where a family does not list the words it knows.
+WEARING = ("in", "wearing")
+GARMENTS = ("dress", "jacket", "coat", "hoodie", "sweater", "shirt", "t-shirt", "blouse", "pants", "trousers", "jeans",
+            "shorts", "skirt", "suit", "uniform", "robe", "cape", "outfit", "clothes")
+
+
+def settled_repaint(request: RepaintRequest, library: Library, family: ModelFamily) -> RepaintRequest:
+    """The request with its picture and its mask in the library, and every choice that hangs on their sizes made.
+
+    Raises ValueError, in a sentence, for what cannot be read, a mask of another size, and what `settled` refuses.
+    """
+    request = settled(request, library, family)
+    picture = library.keep_image(request.picture)
+    size = size_of(picture)
+    mask = request.mask
+    mask = checked(mask, size) if isinstance(mask, Image.Image) else open_mask(Path(mask), size)
+    feather = round(min(size) / FEATHER) if request.feather is None else request.feather
+    padding = _padding(mask, size, family) if request.padding is None else request.padding
+    return replace(request, picture=str(picture), mask=str(library.keep_image(mask)), feather=feather, padding=padding)
+
+
+def settled_wear(request: WearRequest, library: Library, family: ModelFamily) -> WearRequest:
+    """The request with its pictures in the library, and outfits settled; those of the library stay what they are."""
+    request = settled(request, library, family)
+    pictures = [str(one) if _of(one, library) else str(library.keep_image(one)) for one in request.picture]
+    for one in pictures:
+        size_of(one)
+    return replace(request, picture=pictures)
+
+
+def repainted_as(request: WearRequest, picture: str, mask: str, library: Library, family: ModelFamily
+                 ) -> RepaintRequest:
+    """The repainting that dresses whoever is in one picture, where the mask is."""
+    drawn = _of(picture, library)
+    prompt, lora = request.prompt, request.lora
+    if drawn:
+        prompt = without_clothes(str(drawn.recipe.request.get("prompt", "")), family) if prompt is None else prompt
+        lora = used_in(drawn.recipe, library) if lora is None else lora
+    asked = RepaintRequest(
+        picture, mask, prompt or "", request.negative_prompt, lora, request.lora_scale, request.outfit,
+        request.strength, ORIGINAL, request.feather, None, request.steps, request.guidance, request.scheduler,
+        request.count, request.seed, family.name)
+    return settled_repaint(asked, library, family)
+
+
+def without_clothes(prompt: str, family: ModelFamily) -> str:
+    """The prompt without the part that says what somebody wears: what the outfit's picture says instead."""
+    words = family.words()
+    known = {*words.get("tops", ()), *words.get("bottoms", ()), *GARMENTS}
+    garment = re.compile(rf"\b({'|'.join(map(re.escape, known))})s?\b", re.IGNORECASE)
+    clauses = []
+    for clause in prompt.split(","):
+        # "a girl with red hair in a blue jacket and black pants on the beach": from the first garment to the last.
+        worn = list(garment.finditer(clause))
+        before = clause[:worn[0].start()] if worn else ""
+        cut = max(before.lower().rfind(f" {word} ") for word in WEARING)
+        clause = clause[:cut] + clause[worn[-1].end():] if worn and cut >= 0 else clause
+        clauses += [clause] if clause.strip() else []
+    return ",".join(clauses).strip()
+
+
+def used_in(recipe: Recipe, library: Library) -> list[LoraUse] | None:
+    """The LoRAs of a picture that the library still has, with their weights then."""
+    here = {lora.sha256: lora.slug for lora in library.loras()}
+    return [LoraUse(here[one["sha256"]], one.get("scale", 1.0), one.get("scale", 1.0)) for one in recipe.loras
+            if one.get("sha256") in here] or None
+
+
+def _padding(mask: Image.Image, size: Sequence[int], family: ModelFamily) -> int:
+    """The whole picture, unless it is larger than what the family draws."""
+    if size[0] * size[1] <= LARGER * family.resolution ** 2:
+        return max(size)
+    left, top, right, bottom = box_of(mask) or (0, 0, *size)
+    return round(CONTEXT * max(right - left, bottom - top))
+
+
+def _of(source: Any, library: Library) -> Picture | None:
+    """The library's picture that a file is."""
+    try:
+        picture = library.picture(str(source))
+    except ValueError:
+        return None
+    return picture if Path(str(source)).resolve() == picture.path.resolve() else None
