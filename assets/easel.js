@@ -258,6 +258,14 @@ const send = (act, more = {}, words = 'One moment...') => {
     if (greeting) waiting = go; else go();
 };
 document.addEventListener('easel-failed', () => { if (greeting) greeted(); else if (asked) release(asked); });
+const paint = (act) => {
+    if (!picture) return say('Open a picture first.', true);
+    if (act === 'wear') return send('wear', {}, 'Starting...');
+    if (isEmpty()) return say('The mask is empty: paint over what shall change, or find it by a word.', true);
+    send('repaint', { mask: mask.toDataURL() }, 'Starting...');
+};
+document.addEventListener('easel-repaint', () => paint('repaint'));
+document.addEventListener('easel-wear', () => paint('wear'));
 const find = () => {
     const phrases = $('[name=phrases]').value.trim();
     if (!picture) return say('Open a picture first.', true);
@@ -277,19 +285,21 @@ const ask = () => {
 };
 const answers = {   // each decodes what it needs first, then changes all at once
     async opened(answer) {
-        const kept = stored(), before = kept.ref === answer.picture.ref && kept.mask ? await loaded(kept.mask) : null;
+        const kept = stored(), own = answer.picture.mask;   // one that was repainted brings the mask it was painted by
+        const before = kept.ref === answer.picture.ref && kept.mask ? await loaded(kept.mask) : null;
         picture = answer.picture;
         const factor = scale();
         Object.assign(view, { width: Math.max(1, Math.round(picture.width * factor)), height: Math.max(1, Math.round(picture.height * factor)) });
         empty();
         if (before) mask.getContext('2d', { willReadFrequently: true }).drawImage(before, 0, 0);
+        else if (own) add(await opened(own));
         shapes = []; past = []; future = [];
         afresh();
         $('.easel-picture').src = picture.url;
         $('.easel-size').textContent = `${picture.width} x ${picture.height}`;
         element.classList.add('has-picture');
         resize(1);
-        say(before ? 'Your mask is back. Paint on, or find things by a word.' : 'Paint over what shall change, or find it by a word.');
+        say(before ? 'Your mask is back. Paint on, or find things by a word.' : own ? 'It was repainted here: change the mask, or paint it again.' : 'Paint over what shall change, or find it by a word.');
         changed();
     },
     async gone() { localStorage.removeItem(KEPT); },
@@ -341,6 +351,7 @@ const answers = {   // each decodes what it needs first, then changes all at onc
         link.remove();
         say(answer.note);
     },
+    async painting() { say('Painting; the picture comes below.'); document.getElementById('painted').scrollIntoView({ behavior: 'smooth', block: 'nearest' }); },
     async known(answer) {
         if (answer.name === family) return;   // the visitor's own thresholds stay
         family = answer.name;

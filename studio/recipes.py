@@ -17,7 +17,8 @@ from PIL.PngImagePlugin import PngInfo
 _USED = ("loras", "outfits")  # of the library, by fields of Recipe
 # Estimates: what an outfit did to the rest of a picture, and to the clothes.
 BLEED, DRIFT, EFFECT = "palette bleed", "style drift", "outfit effect"
-SEAM = "seam"  # what shows of the edge of what was repainted
+# How much of the edge shows of what was repainted, and how many pixels changed that should not have.
+SEAM, OUTSIDE = "seam", "changed outside"
 OURS, A1111 = "understudy", "parameters"  # the PNG's text chunks
 
 

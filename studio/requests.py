@@ -332,6 +332,7 @@ class RepaintRequest(Using):
         for name in ("picture", "mask"):
             object.__setattr__(self, name, _source(name, getattr(self, name)))
         text("prompt", self.prompt)
+        object.__setattr__(self, "prompt", self.prompt or "")  # null is none at all
         text("negative_prompt", self.negative_prompt)
         self.settle_uses()
         within("strength", self.strength, 0.05, 1.0)

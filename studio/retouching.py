@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -48,7 +48,7 @@ INTENTS: Mapping[str, Intent] = MappingProxyType({
 # Clothes, to be told from the rest of a prompt where a family does not list the words it knows.
 WEARING = ("in", "wearing")
 GARMENTS = ("dress", "jacket", "coat", "hoodie", "sweater", "shirt", "t-shirt", "blouse", "pants", "trousers", "jeans",
-            "shorts", "skirt", "suit", "uniform", "robe", "cape", "outfit", "clothes")
+            "shorts", "skirt", "suit", "uniform", "robe", "cape", "outfit", "clothes", "shoes", "boots", "sneakers")
 
 
 def settled_repaint(request: RepaintRequest, library: Library, family: ModelFamily) -> RepaintRequest:
@@ -62,8 +62,11 @@ def settled_repaint(request: RepaintRequest, library: Library, family: ModelFami
     mask = request.mask
     mask = checked(mask, size) if isinstance(mask, Image.Image) else open_mask(Path(mask), size)
     feather = round(min(size) / FEATHER) if request.feather is None else request.feather
-    padding = _padding(mask, size, family) if request.padding is None else request.padding
-    return replace(request, picture=str(picture), mask=str(library.keep_image(mask)), feather=feather, padding=padding)
+    padding = request.padding
+    if padding is None:  # the whole picture, unless it is larger than what the family draws
+        padding = max(size) if size[0] * size[1] <= LARGER * family.resolution ** 2 else context(mask, CONTEXT)
+    return replace(request, picture=str(picture), mask=str(library.keep_image(mask)), feather=feather,
+                   padding=round(padding))
 
 
 def settled_wear(request: WearRequest, library: Library, family: ModelFamily) -> WearRequest:
@@ -82,7 +85,8 @@ def repainted_as(request: WearRequest, picture: str, mask: str, library: Library
     prompt, lora = request.prompt, request.lora
     if drawn:
         prompt = without_clothes(str(drawn.recipe.request.get("prompt", "")), family) if prompt is None else prompt
-        lora = used_in(drawn.recipe, library) if lora is None else lora
+        if lora is None and drawn.recipe.family.get("name") == family.name:
+            lora = used_in(drawn.recipe, library)
     asked = RepaintRequest(
         picture, mask, prompt or "", request.negative_prompt, lora, request.lora_scale, request.outfit,
         request.strength, ORIGINAL, request.feather, None, request.steps, request.guidance, request.scheduler,
@@ -94,14 +98,17 @@ def without_clothes(prompt: str, family: ModelFamily) -> str:
     """The prompt without the part that says what somebody wears: what the outfit's picture says instead."""
     words = family.words()
     known = {*words.get("tops", ()), *words.get("bottoms", ()), *GARMENTS}
-    garment = re.compile(rf"\b({'|'.join(map(re.escape, known))})s?\b", re.IGNORECASE)
-    clauses = []
+    garment = re.compile(rf"\b({'|'.join(map(re.escape, known))})(es|s)?\b", re.IGNORECASE)
+    begins = re.compile(rf"(?<!\S)({'|'.join(WEARING)})(?!\S)", re.IGNORECASE)
+    clauses, dressing = [], False
     for clause in prompt.split(","):
-        # "a girl with red hair in a blue jacket and black pants on the beach": from the first garment to the last.
+        # "a girl with red hair in a blue jacket, black pants and white shoes on the beach": from the last "in" before a
+        # garment to the last garment; a list of them goes on.
         worn = list(garment.finditer(clause))
-        before = clause[:worn[0].start()] if worn else ""
-        cut = max(before.lower().rfind(f" {word} ") for word in WEARING)
-        clause = clause[:cut] + clause[worn[-1].end():] if worn and cut >= 0 else clause
+        cuts = [0] if worn and dressing else []
+        cuts += [found.start() for found in begins.finditer(clause[:worn[0].start()])] if worn else []
+        dressing = bool(cuts)
+        clause = clause[:cuts[-1]].rstrip() + clause[worn[-1].end():] if cuts else clause
         clauses += [clause] if clause.strip() else []
     return ",".join(clauses).strip()
 
@@ -113,12 +120,10 @@ def used_in(recipe: Recipe, library: Library) -> list[LoraUse] | None:
             if one.get("sha256") in here] or None
 
 
-def _padding(mask: Image.Image, size: Sequence[int], family: ModelFamily) -> int:
-    """The whole picture, unless it is larger than what the family draws."""
-    if size[0] * size[1] <= LARGER * family.resolution ** 2:
-        return max(size)
-    left, top, right, bottom = box_of(mask) or (0, 0, *size)
-    return round(CONTEXT * max(right - left, bottom - top))
+def context(mask: Image.Image, part: float) -> int:
+    """Pixels round a mask that are so large a part of its longer side."""
+    left, top, right, bottom = box_of(mask) or (0, 0, *mask.size)
+    return round(part * max(right - left, bottom - top))
 
 
 def _of(source: Any, library: Library) -> Picture | None:

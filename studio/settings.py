@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.checks import sides
-from studio.requests import FULL, DrawRequest, MaskRequest, MergeRequest, SetRequest, TrainRequest
+from studio.requests import (
+    FULL,
+    DrawRequest,
+    MaskRequest,
+    MergeRequest,
+    RepaintRequest,
+    SetRequest,
+    TrainRequest,
+    WearRequest,
+)
 
 LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 SPACE_PORT = 7860
@@ -38,7 +47,8 @@ class Quota:
             if not isinstance(value, bool) and not value > 0:
                 raise ValueError(f"quota: {name} must be above 0, got {value}")
 
-    def check(self, request: TrainRequest | DrawRequest | SetRequest | MaskRequest | MergeRequest) -> None:
+    def check(self, request: TrainRequest | DrawRequest | SetRequest | RepaintRequest | WearRequest | MaskRequest
+              | MergeRequest) -> None:
         """Raises ValueError, naming the limit, for a resolved request that asks for more than a visitor may."""
         limits = {"count": self.count, "width": self.side, "height": self.side, "resolution": self.side,
                   "batch_size": self.batch_size, "class_images": self.class_images,
@@ -48,6 +58,9 @@ class Quota:
         if isinstance(request, TrainRequest):
             limits["steps"] = self.train_steps
             self._check_training(request)
+        if isinstance(request, WearRequest) and request.count * len(request.picture) > self.count:
+            raise ValueError(f"On this shared host pictures times count may be at most {self.count}, got "
+                             f"{request.count * len(request.picture)}.")
         for name, most in limits.items():
             asked = getattr(request, name, None)
             if asked is not None and asked > most:

@@ -22,6 +22,7 @@ from diffusers.models.embeddings import MultiIPAdapterImageProjection
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
 
 from studio.engine.keeping import recent, state_of
@@ -61,6 +62,21 @@ class _Together(IPAdapterAttnProcessor2_0):
         self.scale = [0.0] * len(parts)
         self.to_k_ip = nn.ModuleList(part.to_k_ip[0] for part in parts)
         self.to_v_ip = nn.ModuleList(part.to_v_ip[0] for part in parts)
+
+    def __call__(self, attn: Any, hidden_states: Tensor, *given: Any,  # type: ignore[override]
+                 ip_adapter_masks: Sequence[Tensor] | None = None, **named: Any) -> Tensor:
+        """As diffusers', whose guess at the latents' height and width, by their number, shears masks of some sizes."""
+        if ip_adapter_masks is not None:
+            ip_adapter_masks = [shaped(mask, hidden_states.shape[1]) for mask in ip_adapter_masks]
+        return super().__call__(attn, hidden_states, *given, ip_adapter_masks=ip_adapter_masks, **named)
+
+
+def shaped(mask: Tensor, count: int) -> Tensor:
+    """A mask [1, pictures, height, width] in pixels as a row of so many latents, at the level that has that many."""
+    height, width = mask.shape[-2:]
+    while height * width > count:
+        height, width = -(-height // 2), -(-width // 2)  # as a UNet halves them
+    return interpolate(mask, size=(height, width), mode="bicubic").flatten(2)[:, :, None]
 
 
 @dataclass(frozen=True)

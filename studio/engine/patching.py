@@ -58,7 +58,7 @@ class Part:
             cells = self._free(0, self.steps_of(asked), (self.soft.height // side, self.soft.width // side))
             free = Image.fromarray(cells[0, 0].numpy().astype(np.uint8) * 255)
             free = free.resize(self.soft.size, Image.Resampling.NEAREST)
-        return {"image": self.image, "mask_image": free, "strength": max(self.strength, 1 / asked + 1e-6)}
+        return {"image": self.image, "mask_image": free, "strength": min(1.0, max(self.strength, 1 / asked + 1e-6))}
 
     def after_step(self, pipeline: Any, step: int, asked: int, latents: Tensor, guided: bool) -> dict[str, Tensor]:
         """The pipeline's mask for the next step; outside of it its latents are the picture's own, noised."""
@@ -94,6 +94,7 @@ def window_of(soft: Image.Image, padding: int, side: int) -> Window:
         raise ValueError("The mask covers the whole picture, so nothing of it would stay: leave something outside, or "
                          "draw a new picture in Draw.")
     left, top, right, bottom = soft.getbbox() or (0, 0, *soft.size)
+    padding = max(padding, CELL)  # without anything round the mask no colours could be fitted
     wide, high = right - left + 2 * padding, bottom - top + 2 * padding
     wide, high = max(wide, math.ceil(high / NARROW)), max(high, math.ceil(wide / NARROW))
     left, right = _stretch(left, right, wide, soft.width)

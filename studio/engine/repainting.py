@@ -12,7 +12,7 @@ from PIL import Image
 
 from studio.engine.drawing import Cast, Stop, Way, drawn
 from studio.engine.dressing import prompts_of, room_for
-from studio.engine.evaluation import seam
+from studio.engine.evaluation import changed_outside, seam
 from studio.engine.masking import CLOTHING, outline
 from studio.engine.patching import Part, put_back, softened, surrounded, window_of
 from studio.engine.pipelines import PipelineCache
@@ -21,7 +21,7 @@ from studio.events import Event, MaskFound, PictureDrawn, StageReported
 from studio.families import ModelFamily
 from studio.library.photos import open_image
 from studio.masks import box_of, open_mask, png_of
-from studio.recipes import SEAM
+from studio.recipes import OUTSIDE, SEAM
 from studio.requests import MAX_SEED, SURROUNDINGS, RepaintRequest, WearRequest
 from studio.retouching import repainted_as
 
@@ -48,12 +48,13 @@ def wear(request: WearRequest, *, pipelines: PipelineCache, family: ModelFamily,
          ) -> Iterator[Event]:
     """Dress whoever is in each of the pictures in the outfits: MaskFound with where they may be, then as `repaint`.
 
-    A picture without clothing raises ValueError, with what to do, where it is the only one; else it is passed over.
+    A picture without clothing is passed over; where none has any, ValueError says what to do.
     """
     total = request.count * len(request.picture)
     shared: dict[str, Any] = {"pipelines": pipelines, "family": family}
 
     def run(tell: Tell) -> None:
+        found = False
         for number, source in enumerate(request.picture):
             if stop():
                 return
@@ -62,16 +63,18 @@ def wear(request: WearRequest, *, pipelines: PipelineCache, family: ModelFamily,
             clothing = outline(image, CLOTHING, **shared)
             box = box_of(clothing) if clothing else None
             if clothing is None or box is None:
-                if len(request.picture) == 1:
-                    raise ValueError("No clothes were found in this picture: paint over where the outfit shall be, on "
-                                     "Retouch, and repaint that.")
                 tell(StageReported(f"No clothes were found in picture {number + 1}; it stays as it is"))
                 continue
+            found = True
             room = room_for(image, clothing, **shared)
             tell(MaskFound(CLOTHING, 1.0, box_of(room) or box, ((1.0, png_of(room)),)))
             asked = repainted_as(request, str(source), str(library.keep_image(room)), library, family)
             painting = _Repainting(asked, Cast.of(asked, library, **shared), number * request.count, total)
             painting.run(tell, library, stop)
+        if not found:
+            which = "this picture" if len(request.picture) == 1 else "any of these pictures"
+            raise ValueError(f"No clothes were found in {which}: paint over where the outfit shall be, on Retouch, and "
+                             "repaint that.")
 
     yield from relayed(run)
 
@@ -111,7 +114,8 @@ class _Repainting:
             painted, soft = self._picture(alone, image, mask, index, tell, stop)
             # The library's own names of both tell their content.
             named = replace(alone, picture=Path(str(alone.picture)).name, mask=Path(str(alone.mask)).name)
-            saved = library.save_picture(painted, self.cast.recipe(named, {SEAM: round(seam(image, painted, soft), 2)}))
+            estimates = {SEAM: round(seam(image, painted, soft), 2), OUTSIDE: changed_outside(image, painted, soft)}
+            saved = library.save_picture(painted, self.cast.recipe(named, estimates))
             seconds = (time.perf_counter() - started) / (number + 1) * (self.total - index - 1)
             tell(PictureDrawn(index, self.total, str(saved.path), seconds))
 

@@ -16,7 +16,7 @@ from studio.desk import Studio
 from studio.families import ModelFamily
 from studio.requests import DrawRequest
 from studio.settings import Settings
-from studio.ui import endpoints, pieces
+from studio.ui import endpoints, pieces, repainting
 from studio.ui.beat import Beat
 from studio.ui.drawing_fields import OF_FAMILY, defaults_of
 from studio.ui.forms import PAGE_EVENT, Wiring
@@ -85,7 +85,7 @@ def build(desk: Studio, settings: Settings) -> gr.Blocks:
                     "train": train_tab(wiring, family, first, beat),
                     "draw": draw_tab(wiring, family, first, beat, quick),
                     "dress": dress_tab(wiring, family, first, beat, settings.ask_consent),
-                    "retouch": retouch_tab(wiring, family),
+                    "retouch": retouch_tab(wiring, family, first, beat),
                     "gallery": gallery_tab(wiring),
                 }
         made = Page(tabs, family, about, drafts=drafts, **parts)
@@ -117,10 +117,11 @@ def _connect(wiring: Wiring, page: Page, tray: gr.HTML) -> None:
         wiring.on_act(piece, go_draw, None, tabs)
     for piece in (page.draw.stage, page.gallery.wall):
         wiring.on_act(piece, to_subject, page.family, [tabs, *subject_view])
-    for piece in (page.draw.stage, page.dress.stage, tray):
+    for piece in (page.draw.stage, page.dress.stage, page.dress.worn, page.retouch.painting.stage, tray):
         wiring.on_act(piece, open_picture, list(page.gallery.view), [tabs, page.gallery.selected, *gallery_view])
-    for piece in (page.draw.stage, page.gallery.detail):
-        wiring.on_act(piece, to_retouch, page.family, [tabs, page.retouch.easel])
+    painting = page.retouch.painting
+    for piece in (page.draw.stage, page.gallery.detail, page.dress.worn, painting.stage):
+        wiring.on_act(piece, to_retouch, page.family, [tabs, page.retouch.easel, *painting.filled])
     for piece in (page.draw.stage, page.gallery.detail):
         wiring.on_act(piece, take_outfit, list(page.dress.view), [tabs, *page.dress.renewed], show_progress="minimal")
     wiring.on_act(page.gallery.detail, send_to_draw, None, to_draw)
@@ -138,15 +139,19 @@ def _remember(wiring: Wiring, page: Page, visitors: Visitors, blocks: gr.Blocks)
     lora, prompt, *others = page.dress.drafts
     for event in (lora.change, prompt.blur, *(component.change for component in others)):
         wiring.listen(event, dress.kept, list(page.dress.drafts), dressing)
+    painting = gr.BrowserState({}, storage_key=f"{KEPT}-retouch", secret=SECRET)
+    for component, event in zip(page.retouch.painting.drafts, ("change", "change", "blur"), strict=True):
+        wiring.listen(getattr(component, event), repainting.kept, list(page.retouch.painting.drafts), painting)
     beginning = [page.drafts, *standing_outputs(page), *kept, page.train.form["subject"], page.train.form["seed"],
-                 page.draw.run, page.draw.quick, *page.draw.more.unsaid, *page.subject.view, *page.dress.opened]
+                 page.draw.run, page.draw.quick, *page.draw.more.unsaid, *page.subject.view, *page.dress.opened,
+                 *page.retouch.painting.opened]
 
-    def arrive(visitor: gr.Request, drafts: Any, dressed: Any) -> tuple:
-        drafts, dressed = (told if isinstance(told, dict) else {} for told in (drafts, dressed))
+    def arrive(visitor: gr.Request, *kept: Any) -> tuple:
+        drafts, dressed, painted = (told if isinstance(told, dict) else {} for told in kept)
         token = visitors.arrive(visitor, drafts.get("visitor"))
-        return ({**drafts, "visitor": token}, *opening(visitors.desk_of(visitor), drafts, dressed))
+        return ({**drafts, "visitor": token}, *opening(visitors.desk_of(visitor), drafts, dressed, painted))
 
-    blocks.load(arrive, [page.drafts, dressing], beginning, **PAGE_EVENT)
+    blocks.load(arrive, [page.drafts, dressing, painting], beginning, **PAGE_EVENT)
     blocks.unload(visitors.depart)
 
 
@@ -155,7 +160,8 @@ def _keep_script() -> str:
     return f"(drafts, {names}) => ({{...(drafts || {{}}), {names}}})"
 
 
-def opening(desk: Studio, drafts: dict[str, Any], dressed: dict[str, Any] | None = None) -> tuple:
+def opening(desk: Studio, drafts: dict[str, Any], dressed: dict[str, Any] | None = None,
+            painted: dict[str, Any] | None = None) -> tuple:
     """Everything as it is when a page opens: the family, the form, the run that is on stage."""
     family, subjects = desk.family, desk.library.subjects()
     loras = lora_choices(desk, family)
@@ -175,6 +181,7 @@ def opening(desk: Studio, drafts: dict[str, Any], dressed: dict[str, Any] | None
         *standing_updates(desk, family, lora), *(typed.get(name) for name in DRAFTS),
         gr.Dropdown(train.choices(desk), value=first or None), None, live, gr.Timer(active=True), *[None] * (ROWS + 2),
         *subject.opened(desk, family, first), *dress.opening(desk, family, lora, dressed or {}),
+        *repainting.opening(desk, family, lora, painted or {}),
     )
 
 
@@ -274,17 +281,19 @@ def send_to_draw(desk: Studio, act: dict) -> tuple:
         picture = desk.library.picture(str(act.get("id")))
         return _restored(desk, settings_of(picture.recipe, desk))
     if act.get("act") == "replay":
-        request = desk.recall(desk.library.picture(str(act.get("id"))).path)
-        return _to_draw(desk, request, desk.start(request).id)
+        picture = desk.library.picture(str(act.get("id")))
+        run = desk.start(desk.recall(picture.path))
+        return _to_draw(desk, settings_of(picture.recipe, desk).request, run.id)
     return _skips()
 
 
 def to_retouch(desk: Studio, act: dict, family: str) -> tuple:
     """A picture onto the easel."""
     if act.get("act") != "retouch":
-        return gr.skip(), gr.skip()
-    id = desk.library.picture(str(act.get("id"))).id
-    return gr.Tabs(selected="retouch"), retouch.put_up(desk, f"pictures/{id}", desk.families[family])
+        return (gr.skip(),) * 4
+    picture, known = desk.library.picture(str(act.get("id"))), desk.families[family]
+    return gr.Tabs(selected="retouch"), retouch.put_up(desk, f"pictures/{picture.id}", known), \
+        *retouch.fields_for(desk, picture, known)
 
 
 async def take_outfit(desk: Studio, act: dict, family: str, *view: Any) -> tuple:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -12,7 +13,16 @@ from studio import masks, wording
 from studio.desk import Studio
 from studio.families import find_family
 from studio.library.photos import Box
-from studio.requests import DrawRequest, MaskRequest, MergeRequest, SetRequest, TrainRequest, as_json
+from studio.requests import (
+    DrawRequest,
+    MaskRequest,
+    MergeRequest,
+    RepaintRequest,
+    SetRequest,
+    TrainRequest,
+    WearRequest,
+    as_json,
+)
 from studio.ui.forms import Wiring, uploaded
 from studio.ui.progress import carried_out, run_to_its_end, status
 from studio.ui.records import (
@@ -44,7 +54,7 @@ def register(wiring: Wiring) -> None:
         pick_checkpoint, replay, loras, remove_lora, export_lora, import_lora, publish, pictures, favourite,
         delete_picture, restore_picture, outfits, edit_outfit, remove_outfit, outfit_presets,
         save_outfit_preset, scenes, add_scene, remove_scene, sets, set_grid, set_files, remove_set, check_prompt,
-        family, read_recipe, find_masks,
+        family, read_recipe, find_masks, repaint, wear,
     ):
         wiring.endpoint(handler.__name__, handler)
     for handler in (edit_mask, combine_masks, add_outfit):  # large ones take memory by the gigabyte
@@ -195,11 +205,46 @@ async def find_masks(desk: Studio, picture: dict | str, phrases: str = "", box_t
 
     "masks" has label, score, box, "file" (a PNG, white inside) and candidates; "note" says what was not found.
     """
-    path = uploaded([picture])[0] if isinstance(picture, dict) else desk.library.picture(picture).path
+    path = _picture_of(desk, picture)
     run = await run_to_its_end(desk, MaskRequest(path, phrases, box_threshold, text_threshold, points or (), box,
                                                  segmenter, family))
     found = await asyncio.to_thread(lambda: [told_mask(mask) for mask in run.result()])
     return {"masks": found, "note": run.message}
+
+
+async def repaint(desk: Studio, picture: dict | str, mask: dict, prompt: str = "", negative_prompt: str = "",
+                  lora: str | list | None = None, lora_scale: float = 1.0, outfit: str | list | None = None,
+                  strength: float | None = None, fill: str | None = None, feather: int | None = None,
+                  padding: int | None = None, steps: int | None = None, guidance: float | None = None,
+                  scheduler: str | None = None, count: int = 1, seed: int | None = None, family: str | None = None
+                  ) -> list:
+    """Repaint what an uploaded mask covers of an uploaded picture, or one of the library by its id, and wait.
+
+    Nothing else changes. The pictures come back as /draw's.
+    """
+    request = RepaintRequest(_picture_of(desk, picture), uploaded([mask])[0], prompt, negative_prompt, lora, lora_scale,
+                             outfit, strength, fill, feather, padding, steps, guidance, scheduler, count, seed, family)
+    return [drawn_picture(picture) for picture in await carried_out(desk, request)]
+
+
+async def wear(desk: Studio, picture: dict | str | list, outfit: str | list, prompt: str | None = None,
+               negative_prompt: str = "", lora: str | list | None = None, lora_scale: float = 1.0,
+               strength: float | None = None, feather: int | None = None, steps: int | None = None,
+               guidance: float | None = None, scheduler: str | None = None, count: int = 1, seed: int | None = None,
+               family: str | None = None) -> list:
+    """Dress whoever is in a picture (uploaded, or one of the library by its id), or in each of a list, and wait.
+
+    Without a prompt or a LoRA it takes those that the picture was drawn with, its clothes left out.
+    """
+    given = picture if isinstance(picture, list) else [picture]
+    request = WearRequest([_picture_of(desk, one) for one in given], outfit, prompt, negative_prompt, lora, lora_scale,
+                          strength, feather, steps, guidance, scheduler, count, seed, family)
+    return [drawn_picture(picture) for picture in await carried_out(desk, request)]
+
+
+def _picture_of(desk: Studio, picture: dict | str) -> Path:
+    """The file of an uploaded picture, or of one of the library by its id."""
+    return uploaded([picture])[0] if isinstance(picture, dict) else desk.library.picture(picture).path
 
 
 def edit_mask(desk: Studio, mask: dict, operation: str, pixels: float = 4) -> dict:
@@ -286,7 +331,7 @@ def outfits(desk: Studio) -> list:
 async def add_outfit(desk: Studio, name: str, picture: dict | str, as_it_is: bool = False, family: str | None = None,
                      consent: bool = False) -> dict:
     """A new outfit from an uploaded picture, or one of the library by its id: its clothes alone, on plain ground."""
-    path = uploaded([picture])[0] if isinstance(picture, dict) else desk.library.picture(picture).path
+    path = _picture_of(desk, picture)
     return told_outfit(await asyncio.to_thread(desk.add_outfit, name, path, as_it_is=as_it_is, family=family,
                                                consent=consent or isinstance(picture, str)))
 

@@ -19,6 +19,7 @@ from studio.events import (
     StepFinished,
 )
 from studio.execution import Now, Run
+from studio.library import Picture
 from studio.ui import pieces
 from studio.ui.chart import frontier_chart, loss_chart, smoothed, thinned
 
@@ -67,6 +68,19 @@ class Training:
     @property
     def total(self) -> int:
         return self.run.request.steps or 0
+
+
+def run_of(desk: Studio, run: str) -> Run | None:
+    """The run, or None once nobody remembers it."""
+    return next((known for known in desk.executor.runs() if run and known.id == run
+                 and known.library.root == desk.library.root), None)
+
+
+def pictures_of(desk: Studio, run: Run) -> list[Picture]:
+    """What the run has drawn and nobody has deleted since."""
+    drawn = [event.path for event in run.snapshot() if isinstance(event, PictureDrawn)]
+    here = {str(picture.path): picture for picture in desk.library.pictures()}
+    return [here[path] for path in drawn if path in here]
 
 
 def status(run: Run) -> dict[str, Any]:

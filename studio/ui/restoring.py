@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from studio.desk import Studio
 from studio.execution import request_from_json
 from studio.recalling import used_by
 from studio.recipes import Recipe, read_png
-from studio.requests import DrawRequest
+from studio.requests import DrawRequest, RepaintRequest
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,10 @@ def settings_in(path: Path, desk: Studio) -> Settings:
 
 def settings_of(recipe: Recipe, desk: Studio) -> Settings:
     """Every setting of the recipe; a LoRA, outfit or family that is not here is left out, and a remark says so."""
-    request, remarks = request_from_json(recipe.request, kinds=(DrawRequest,)), []
+    request, remarks = request_from_json(recipe.request, kinds=(DrawRequest, RepaintRequest)), []
+    if isinstance(request, RepaintRequest):
+        request = _drawn_anew(request)
+        remarks.append("It was painted over another picture; these are its words and its settings, to draw anew.")
     if request.family not in desk.families:
         remarks.append(f"The family {request.family} is not here; {desk.family.title} takes its place.")
         request = replace(request, family=desk.family.name)
@@ -43,6 +46,13 @@ def settings_of(recipe: Recipe, desk: Studio) -> Settings:
                                "without it.")
         request = request.renamed(field, slugs)
     return Settings(request, tuple(remarks))
+
+
+def _drawn_anew(request: RepaintRequest) -> DrawRequest:
+    """What a repainting and a drawing have in common."""
+    shared = {field.name for field in fields(DrawRequest)} & {field.name for field in fields(RepaintRequest)}
+    values = {name: getattr(request, name) for name in shared}
+    return DrawRequest(**{**values, "prompt": request.prompt.strip() or "a picture"})
 
 
 def like(used: Mapping[str, Any], here: Mapping[str, str]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from studio.recipes import BLEED, DRIFT, EFFECT
+from studio.recipes import BLEED, DRIFT, EFFECT, SEAM
 from studio.ui import pieces
 
 
@@ -29,6 +29,8 @@ SCALES = {
                  "mean colour difference outside of whom it dresses, in CIELAB; 2.3 can just be seen"),
     DRIFT: Scale(("look kept", "look changed a little", "look changed"), 0.06, 0.12,
                  "distance of the look outside of whom it dresses; 0 is none"),
+    SEAM: Scale(("no seam", "a slight seam", "a seam shows"), 2.0, 6.0,
+                "how much more than before the picture jumps along the edge of what was repainted, of 255"),
 }
 
 

@@ -33,7 +33,7 @@ def stage_view(run: Run | None, pictures: Sequence[Picture], subjects: Sequence[
 def _head(run: Run) -> str:
     if run.status == "failed":
         return pieces.note(run.message, "bad")
-    prompt = f'<p class="prompt">{escape(run.request.prompt)}</p>'
+    prompt = f'<p class="prompt">{escape(run.request.prompt or run.title)}</p>'
     if run.ended:
         stopped = pieces.note("Stopped. What was finished is kept.") if run.status == "cancelled" else ""
         return f'<div class="headline">{prompt}{stopped}</div>'

@@ -16,7 +16,7 @@ def outfits_view(library: Library, chosen: Sequence[str], asked: str) -> str:
     outfits = library.outfits()
     cards = "".join(_card(outfit, library.small_outfit(outfit), outfit.slug in chosen, outfit.slug == asked)
                     for outfit in outfits)
-    plain = f'<button{_toggle("outfit", "", "" in chosen, "card plain")}>' \
+    plain = f'<button{toggle("outfit", "", "" in chosen, "card plain")}>' \
         f'<span class="face">{pieces.icon("close")}</span><b>{AS_THEY_ARE}</b></button>'
     hint = "" if outfits else '<p class="faint">No outfit yet: add a picture of one below.</p>'
     return f'{hint}<div class="shelf wardrobe">{cards}{plain}</div>'
@@ -28,14 +28,14 @@ def _card(outfit: Outfit, face: Path, taken: bool, asked: bool) -> str:
             f'{pieces.button("Remove", "remove_outfit", "trash", slug=outfit.slug)}' \
             f'{pieces.button("Keep", "keep_outfit", slug=outfit.slug)}</div>'
     drop = pieces.button(f"Remove {outfit.name}", "ask_outfit", "close", quiet=True, slug=outfit.slug)
-    return f'<div class="carded"><button{_toggle("outfit", outfit.slug, taken, "card")}><span class="face">' \
+    return f'<div class="carded"><button{toggle("outfit", outfit.slug, taken, "card")}><span class="face">' \
         f"{pieces.image(face)}</span><b>{escape(outfit.name)}</b></button>{drop}</div>"
 
 
 def scenes_view(scenes: Sequence[Scene], chosen: Sequence[str]) -> str:
     """Scenes as chips to tick."""
     chips = "".join(
-        f'<span class="scene-chip"><button{_toggle("scene", scene.slug, scene.slug in chosen, "chip", scene.prompt)}>'
+        f'<span class="scene-chip"><button{toggle("scene", scene.slug, scene.slug in chosen, "chip", scene.prompt)}>'
         f"{escape(scene.name)}</button>"
         f'{pieces.button(f"Take {scene.name} off the list", "remove_scene", "close", quiet=True, slug=scene.slug)}'
         "</span>" for scene in scenes)
@@ -60,6 +60,7 @@ def plan_view(outfits: Sequence[str], scenes: Sequence[str], seeds: int, togethe
     return f'<p class="faint">{named}{seeded}: {count} picture{"s" if count > 1 else ""}.</p>'
 
 
-def _toggle(act: str, slug: str, taken: bool, kind: str, title: str = "") -> str:
+def toggle(act: str, slug: str, taken: bool, kind: str, title: str = "") -> str:
+    """The attributes of a button that is pressed or not."""
     return pieces.attributes(type="button", class_=f"{kind}{' open taken' if taken else ''}", data_act=act,
                              data_slug=slug or None, title=title or None, aria_pressed="true" if taken else "false")

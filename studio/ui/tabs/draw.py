@@ -11,9 +11,7 @@ import gradio as gr
 
 from studio import wording
 from studio.desk import Studio
-from studio.events import PictureDrawn
 from studio.families import ModelFamily
-from studio.library import Picture
 from studio.requests import MAX_SEED, DrawRequest
 from studio.ui import pieces
 from studio.ui.beat import Beat
@@ -33,7 +31,7 @@ from studio.ui.loras import (
     together,
     updates_of,
 )
-from studio.ui.progress import carried_out
+from studio.ui.progress import carried_out, pictures_of, run_of
 from studio.ui.side import told_anew
 from studio.ui.stage import comparison_view, family_view, stage_view, words_view
 from studio.uses import LORA_SCALES
@@ -148,19 +146,6 @@ def shown(desk: Studio, run: str) -> str:
     lately = [] if found is not None else desk.library.pictures()[:4]
     kept = [] if found is None else pictures_of(desk, found)
     return stage_view(found, kept or lately, desk.library.subjects())
-
-
-def run_of(desk: Studio, run: str) -> Any:
-    """The run, or None once nobody remembers it."""
-    return next((known for known in desk.executor.runs() if run and known.id == run
-                 and known.library.root == desk.library.root), None)
-
-
-def pictures_of(desk: Studio, run: Any) -> list[Picture]:
-    """What the run has drawn and nobody has deleted since."""
-    drawn = [event.path for event in run.snapshot() if isinstance(event, PictureDrawn)]
-    here = {str(picture.path): picture for picture in desk.library.pictures()}
-    return [here[path] for path in drawn if path in here]
 
 
 def words_for(desk: Studio, lora: str, family: str) -> str:

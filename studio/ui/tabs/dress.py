@@ -19,6 +19,7 @@ from studio.ui.acting import ALL, Acts, acting, shown, uses, written
 from studio.ui.beat import Beat
 from studio.ui.drawing_fields import drawing_fields
 from studio.ui.forms import Wiring
+from studio.ui.in_pictures import connect, in_pictures
 from studio.ui.loras import NOBODY, NONE, called, first_words, lora_choices, lora_named
 from studio.ui.progress import carried_out
 from studio.ui.sets import run_of_set, set_view
@@ -38,6 +39,7 @@ class DressTab:
     tab: gr.Tab
     form: dict[str, Any]  # a component for each field of SetRequest but the family
     stage: gr.HTML
+    worn: gr.HTML  # what was dressed in pictures
     view: tuple[Any, ...]  # what `refresh` takes after the desk
     renewed: tuple[Any, ...]  # what it gives
     opened: tuple[Any, ...]  # what `opening` gives
@@ -53,6 +55,7 @@ def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Bea
         with gr.Row(elem_classes=["columns", "dressing"]):
             with gr.Column(scale=4, min_width=260, elem_classes=["controls"]):
                 form, style, style_scale = _who(first)
+                pictured = in_pictures()
             with gr.Column(scale=5, min_width=280, elem_classes=["controls"]):
                 outfits, new = _what(first, ask_consent)
             with gr.Column(scale=3, min_width=240, elem_classes=["controls"]):
@@ -69,6 +72,7 @@ def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Bea
         with gr.Row(elem_classes=["set-tools"]):
             earlier = gr.Dropdown([(NO_SET, "")], value="", label="Set", show_label=False, container=False,
                                   min_width=200, elem_classes=["set-choice"])
+        worn = connect(wiring, pictured, family, chosen, together, how, seed, beat)
         stage = pieces.piece("", "set-piece")
         files = gr.File(label="The grid, and its pictures", visible=False, interactive=False, file_count="multiple")
     form |= {"outfits": chosen, "scenes": scenes, "seeds": seeds, "seed": seed}
@@ -105,7 +109,7 @@ def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Bea
     view = (family, form["lora"], form["prompt"], before, style, how.acts, how.outfit, *ticked, ready)
     renewed = (form["lora"], form["prompt"], before, style, chosen, scenes, how.outfit, *how.outputs, *ticks)
     drafts = (form["lora"], form["prompt"], chosen, scenes, how.acts, seeds, together)
-    return DressTab(tab, form, stage, view, renewed, opened, drafts)
+    return DressTab(tab, form, stage, worn, view, renewed, opened, drafts)
 
 
 def _who(first: ModelFamily) -> tuple:

@@ -12,6 +12,7 @@ import gradio as gr
 
 from studio.desk import Studio
 from studio.library import Picture
+from studio.library.photos import size_of
 from studio.ui import pieces
 from studio.ui.forms import Wiring
 from studio.ui.side import prompt_of, told_anew
@@ -136,10 +137,16 @@ def recipe_of(picture: Picture) -> dict[str, Any]:
     return {
         "Seed": ask.get("seed"), "LoRA": used, "Outfit": worn, **told(recipe.estimates),
         "Steps": ask.get("steps"), "Guidance": ask.get("guidance"),
-        "Scheduler": ask.get("scheduler"), "Size": f"{ask.get('width')} x {ask.get('height')}",
+        "Scheduler": ask.get("scheduler"), "Size": _size_of(picture), "Strength": ask.get("strength"),
         "Family": recipe.family.get("title"), "Drawn": picture.created[:16].replace("T", " "),
         "File": Path(picture.path).name,
     }
+
+
+def _size_of(picture: Picture) -> str:
+    """Of one that was painted over another, that one's."""
+    width, height = size_of(picture.path)
+    return f"{width} x {height}"
 
 
 def _picture(desk: Studio, id: str) -> Picture | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +21,12 @@ from studio.library.photos import size_of
 from studio.requests import MaskRequest
 from studio.runs import CANCELLED, FAILED
 from studio.ui import pieces
-from studio.ui.easel import easel
+from studio.ui.beat import Beat
+from studio.ui.easel import easel, told
 from studio.ui.forms import Wiring, uploaded
 from studio.ui.progress import run_to_its_end
 from studio.ui.records import fetchable
+from studio.ui.repainting import EASEL_FREE, Repainting, fields_for, repainting
 
 LONGEST = 2048  # pixels of the easel's longer side: a larger picture is masked on a smaller canvas
 MOST_BYTES = 24_000_000  # of a mask from the page
@@ -40,18 +40,21 @@ class RetouchTab:
 
     tab: gr.Tab
     easel: gr.HTML
+    painting: Repainting
 
 
-def retouch_tab(wiring: Wiring, family: gr.Dropdown) -> RetouchTab:
+def retouch_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Beat) -> RetouchTab:
     """Lays the tab out and wires it."""
-    with gr.Tab("Retouch", id="retouch", elem_classes=["tab-retouch"]) as tab:
+    with gr.Tab("Retouch", id="retouch", elem_classes=["tab-retouch"]) as tab, \
+            gr.Row(elem_classes=["retouching"]):
         canvas = easel()
+        painting = repainting(wiring, family, first, canvas, beat, asked_in)
     # The easel waits for an answer; of an error it is told here, and the visitor by the message.
     wiring.on_act(canvas, act_on_easel, family, canvas).failure(
-        None, None, None, js="() => { document.dispatchEvent(new Event('easel-failed')); }", show_progress="hidden",
-        api_visibility="private")
+        None, None, None, js=EASEL_FREE, show_progress="hidden", api_visibility="private")
+    wiring.on_act(canvas, fill_in, [family, painting.form["prompt"]], list(painting.filled))
     wiring.listen(family.change, lambda desk, name: told("", family=known(desk.families[name])), family, canvas)
-    return RetouchTab(tab, canvas)
+    return RetouchTab(tab, canvas, painting)
 
 
 async def act_on_easel(desk: Studio, act: dict, family: str) -> Any:
@@ -74,14 +77,27 @@ async def act_on_easel(desk: Studio, act: dict, family: str) -> Any:
     return gr.skip() if answer is None else told(question=act.get("question"), **answer)
 
 
-def told(kind: str, **answer: Any) -> str:
-    """An answer for the easel; the time makes each another value."""
-    return json.dumps({"time": time.time_ns(), "kind": kind, **answer})
-
-
 def put_up(desk: Studio, ref: str, family: ModelFamily) -> str:
     """The picture of this reference onto the easel."""
     return told("opened", picture=_picture(desk, ref), family=known(family))
+
+
+def asked_in(desk: Studio, act: dict) -> tuple[Path, Image.Image | None]:
+    """The file that an act of the easel is about, and the mask, of the file's size, where it brings one."""
+    path = _file(desk, act)
+    size = size_of(path)
+    return path, masks.fitted(_mask(act, size), size) if act.get("mask") else None
+
+
+def fill_in(desk: Studio, act: dict, family: str, prompt: str) -> tuple:
+    """The words and the LoRA of a picture that the easel takes up by itself; a reload keeps what was typed."""
+    if act.get("act") == "newest":
+        return fields_for(desk, next(iter(desk.library.pictures()), None), desk.families[family], prompt)
+    if act.get("act") == "hello" and not prompt:
+        shelf, _, name = str(act.get("ref", "")).partition("/")
+        found = next((one for one in desk.library.pictures() if shelf == "pictures" and one.id == name), None)
+        return fields_for(desk, found, desk.families[family], prompt)
+    return gr.skip(), gr.skip()
 
 
 def hello(desk: Studio, act: dict, family: ModelFamily) -> Answer:
@@ -202,7 +218,15 @@ def _found(event: MaskFound, size: tuple[int, int]) -> Answer:
 def _picture(desk: Studio, ref: str) -> Answer:
     path = _resolved(desk, ref)
     width, height = size_of(path)
-    return {"ref": ref, "url": pieces.url(path), "width": width, "height": height}
+    told_of: Answer = {"ref": ref, "url": pieces.url(path), "width": width, "height": height}
+    if ref.startswith("pictures/"):  # one that was repainted brings its mask, to go on with
+        asked = desk.library.picture(path.stem).recipe.request
+        try:
+            mask = masks.open_mask(desk.library.image(str(asked.get("mask", ""))), (width, height))
+            told_of["mask"] = _url(masks.fitted(mask, canvas_size((width, height))))
+        except ValueError:
+            pass
+    return told_of
 
 
 def _file(desk: Studio, act: dict) -> Path:

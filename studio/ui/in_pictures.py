@@ -1,0 +1,111 @@
+"""Dress whoever is in pictures that are there already: the ticked outfits, in each of the ticked pictures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from studio.desk import Studio
+from studio.requests import MAX_SEED, WearRequest
+from studio.ui import pieces
+from studio.ui.acting import Acting, Acts, uses, written
+from studio.ui.beat import Beat
+from studio.ui.forms import Wiring
+from studio.ui.progress import run_of
+from studio.ui.repainting import act_on_run, painted_view
+from studio.ui.side import prompt_of, told_anew
+from studio.ui.wardrobe import toggle
+
+SHOWN = 12  # of the library's newest pictures
+
+
+@dataclass(frozen=True)
+class InPictures:
+    """The folded part of Dress: pictures to tick, and what came of them."""
+
+    shelf: gr.HTML
+    ticked: gr.State
+    dress: gr.Button
+
+
+def in_pictures() -> InPictures:
+    """Lays the choice out."""
+    ticked = gr.State([])
+    with gr.Accordion("Or in a picture they are in", open=False, elem_id="in-pictures"):
+        gr.HTML('<p class="faint">The clothes in it are found and repainted; all else stays, to the pixel. Scenes do '
+                "not matter here.</p>", apply_default_css=False)
+        shelf = pieces.piece("", "shelf-piece")
+        dress = gr.Button("Dress them in these pictures", size="md")
+    return InPictures(shelf, ticked, dress)
+
+
+def connect(wiring: Wiring, made: InPictures, family: gr.Dropdown, chosen: gr.State, together: gr.Checkbox, how: Acting,
+            seed: gr.Number, beat: Beat) -> gr.HTML:
+    """Lays out where the pictures come, and wires it all; that place is given."""
+    runs, seen, before = gr.State([]), gr.State(()), gr.State(())
+    stage = pieces.piece("", "worn-stage")
+    wiring.on_act(made.shelf, tick, made.ticked, [made.ticked, made.shelf])
+    asked = [made.ticked, chosen, together, how.acts, how.text, how.outfit, seed, family]
+    wiring.listen(made.dress.click, start, asked, [runs, stage], show_progress="minimal", show_progress_on=[stage])
+    beat.look(look, [runs, seen], [stage, seen])
+    beat.look(lambda desk, ticked, before: told_anew([shelf_view(desk, ticked)], before), [made.ticked, before],
+              [made.shelf, before])
+    wiring.on_act(stage, act_on_run, None, None)
+    return stage
+
+
+def shelf_view(desk: Studio, ticked: Sequence[str]) -> str:
+    """The newest pictures, each to tick."""
+    pictures = desk.library.pictures()[:SHOWN]
+    if not pictures:
+        return '<p class="faint">No picture yet: draw one in Draw.</p>'
+    cells = "".join(f"<button{toggle('tick', picture.id, picture.id in ticked, 'small-picture', prompt_of(picture))}>"
+                    f"{pieces.image(desk.library.thumbnail(picture), prompt_of(picture))}</button>"
+                    for picture in pictures)
+    return f'<div class="small-pictures">{cells}</div>'
+
+
+def tick(desk: Studio, act: dict, ticked: list) -> tuple:
+    if act.get("act") != "tick":
+        return gr.skip(), gr.skip()
+    ticked = [one for one in ticked if one != act.get("slug")] if act.get("slug") in ticked else \
+        [*ticked, str(act.get("slug"))]
+    return ticked, shelf_view(desk, ticked)
+
+
+async def start(desk: Studio, ticked: list, chosen: list, together: bool, acts: Acts, text: str, of: str,
+                seed: int | None, family: str) -> tuple:
+    """A run for each outfit, or for all of them together."""
+    known = desk.families[family]
+    here = {picture.id: picture for picture in desk.library.pictures()}
+    pictures = [here[id].path for id in ticked if id in here]
+    if not pictures:
+        raise ValueError("Tick a picture first, in the fold under the prompt.")
+    worn = uses([slug for slug in chosen if slug], written(desk, text, acts, of, family), known)
+    if not worn:
+        raise ValueError("Tick an outfit first.")
+    if seed is not None and not 0 <= seed <= MAX_SEED:
+        raise ValueError(f"seed must be 0 to {MAX_SEED}, got {seed}")
+    begun = []
+    for row in [worn] if together else [[use] for use in worn]:
+        begun.append(await asyncio.to_thread(desk.start, WearRequest(pictures, row, seed=seed, family=family)))
+    runs = [run.id for run in begun]
+    return runs, runs_view(desk, runs)
+
+
+def look(desk: Studio, runs: list, seen: tuple) -> tuple:
+    """The pictures as they come; runs that have ended are not looked at again."""
+    found = [run_of(desk, id) for id in runs]
+    rests = (tuple(runs), all(run is None or run.ended for run in found))
+    if rests[1] and seen[:2] == rests:
+        return gr.skip(), gr.skip()
+    stage, after = told_anew([runs_view(desk, runs)], seen[2:])
+    return stage, (*rests, *after)
+
+
+def runs_view(desk: Studio, runs: Sequence[Any]) -> str:
+    return "".join(painted_view(desk, id, "") for id in runs)
