@@ -1,4 +1,4 @@
-"""`python -m pocketworld train|assemble|unpack|sheet|score`: make the bundled family, put it together, look, measure.
+"""`python -m pocketworld train|assemble|unpack|revive|sheet|score`: make the bundled family, look at it, measure it.
 
 Everything is written to the work folder (--work, by default .pocketworld/ in the repository root), and a training that
 was stopped goes on where it was. `assemble` writes elsewhere, to folders of assets/, and `score` to benchmarks/.
@@ -46,6 +46,10 @@ def main() -> None:
     elif arguments.command == "assemble":
         name, usual = ASSEMBLED[arguments.what]
         getattr(importlib.import_module("pocketworld.assemble"), name)(arguments.work, arguments.to or usual)
+    elif arguments.command == "revive":
+        from pocketworld.recipes.reviving import revive_checkpoint
+
+        revive_checkpoint(arguments.work)
     elif arguments.command == "unpack":
         from pocketworld.assemble import unpack
 
@@ -79,6 +83,7 @@ def parse() -> argparse.Namespace:
     )
     unpacking.add_argument("--family", type=Path, default=FAMILY)
     unpacking.add_argument("--masks", type=Path, default=MASKS)
+    commands.add_parser("revive", parents=[common], help="lay attention anew that has drowned in constants")
     looking = commands.add_parser("sheet", parents=[common], help="draw the fixed prompts")
     looking.add_argument(
         "--family", type=Path, help="an assembled family; by default the work folder's weights"

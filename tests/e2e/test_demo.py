@@ -52,6 +52,8 @@ def test_the_demo_can_be_walked(guide: Guide, served: Served) -> None:
     draw_at_once(guide)
     teach(guide)
     draw_with_what_was_learned(guide)
+    dress(guide)
+    retouch(guide, served)
     draw_again_from_the_gallery(guide, served)
     assert page.locator(".toast-body.error").count() == 0
     assert guide.used == set(re.findall(r"\*\*(.+?)\*\*", DEMO.read_text(encoding="utf-8")))
@@ -94,6 +96,48 @@ def draw_with_what_was_learned(guide: Guide) -> None:
     draw(guide)
 
 
+def dress(guide: Guide) -> None:
+    page = guide.page
+    guide.tab("Dress").click()
+    expect(page.locator(".wardrobe .card.taken").locator("visible=true")).to_have_count(2)
+    for scene in ("Forest", "Night street", "Kitchen", "Snow"):
+        chip = page.locator(".scenes").get_by_role("button", name=scene, exact=True)
+        guide.used.add(scene)
+        chip.click()
+        expect(chip).to_have_attribute("aria-pressed", "false")
+    guide.button("Dress").locator("visible=true").click()
+    expect(page.locator(".set-cell > button img")).to_have_count(2, timeout=DRAWING)
+
+
+def retouch(guide: Guide, served: Served) -> None:
+    page = guide.page
+    guide.tab("Draw").click()
+    guide.button("Retouch").locator("visible=true").first.click()
+    expect(guide.tab("Retouch")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(".easel.has-picture")).to_be_visible()
+    choose(guide, "Sunday dress")
+    guide.button("Find the clothes and dress").click()
+    unchanged = page.locator(".painted .unchanged")
+    expect(unchanged).to_have_text("Outside the mask: unchanged, every pixel.", timeout=DRAWING)
+    expect(page.locator(".painted .compare img").first).to_be_visible()
+    first = newest(served.library)
+    guide.button("Find").click()
+    expect(page.locator(".thing")).to_have_count(1)
+    choose(guide, "Red coat")
+    guide.button("Repaint").click()
+    expect(page.locator(".painted .headline.live")).to_be_visible(timeout=DRAWING)
+    expect(page.locator(".painted .headline.live")).to_have_count(0, timeout=DRAWING)
+    expect(page.locator(".painted .picture .frame img")).to_have_count(1)
+    assert newest(served.library) != first
+
+
+def choose(guide: Guide, outfit: str) -> None:
+    guide.used.add(outfit)
+    card = guide.page.locator(".paint .card", has_text=outfit)
+    card.click()
+    expect(card).to_have_attribute("aria-pressed", "true")
+
+
 def draw_again_from_the_gallery(guide: Guide, served: Served) -> None:
     page = guide.page
     guide.tab("Gallery").click()
@@ -125,4 +169,4 @@ def prompt(page: Page) -> Locator:
 
 
 def newest(library: Path) -> Path:
-    return max((library / "pictures").rglob("*.png"), key=lambda path: path.stat().st_mtime_ns)
+    return max((library / "pictures").rglob("[!.]*.png"), key=lambda path: path.stat().st_mtime_ns)

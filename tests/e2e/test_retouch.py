@@ -12,8 +12,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+import studio
 from tests.conftest import Served
 from tests.e2e.conftest import DESKTOP, PHONE, Opener
+from tests.e2e.test_journeys import open_tab
+
+PAINTING = 120_000  # ms, on a busy machine
 
 INSIDE = """() => {
     const canvas = document.querySelector('.easel-mask'), alone = document.querySelector('[name=alone]');
@@ -28,10 +32,12 @@ INSIDE = """() => {
 
 
 def on_the_easel(page: Page) -> None:
-    """The newest picture of the sample library, which has a girl in a jacket."""
+    """The newest picture of the library, which has a girl in clothes; without the mask it may bring."""
     page.get_by_role("tab", name="Retouch", exact=True).click()
     page.get_by_role("button", name="Take the last picture").click()
-    expect(page.locator(".easel-note")).to_have_text(re.compile("Paint over what shall change"))
+    expect(page.locator(".easel-note")).to_have_text(re.compile("Paint over what shall change|It was repainted here"))
+    if "repainted" in page.locator(".easel-note").inner_text():
+        page.get_by_role("button", name="Clear", exact=True).click()
 
 
 def inside(page: Page) -> float:
@@ -190,3 +196,110 @@ def test_a_picture_goes_from_the_gallery_to_the_easel_and_so_does_a_file(
     }""", picture)
     page.dispatch_event(".easel-stage", "drop", {"dataTransfer": dropped})
     expect(page.locator(".easel-size")).to_have_text("96 x 160")
+
+
+def put_on(page: Page, outfit: str) -> None:
+    card = page.locator(".paint .card", has_text=outfit)
+    card.click()
+    expect(card).to_have_attribute("aria-pressed", "true")
+
+
+def painted(page: Page) -> None:
+    """Wait until a repainting is done, and look at what the page says of it."""
+    unchanged = page.locator(".painted .unchanged")
+    expect(unchanged).to_have_text("Outside the mask: unchanged, every pixel.", timeout=PAINTING)
+    expect(page.locator(".painted .compare img").first).to_be_visible()
+
+
+def in_few_steps(page: Page) -> None:
+    page.locator(".paint").get_by_role("button", name="More").click()
+    steps = page.locator(".paint").get_by_label("number input for Steps")
+    steps.fill("4")
+    steps.press("Tab")
+
+
+def test_the_jacket_becomes_another_outfit_by_phrase_by_click_and_by_brush(served: Served, open_page: Opener) -> None:
+    page = open_page(served.url)
+    on_the_easel(page)
+    expect(page.locator("#retouch-prompt textarea")).to_have_value(re.compile("sks girl"))
+    in_few_steps(page)
+    put_on(page, "Sunday dress")
+    page.get_by_role("button", name="Repaint", exact=True).click()
+    expect(page.locator(".easel-note")).to_have_text(re.compile("The mask is empty"))
+
+    page.get_by_role("button", name="Find", exact=True).click()
+    expect(page.locator(".thing")).to_have_count(1)
+    settled(page)
+    page.get_by_role("button", name="Repaint", exact=True).click()
+    painted(page)
+    recipe = newest_recipe(served.library)
+    assert recipe.request["type"] == "RepaintRequest" and recipe.outfits[0]["slug"] == "sunday-dress"
+    assert recipe.estimates["changed outside"] == 0
+
+    page.get_by_role("button", name="Retouch this").click()  # and on from there, with its mask
+    expect(page.locator(".easel-note")).to_have_text(re.compile("It was repainted here"))
+    assert inside(page) > 0.03
+    page.get_by_role("button", name="Clear", exact=True).click()
+    page.get_by_role("button", name="Click", exact=True).click()
+    page.mouse.click(*place(page, 0.5, 0.65))
+    expect(page.locator(".thing")).to_have_count(1)
+    settled(page)
+    page.locator(".paint label", has_text="Fix a detail").click()
+    expect(page.locator(".about-intent")).to_contain_text("Strength 0.6")
+    page.get_by_role("button", name="Repaint", exact=True).click()
+    await_another(page, served.library, recipe)
+    detail = newest_recipe(served.library)
+    assert detail.request["strength"] == 0.6 and detail.request["outfit"] is None and detail.request["padding"] < 128
+
+    page.get_by_role("button", name="Clear", exact=True).click()
+    page.get_by_role("button", name="Brush", exact=True).click()
+    stroke(page, (0.4, 0.6), (0.6, 0.7))
+    page.locator(".paint label", has_text="Remove").click()
+    expect(page.locator(".about-intent")).to_contain_text("surroundings")
+    page.keyboard.press("Control+Enter")
+    await_another(page, served.library, detail)
+    assert newest_recipe(served.library).request["fill"] == "surroundings"
+
+
+def newest_recipe(library: Path) -> studio.Recipe:
+    return studio.read_png(max((library / "pictures").rglob("[!.]*.png"), key=lambda path: path.stat().st_mtime_ns))
+
+
+def await_another(page: Page, library: Path, recipe: studio.Recipe) -> None:
+    """Wait for a newer picture than the one of this recipe."""
+    for _ in range(PAINTING // 500):
+        if newest_recipe(library) != recipe:
+            return
+        page.wait_for_timeout(500)
+    raise AssertionError("nothing was painted")
+
+
+def test_on_a_phone_whoever_is_in_a_picture_is_dressed_in_one_press(served: Served, open_page: Opener) -> None:
+    page = open_page(served.url, PHONE)
+    on_the_easel(page)
+    in_few_steps(page)
+    put_on(page, "Red coat")
+    page.get_by_role("button", name="Find the clothes and dress").click()
+    painted(page)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= PHONE[0], "nothing runs off the side"
+    page.reload()
+    open_tab(page, "Retouch")
+    expect(page.locator(".painted .picture .frame img").first).to_be_visible()
+    expect(page.locator(".paint .card", has_text="Red coat")).to_have_attribute("aria-pressed", "true")
+
+
+def test_dress_puts_outfits_on_whoever_is_in_a_picture(served: Served, open_page: Opener) -> None:
+    page = open_page(served.url)
+    open_tab(page, "Dress")
+    expect(page.locator(".wardrobe .card.taken").locator("visible=true")).to_have_count(2)
+    page.get_by_role("button", name=re.compile("^Or in a picture they are in")).click()
+    page.get_by_role("button", name="Dress them in these pictures").click()
+    expect(page.locator(".toast-body.error")).to_contain_text("Tick a picture first")
+    page.locator(".toast-close").click()
+    first = page.locator(".small-picture").first
+    first.click()
+    expect(first).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Dress them in these pictures").click()
+    expect(page.locator(".worn-stage .unchanged")).to_have_count(2, timeout=PAINTING)
+    expect(page.locator(".worn-stage .live")).to_have_count(0, timeout=PAINTING)

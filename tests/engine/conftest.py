@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
+from benchmarks.random_weights import save_random_adapter, save_random_eyes
 from studio.engine.drawing import draw
 from studio.engine.pipelines import PipelineCache
 from studio.engine.training import train
 from studio.events import PictureDrawn
-from studio.families import POCKET, ModelFamily
+from studio.families import POCKET, ImageAdapter, ModelFamily
 from studio.library import Library, Picture
 from studio.requests import DrawRequest, TrainRequest, resolved
 from studio.wearing import settled
-from tests.engine.toys import make_toys, new_library
+from tests.engine.toys import SIDE, WIDTH, make_toys, new_library
 
 SMALL = {"steps": 4, "checkpoint_every": 2, "sample_every": 4, "class_images": 2, "batch_size": 1, "rank": 2,
          "prior_region": "picture", "prior_loss_weight": 1.0}
@@ -53,6 +54,28 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Mode
 def toy(toys: Callable[[str], tuple[ModelFamily, ModelFamily]]) -> ModelFamily:
     """SDXL's layout made tiny: for what does not ask for a meaningful picture."""
     return toys("sdxl")[0]
+
+
+@pytest.fixture(scope="session")
+def wearing(toys: Callable[[str], tuple[ModelFamily, ModelFamily]], pipelines: PipelineCache,
+            tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelFamily]:
+    """wearing(layout) -> the toy with two adapters, a plain one and one with a resampler."""
+    made: dict[str, ModelFamily] = {}
+
+    def family_of(layout: str) -> ModelFamily:
+        if layout not in made:
+            folder, family = tmp_path_factory.mktemp(layout), toys(layout)[0]
+            save_random_eyes(folder / "eyes", WIDTH, SIDE)
+            with pipelines.lend(family) as pipeline:
+                save_random_adapter(pipeline.unet, folder / "plain.safetensors", WIDTH, seed=0)
+                save_random_adapter(pipeline.unet, folder / "plus.safetensors", WIDTH, seed=1, plus=True)
+            adapters = {title: ImageAdapter(str(folder / f"{title}.safetensors"), str(folder / "eyes"))
+                        for title in ("plain", "plus")}
+            made[layout] = replace(family, image_adapters=adapters, drawing={**family.drawing, "steps": 4},
+                                   detector=POCKET.detector, segmenters=POCKET.segmenters, masking=POCKET.masking)
+        return made[layout]
+
+    return family_of
 
 
 @pytest.fixture

@@ -6,45 +6,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from diffusers.image_processor import IPAdapterMaskProcessor
 from PIL import Image, ImageDraw
 
-from benchmarks.random_weights import save_random_adapter, save_random_eyes
 from studio.engine.adapters import fingerprint
 from studio.engine.dressing import BODY, ROOM
-from studio.engine.image_prompts import Eyes, load
+from studio.engine.image_prompts import Eyes, load, shaped
 from studio.engine.masking import CLOTHING
 from studio.engine.schedulers import build_scheduler
 from studio.events import LoraSaved
-from studio.families import POCKET, ImageAdapter
 from studio.masks import grown
 from studio.uses import OutfitUse
-from tests.engine.toys import SIDE, WIDTH
 
 
 def coat(colour):
     image = Image.new("RGB", (128, 128), "white")
     ImageDraw.Draw(image).rectangle((30, 20, 98, 118), fill=colour)
     return image
-
-
-@pytest.fixture(scope="module")
-def wearing(toys, pipelines, tmp_path_factory):
-    """wearing(layout) -> the toy with two adapters, a plain one and one with a resampler."""
-    made = {}
-
-    def family_of(layout):
-        if layout not in made:
-            folder, family = tmp_path_factory.mktemp(layout), toys(layout)[0]
-            save_random_eyes(folder / "eyes", WIDTH, SIDE)
-            with pipelines.lend(family) as pipeline:
-                save_random_adapter(pipeline.unet, folder / "plain.safetensors", WIDTH, seed=0)
-                save_random_adapter(pipeline.unet, folder / "plus.safetensors", WIDTH, seed=1, plus=True)
-            adapters = {title: ImageAdapter(str(folder / f"{title}.safetensors"), str(folder / "eyes"))
-                        for title in ("plain", "plus")}
-            made[layout] = replace(family, image_adapters=adapters, drawing={**family.drawing, "steps": 4},
-                                   detector=POCKET.detector, segmenters=POCKET.segmenters, masking=POCKET.masking)
-        return made[layout]
-    return family_of
 
 
 @pytest.fixture
@@ -198,3 +176,16 @@ def test_an_adapter_of_another_base_is_refused_and_changes_nothing(wearing, pipe
         with pytest.raises(ValueError, match="made for another base than StableDiffusionXLPipeline"):
             load(pipeline, Path(sd15.image_adapters["plain"].weights))
         assert fingerprint(pipeline) == before
+
+
+@pytest.mark.parametrize("height, width", [(128, 128), (72, 128), (128, 72), (104, 136), (328, 600), (56, 144)])
+def test_a_mask_lies_over_the_latents_of_every_level_as_over_the_picture(height, width):
+    mask = torch.zeros(1, 1, height, width)
+    mask[..., : width // 2] = 1
+    rows, columns = height // 8, width // 8
+    while min(rows, columns) > 2:
+        laid = shaped(mask, rows * columns)
+        seen = IPAdapterMaskProcessor.downsample(laid[:, 0], 1, rows * columns, 1).reshape(rows, columns)
+        assert (seen - seen[:1]).abs().max() < 1e-4 and (seen[:, : columns // 2 - 1] > 0.9).all()
+        assert (seen[:, columns // 2 + 2:].abs() < 0.1).all()
+        rows, columns = -(-rows // 2), -(-columns // 2)

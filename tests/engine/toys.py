@@ -55,9 +55,10 @@ def _photos() -> Iterator[Image.Image]:
         yield photo
 
 
-def make_toys(layout: str, folder: Path) -> tuple[ModelFamily, ModelFamily]:
-    """The same random weights as a diffusers folder and as a single file, both as families."""
-    pipeline = toy_pipeline(layout)
+def make_toys(layout: str, folder: Path, **unet: Any) -> tuple[ModelFamily, ModelFamily]:
+    """The same random weights as a diffusers folder and as a single file, both as families; `unet` is what its
+    configuration says beside the toy's own."""
+    pipeline = toy_pipeline(layout, **unet)
     pipeline.save_pretrained(folder / "folder")
     save_single_file(pipeline, folder / "single.safetensors", {})
     save_toy_clip(folder / "clip")
@@ -83,8 +84,8 @@ def save_toy_clip(folder: Path) -> None:
     transformers.CLIPTokenizer.from_pretrained(ASSETS / "families" / "sd15" / "tokenizer").save_pretrained(folder)
 
 
-def toy_pipeline(layout: str) -> Any:
+def toy_pipeline(layout: str, **unet: Any) -> Any:
     """Built from the published configurations, with the numbers above in place of theirs."""
     return random_pipeline(layout, {
-        "unet": UNETS[layout], "vae": VAE, "text_encoder": FIRST_CLIP, "text_encoder_2": SECOND_CLIP,
+        "unet": {**UNETS[layout], **unet}, "vae": VAE, "text_encoder": FIRST_CLIP, "text_encoder_2": SECOND_CLIP,
     })

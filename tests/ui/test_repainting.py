@@ -1,0 +1,137 @@
+"""Repainting through the page's handlers and the API: what comes back, and what is said to nonsense."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image, ImageDraw
+
+import app
+import studio
+from studio.families import POCKET
+from studio.recipes import OUTSIDE
+from studio.retouching import INTENTS
+from studio.ui import in_pictures, repainting
+from studio.ui.app import build, look
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    with studio.open(tmp_path_factory.mktemp("repainting") / "library", sample=True) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def client(desk):
+    page = build(desk, app.Settings())
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", allowed_paths=desk.served,
+                            **look())
+    yield Client(url, verbose=False)
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def mask(tmp_path_factory):
+    image = Image.new("L", (128, 128))
+    ImageDraw.Draw(image).rectangle((44, 70, 84, 110), fill=255)
+    path = tmp_path_factory.mktemp("mask") / "mask.png"
+    image.save(path)
+    return path
+
+
+def of_mika(desk):
+    """Pictures of the sample library that were drawn with its LoRA."""
+    return [one for one in desk.library.pictures() if one.recipe.loras and "mask" not in one.recipe.request]
+
+
+def test_repaint_changes_the_picture_inside_of_the_mask_alone(client, desk, mask):
+    first = desk.library.pictures()[-1]
+    told, = client.predict(first.id, handle_file(mask), prompt="a red jacket", steps=3, seed=1, api_name="/repaint")
+    painted = np.asarray(Image.open(told["file"]).convert("RGB"), dtype=int)
+    changed = (painted != np.asarray(first.image)).any(axis=2)
+    far = np.ones((128, 128), dtype=bool)
+    far[60:121, 34:95] = False
+    assert changed[75:105, 49:80].mean() > 0.9 and not changed[far].any()
+    assert told["recipe"]["estimates"][OUTSIDE] == 0 and told["recipe"]["request"]["type"] == "RepaintRequest"
+    again = client.predict(told["id"], api_name="/replay")
+    assert np.array_equal(np.asarray(Image.open(again["file"]).convert("RGB")), painted)
+
+
+def test_wear_dresses_several_pictures_and_takes_their_own_words(client, desk):
+    pictures = of_mika(desk)[:2]
+    told = client.predict([one.id for one in pictures], "red-coat", steps=3, seed=1, api_name="/wear")
+    assert len(told) == 2
+    assert [one["recipe"]["outfits"][0]["slug"] for one in told] == ["red-coat"] * 2
+    assert all("sks girl" in one["recipe"]["request"]["prompt"] for one in told)
+    assert all(one["recipe"]["loras"][0]["slug"] == "mika" for one in told)
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    ({"outfit": "a-ball-gown"}, "There is no outfit 'a-ball-gown'"),
+    ({"strength": 7}, "strength must be 0.05 to 1, got 7"),
+    ({"fill": "noise"}, "fill must be one of original, surroundings"),
+    ({"feather": -1}, "feather must be 0 to 512"),
+    ({"lora": "nobody"}, "There is no LoRA 'nobody'"),
+])
+def test_nonsense_is_answered_with_a_sentence(client, desk, mask, given, said):
+    with pytest.raises(AppError, match=said):
+        client.predict(desk.library.pictures()[-1].id, handle_file(mask), prompt="x", **given, api_name="/repaint")
+
+
+def test_a_mask_that_is_empty_whole_or_of_another_size_is_refused(client, desk, tmp_path):
+    picture = desk.library.pictures()[-1].id
+    for image, said in ((Image.new("L", (128, 128)), "The mask is empty"),
+                        (Image.new("L", (128, 128), 255), "covers the whole picture"),
+                        (Image.new("L", (64, 64), 255), "64 x 64 px and should be 128 x 128")):
+        image.save(tmp_path / "mask.png")
+        with pytest.raises(AppError, match=said):
+            client.predict(picture, handle_file(tmp_path / "mask.png"), prompt="x", api_name="/repaint")
+
+
+def test_a_repainted_picture_gives_its_settings_back_to_draw(client, desk, mask):
+    told, = client.predict(desk.library.pictures()[-1].id, handle_file(mask), prompt="a red jacket", steps=2,
+                           api_name="/repaint")
+    settings = client.predict(handle_file(told["file"]), api_name="/read_recipe")
+    assert settings["request"]["prompt"] == "a red jacket" and settings["request"]["steps"] == 2
+    assert "painted over another picture" in settings["remarks"][0]
+
+
+def test_a_picture_brings_its_words_without_its_clothes_and_its_lora(desk):
+    drawn = of_mika(desk)[0]
+    words, lora = repainting.fields_for(desk, drawn, POCKET)
+    assert "sks girl" in words and lora == "mika"
+    assert repainting.fields_for(desk, None, POCKET, "typed")[0] == "typed"
+
+
+def test_each_intent_says_the_settings_that_it_stands_for(desk):
+    for name, meant in INTENTS.items():
+        about, outfits, wear, strength, fill, padding = repainting.intended(desk, name, "")
+        assert f"Strength {meant.strength:g}" in about
+        assert (strength, fill, padding) == (meant.strength, meant.fill, None)
+        assert bool(outfits) == meant.wears
+
+
+def test_what_a_browser_kept_may_be_anything(desk):
+    for drafts in ({}, {"intent": "fly", "outfit": 7, "prompt": ["x"]}, {"outfit": "gone"}, {"intent": "remove"}):
+        intent, about, outfit, *_ = repainting.opening(desk, POCKET, "", drafts)
+        assert intent in INTENTS and about and outfit in {"", "red-coat", "sunday-dress"}
+
+
+def test_the_page_says_when_something_outside_did_change(desk):
+    recipe = studio.Recipe(request={}, estimates={OUTSIDE: 3})
+    picture = studio.Picture("x", Path("x.png"), recipe, False, "")
+    assert "3 pixels changed" in repainting.unchanged([picture])
+    assert repainting.unchanged([]) == ""
+
+
+def test_pictures_are_ticked_and_unticked(desk):
+    id = desk.library.pictures()[0].id
+    ticked, shelf = in_pictures.tick(desk, {"act": "tick", "slug": id}, [])
+    assert ticked == [id] and 'aria-pressed="true"' in shelf
+    assert in_pictures.tick(desk, {"act": "tick", "slug": id}, ticked)[0] == []
+    assert json.dumps(ticked)
