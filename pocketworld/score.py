@@ -69,6 +69,11 @@ def main(argv: list[str] | None = None) -> None:
 
         score_cures(options.out, options.loras, options.studio_family, options.outfits or OUTFITS,
                     options.subjects or len(CHOSEN), options.scenes or len(SCENES), options.factors)
+    elif options.seams:
+        from pocketworld.seams import CHARACTERS, OUTFITS, score_seams
+
+        score_seams(options.out, options.repainted, options.studio_family, options.subjects or CHARACTERS,
+                    options.outfits or OUTFITS)
     elif options.outfits is not None:
         from pocketworld.outfit_score import OUTFITS, score_outfits
 
@@ -109,14 +114,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pick", action="store_true", help="judge the picked checkpoints against the last ones")
     parser.add_argument(
         "--outfits", nargs="?", type=int, const=0, metavar="N",
-        help="draw held-out outfits from their pictures, N of them; with --cures: how many for each subject",
+        help="draw held-out outfits from their pictures, N of them; with --cures and --seams: how many for each",
     )
     parser.add_argument("--cures", action="store_true", help="what an outfit does to the rest of a picture, by ways")
     parser.add_argument(
         "--loras", type=Path, default=ROOT / ".pocketworld" / "cures",
         help="folder where --cures keeps what it taught, drew and read, to go on from there",
     )
-    parser.add_argument("--subjects", type=int, metavar="N", help="of --cures: fewer subjects")
+    parser.add_argument("--seams", action="store_true", help="what repainting clothes does to the rest of a picture")
+    parser.add_argument(
+        "--repainted", type=Path, default=ROOT / ".pocketworld" / "seams",
+        help="folder where --seams keeps what it drew and repainted, to go on from there",
+    )
+    parser.add_argument("--subjects", type=int, metavar="N", help="of --cures and --seams: fewer subjects")
     parser.add_argument("--scenes", type=int, metavar="N", help="of --cures: fewer scenes")
     parser.add_argument("--factors", type=float, nargs="+", metavar="F", help="of --cures: other factors, for all ways")
     parser.add_argument(
