@@ -299,7 +299,7 @@ const answers = {   // each decodes what it needs first, then changes all at onc
         $('.easel-size').textContent = `${picture.width} x ${picture.height}`;
         element.classList.add('has-picture');
         resize(1);
-        say(before ? 'Your mask is back. Paint on, or find things by a word.' : own ? 'It was repainted here: change the mask, or paint it again.' : 'Paint over what shall change, or find it by a word.');
+        say(answer.note || (before ? 'Your mask is back. Paint on, or find things by a word.' : own ? 'It was repainted here: change the mask, or paint it again.' : 'Paint over what shall change, or find it by a word.'));
         changed();
     },
     async gone() { localStorage.removeItem(KEPT); },

@@ -19,7 +19,7 @@ from studio.engine.adapters import Applied, attached
 from studio.engine.dressing import Kept, bare_of, beside_the_outfit, dressed
 from studio.engine.image_prompts import Prompting, digest_of_use, prompted
 from studio.engine.memory import is_out_of_memory
-from studio.engine.patching import Part
+from studio.engine.patching import Part, sees_masks
 from studio.engine.pipelines import PipelineCache
 from studio.engine.previews import ColourMap, Watched
 from studio.engine.relay import Stopped, relayed
@@ -189,6 +189,9 @@ def drawn(asked: Drawable, cast: Cast, way: Way, index: int, tell: Callable[[Eve
     Raises Stopped within a step once `stop()` is true.
     """
     with cast.pipelines.lend(cast.family, task) as pipeline:
+        if way.part is None and sees_masks(pipeline):
+            raise ValueError(f"{cast.family.title} is an inpainting checkpoint: it repaints, on Retouch, and draws "
+                             "nothing anew. Choose another family to draw.")
         colours = _colours(cast.pipelines, pipeline)
         steps, (number, of) = way.steps_of(asked), way.passes
 

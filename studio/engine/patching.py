@@ -53,7 +53,7 @@ class Part:
     def arguments(self, pipeline: Any, asked: int) -> dict[str, Any]:
         """Keyword arguments of the pipeline's call, for so many steps asked for."""
         free = self.soft.point(lambda value: 255 if value >= 128 else 0)
-        if not _sees_masks(pipeline):
+        if not sees_masks(pipeline):
             side = pipeline.vae_scale_factor
             cells = self._free(0, self.steps_of(asked), (self.soft.height // side, self.soft.width // side))
             free = Image.fromarray(cells[0, 0].numpy().astype(np.uint8) * 255)
@@ -63,7 +63,7 @@ class Part:
     def after_step(self, pipeline: Any, step: int, asked: int, latents: Tensor, guided: bool) -> dict[str, Tensor]:
         """The pipeline's mask for the next step; outside of it its latents are the picture's own, noised."""
         steps = self.steps_of(asked)
-        if _sees_masks(pipeline) or step + 1 >= steps:
+        if sees_masks(pipeline) or step + 1 >= steps:
             return {}
         mask = self._free(step + 1, steps, tuple(latents.shape[-2:])).to(latents)
         return {"mask": torch.cat([mask, mask]) if guided else mask}
@@ -74,7 +74,8 @@ class Part:
         return adaptive_avg_pool2d(white, cells) > 1 - (step + 1) / steps
 
 
-def _sees_masks(pipeline: Any) -> bool:
+def sees_masks(pipeline: Any) -> bool:
+    """Whether its UNet was trained for inpainting, and takes the mask and what is round it beside the latents."""
     return pipeline.unet.config.in_channels > pipeline.vae.config.latent_channels
 
 

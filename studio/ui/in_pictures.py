@@ -66,14 +66,21 @@ def shelf_view(desk: Studio, ticked: Sequence[str]) -> str:
     cells = "".join(f"<button{toggle('tick', picture.id, picture.id in ticked, 'small-picture', prompt_of(picture))}>"
                     f"{pieces.image(desk.library.thumbnail(picture), prompt_of(picture))}</button>"
                     for picture in pictures)
-    return f'<div class="small-pictures">{cells}</div>'
+    every = pieces.button("Tick all", "tick_all") if len(ticked) < len(pictures) else \
+        pieces.button("Tick none", "tick_none")
+    return f'<div class="small-pictures">{cells}</div><div class="row">{every}</div>'
 
 
 def tick(desk: Studio, act: dict, ticked: list) -> tuple:
-    if act.get("act") != "tick":
+    what, id = act.get("act"), str(act.get("slug"))
+    if what == "tick_all":
+        ticked = [picture.id for picture in desk.library.pictures()[:SHOWN]]
+    elif what == "tick_none":
+        ticked = []
+    elif what == "tick":
+        ticked = [one for one in ticked if one != id] if id in ticked else [*ticked, id]
+    else:
         return gr.skip(), gr.skip()
-    ticked = [one for one in ticked if one != act.get("slug")] if act.get("slug") in ticked else \
-        [*ticked, str(act.get("slug"))]
     return ticked, shelf_view(desk, ticked)
 
 

@@ -12,6 +12,7 @@ import studio
 from pocketworld.render import outfit, render
 from pocketworld.world import Spec
 from studio.engine.adapters import fingerprint
+from studio.engine.drawing import draw
 from studio.engine.evaluation import changed_outside
 from studio.engine.patching import Part, softened
 from studio.engine.repainting import repaint
@@ -21,7 +22,7 @@ from studio.execution import LocalExecutor
 from studio.library.images import content_of
 from studio.masks import open_mask
 from studio.recipes import OUTSIDE, SEAM
-from studio.requests import RepaintRequest, resolved
+from studio.requests import DrawRequest, RepaintRequest, resolved
 from studio.retouching import settled_repaint
 from studio.uses import LoraUse, OutfitUse
 from tests.engine.toys import make_toys
@@ -450,6 +451,9 @@ def test_a_checkpoint_made_for_inpainting_sees_the_mask_itself(layout, guidance,
     shown = given[0][0, 4]
     assert set(shown.unique().tolist()) == {0.0, 1.0} and 0.1 < float(shown.mean()) < 0.4
     assert all((one[:, 4:] == given[0][:, 4:]).all() for one in given), "the same from the first step to the last"
+    with pytest.raises(ValueError, match="an inpainting checkpoint: it repaints, on Retouch"):
+        asked = resolved(DrawRequest("a girl", width=64, height=64, seed=1, steps=1), family.drawing)
+        list(draw(asked, pipelines=pipelines, family=family, library=library, stop=lambda: False))
 
 
 @pytest.mark.parametrize("layout", ["sdxl", "sd15"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from studio.recipes import OUTSIDE
 from studio.retouching import INTENTS
 from studio.ui import in_pictures, repainting
 from studio.ui.app import build, look
+from studio.ui.tabs import gallery
 
 
 @pytest.fixture(scope="module")
@@ -134,4 +134,14 @@ def test_pictures_are_ticked_and_unticked(desk):
     ticked, shelf = in_pictures.tick(desk, {"act": "tick", "slug": id}, [])
     assert ticked == [id] and 'aria-pressed="true"' in shelf
     assert in_pictures.tick(desk, {"act": "tick", "slug": id}, ticked)[0] == []
-    assert json.dumps(ticked)
+    every, shelf = in_pictures.tick(desk, {"act": "tick_all"}, ticked)
+    assert set(every) == {one.id for one in desk.library.pictures()[:in_pictures.SHOWN]} and "Tick none" in shelf
+    assert in_pictures.tick(desk, {"act": "tick_none"}, every)[0] == []
+
+
+def test_a_repainted_picture_hangs_in_the_gallery_beside_what_it_was(desk, mask):
+    asked = studio.RepaintRequest(desk.library.pictures()[-1].path, mask, "a red jacket", steps=1)
+    picture, = desk.start(asked).result()
+    before = gallery.before_of(desk, picture)
+    assert before and before.stem in gallery.detail_view(picture, "", before)
+    assert gallery.before_of(desk, desk.library.pictures()[-1]) is None

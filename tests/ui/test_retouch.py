@@ -216,6 +216,7 @@ def test_an_upload_becomes_the_picture_on_the_easel(desk, tmp_path):
     Image.new("RGBA", (40, 30), (255, 0, 0, 90)).save(folder / "mine.png")
     answer = asked(desk, act="open_file", path=str(folder / "mine.png"), name="mine.png")
     assert (answer["picture"]["width"], answer["picture"]["height"]) == (40, 30)
+    assert "transparent parts lie on white" in answer["note"]
 
 
 def test_what_cannot_be_searched_is_refused_before_anything_runs(desk, tmp_path):

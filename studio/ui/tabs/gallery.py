@@ -65,7 +65,7 @@ def show(desk: Studio, search: str, favourites: bool, selected: str, count: int,
     opened = next((picture for picture in pictures if picture.id == selected), None) or _picture(desk, selected)
     searched = bool(search or favourites)
     wall = wall_view(pictures[:count], len(pictures), opened.id if opened else "", desk, searched)
-    return told_anew([wall, detail_view(opened, deleted)], seen)
+    return told_anew([wall, detail_view(opened, deleted, before_of(desk, opened))], seen)
 
 
 def act_on_gallery(desk: Studio, act: dict, search: str, favourites: bool, selected: str, count: int, deleted: str,
@@ -110,8 +110,16 @@ def _cell(picture: Picture, opened: bool, desk: Studio) -> str:
         f"{pieces.image(desk.library.thumbnail(picture), prompt_of(picture))}</button>{star}</div>"
 
 
-def detail_view(picture: Picture | None, deleted: str) -> str:
-    """One picture large, with its recipe and the places it can go."""
+def before_of(desk: Studio, picture: Picture | None) -> Path | None:
+    """What a picture was painted over, as long as the library has it."""
+    try:
+        return desk.library.image(str(picture.recipe.request["picture"])) if picture else None
+    except (KeyError, ValueError):
+        return None
+
+
+def detail_view(picture: Picture | None, deleted: str, before: Path | None = None) -> str:
+    """One picture large, with its recipe and the places it can go; and what it was painted over."""
     undo = f'<div class="undo">Picture deleted. {pieces.button("Undo", "undo")}</div>' if deleted else ""
     if picture is None:
         return undo + pieces.empty("Choose a picture", "It opens here, large, with its recipe.")
@@ -125,8 +133,13 @@ def detail_view(picture: Picture | None, deleted: str) -> str:
         pieces.button("Delete", "delete", "trash", quiet=True, id=picture.id)
     negative = f'<p class="faint">Not: {escape(str(ask["negative_prompt"]))}</p>' if ask.get("negative_prompt") else ""
     return f'{undo}<div class="detail"><div class="frame">{pieces.image(picture.path, prompt_of(picture))}</div>' \
-        f'<div class="acts">{acts}</div><p class="prompt">{escape(prompt_of(picture))}</p>{negative}' \
+        f'<div class="acts">{acts}</div><p class="prompt">{escape(prompt_of(picture))}</p>{negative}{_before(before)}' \
         f"{pieces.pairs(recipe_of(picture))}</div>"
+
+
+def _before(file: Path | None) -> str:
+    return f'<details class="before"><summary>Before</summary><div class="frame">{pieces.image(file, "Before")}</div>' \
+        "</details>" if file else ""
 
 
 def recipe_of(picture: Picture) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from studio import masks
 from studio.desk import Studio
 from studio.events import MaskFound
 from studio.families import ModelFamily
-from studio.library.photos import size_of
+from studio.library.photos import opened, size_of
 from studio.requests import MaskRequest
 from studio.runs import CANCELLED, FAILED
 from studio.ui import pieces
@@ -118,8 +118,11 @@ def newest(desk: Studio, act: dict, family: ModelFamily) -> Answer:
 def open_file(desk: Studio, act: dict, family: ModelFamily) -> Answer:
     """A picture of the visitor's own, kept in the library so that a reload finds it."""
     path = uploaded([act])[0]
-    kept = desk.library.keep_image(path, str(act.get("name") or path.name))
-    return {"kind": "opened", "picture": _picture(desk, f"images/{kept.name}")}
+    name = str(act.get("name") or path.name)
+    kept = desk.library.keep_image(path, name)
+    with opened(path, name) as image:
+        note = "Its transparent parts lie on white here." if image.has_transparency_data else ""
+    return {"kind": "opened", "picture": _picture(desk, f"images/{kept.name}"), "note": note}
 
 
 def by_words(act: dict, family: ModelFamily) -> dict[str, Any]:
