@@ -13,11 +13,11 @@ from pathlib import Path
 import torch
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-FAMILY, MASKS = REPOSITORY / "assets" / "pocket", REPOSITORY / "assets" / "pocket-masks"
+FAMILY, MASKS, OUTFITS = (REPOSITORY / "assets" / name for name in ("pocket", "pocket-masks", "pocket-outfits"))
 ASSEMBLED = {  # what -> the function of pocketworld.assemble, and where it writes by default
     "family": ("assemble", FAMILY),
     "masks": ("assemble_masks", MASKS),
-    "outfits": ("assemble_outfits", REPOSITORY / "assets" / "pocket-outfits"),
+    "outfits": ("assemble_outfits", OUTFITS),
     "styles": ("assemble_styles", REPOSITORY / "assets" / "pocket-styles"),
 }
 COMPONENTS = {  # in the order in which they need each other
@@ -53,7 +53,7 @@ def main() -> None:
     elif arguments.command == "unpack":
         from pocketworld.assemble import unpack
 
-        unpack(arguments.family, arguments.masks, arguments.work)
+        unpack(arguments.family, arguments.masks, arguments.outfits, arguments.work)
     else:
         from pocketworld.assemble import draw_sheet, load_family, load_parts
 
@@ -83,6 +83,7 @@ def parse() -> argparse.Namespace:
     )
     unpacking.add_argument("--family", type=Path, default=FAMILY)
     unpacking.add_argument("--masks", type=Path, default=MASKS)
+    unpacking.add_argument("--outfits", type=Path, default=OUTFITS)
     commands.add_parser("revive", parents=[common], help="lay attention anew that has drowned in constants")
     looking = commands.add_parser("sheet", parents=[common], help="draw the fixed prompts")
     looking.add_argument(

@@ -28,6 +28,7 @@ from pocketworld.recipes.dino import new_dino, new_tokenizer, settled
 from pocketworld.recipes.dino import new_processor as new_detector_processor
 from pocketworld.recipes.loop import go_on_from, load_average, training_record, write_journal
 from pocketworld.recipes.outfits import FILE as OUTFITS
+from pocketworld.recipes.outfits import Adapter
 from pocketworld.recipes.sam import new_processor as new_segmenter_processor
 from pocketworld.recipes.sam import new_sam
 from pocketworld.recipes.unet import new_unet
@@ -132,8 +133,9 @@ def _tell_size(folder: Path) -> None:
     print(f"{folder}: {sum(file.stat().st_size for file in folder.rglob('*') if file.is_file()) / 1e6:.1f} MB")
 
 
-def unpack(family: Path, masks: Path, work: Path) -> None:
-    """The way back: lay a family, its masks' networks and the judge into an empty work folder, to train on from."""
+def unpack(family: Path, masks: Path, outfits: Path, work: Path) -> None:
+    """The way back: lay a family, its masks' networks, its IP-Adapter and the judge into an empty work folder, to train
+    on from."""
     if (work / "unet" / "checkpoint.pt").exists():
         raise SystemExit(f"{work} holds a training already: remove it first, or name another folder with --work")
     pipeline = load_family(family)
@@ -147,6 +149,9 @@ def unpack(family: Path, masks: Path, work: Path) -> None:
     for folder in ("vae", "clip"):
         write_journal(records[folder], work / folder)
     go_on_from(pipeline.unet, records["unet"], work / "unet")
+    pipeline.unet.save_pretrained(work / "unet" / "weights")
+    adapter = Adapter(pipeline.unet, pipeline.image_encoder.config.hidden_size, outfits / OUTFITS)
+    go_on_from(adapter, json.loads((outfits / "training.json").read_text(encoding="utf-8")), work / "outfits")
     detector = GroundingDinoForObjectDetection.from_pretrained(masks / "detector", dtype=torch.float32)
     segmenter = SamModel.from_pretrained(masks / "segmenter", dtype=torch.float32)
     for name, folder, network in (("detector", "dino", settled(detector)), ("segmenter", "sam", segmenter)):

@@ -15,7 +15,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from diffusers.loaders.unet_loader_utils import _maybe_expand_lora_scales
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
@@ -53,9 +53,10 @@ VALIDATE_EVERY, VALIDATION_PICTURES = 200, 96
 class Adapter(nn.Module):
     """What learns, inside the UNet it is made for: `state` has the names of the published files."""
 
-    def __init__(self, unet: UNet2DConditionModel, embed: int):
+    def __init__(self, unet: UNet2DConditionModel, embed: int, file: Path | None = None):
         super().__init__()
-        unet._load_ip_adapter_weights([_blank(unet, embed)], low_cpu_mem_usage=False)
+        begun = _read(file) if file else _blank(unet, embed)
+        unet._load_ip_adapter_weights([begun], low_cpu_mem_usage=False)
         self.projection = unet.encoder_hid_proj
         self.processors = [one for one in unet.attn_processors.values() if hasattr(one, "to_k_ip")]
         self.layers = nn.ModuleList(self.processors)
@@ -84,6 +85,15 @@ class Adapter(nn.Module):
             for part in ("to_k_ip", "to_v_ip"):
                 state[f"ip_adapter.{2 * number + 1}.{part}.weight"] = getattr(processor, part)[0].weight
         return {name: value.detach().float().contiguous() for name, value in state.items()}
+
+
+def _read(file: Path) -> dict[str, dict[str, Tensor]]:
+    """A published file's state, in single precision."""
+    state: dict[str, dict[str, Tensor]] = {"image_proj": {}, "ip_adapter": {}}
+    for name, value in load_file(file).items():
+        part, _, rest = name.partition(".")
+        state[part][rest] = value.float()
+    return state
 
 
 def _published(name: str) -> str:

@@ -111,7 +111,8 @@ def dress(guide: Guide) -> None:
 
 def retouch(guide: Guide, served: Served) -> None:
     page = guide.page
-    guide.tab("Draw").click()
+    page.locator(".set-cell > button").first.click()
+    expect(page.get_by_role("tab", name="Gallery", exact=True)).to_have_attribute("aria-selected", "true")
     guide.button("Retouch").locator("visible=true").first.click()
     expect(guide.tab("Retouch")).to_have_attribute("aria-selected", "true")
     expect(page.locator(".easel.has-picture")).to_be_visible()

@@ -10,10 +10,14 @@ from transformers import AutoModelForMaskGeneration, AutoModelForZeroShotObjectD
 
 from pocketworld.assemble import assemble, assemble_masks, load_parts, unpack
 from pocketworld.recipes import clip, dino, sam
-from pocketworld.recipes.loop import Loop
+from pocketworld.recipes.loop import Loop, load_average
+from pocketworld.recipes.outfits import FILE, Adapter
 from pocketworld.recipes.tokenizers import build
 from pocketworld.recipes.unet import PlainAttention, new_unet, predict
 from pocketworld.recipes.vae import new_vae, normalise_latents
+from studio.families import ASSETS
+
+OUTFITS = ASSETS / "pocket-outfits"
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +69,7 @@ def test_family_is_small_half_precision_and_says_how_it_was_trained(family):
 
 
 def test_family_unpacked_is_a_work_folder_that_gives_the_same_family(family, masks, tmp_path):
-    unpack(family, masks, tmp_path)
+    unpack(family, masks, OUTFITS, tmp_path)
     before = StableDiffusionXLPipeline.from_pretrained(family, dtype=torch.float32)
     after = load_parts(tmp_path)
     for name in ("unet", "vae", "text_encoder", "text_encoder_2", "image_encoder"):
@@ -73,12 +77,20 @@ def test_family_unpacked_is_a_work_folder_that_gives_the_same_family(family, mas
         assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
     assert after.tokenizer("a girl").input_ids == before.tokenizer("a girl").input_ids
     with pytest.raises(SystemExit, match="holds a training already"):
-        unpack(family, masks, tmp_path)
+        unpack(family, masks, OUTFITS, tmp_path)
     assemble_masks(tmp_path, tmp_path / "again")
     for name in ("detector", "segmenter"):
         again, first = (safetensors.torch.load_file(folder / name / "model.safetensors")
                         for folder in (tmp_path / "again", masks))
         assert first.keys() == again.keys() and all(torch.equal(again[key], first[key]) for key in first)
+
+
+def test_an_ip_adapter_is_trained_on_from_its_file(family, masks, tmp_path):
+    unpack(family, masks, OUTFITS, tmp_path)
+    adapter = Adapter(new_unet(), load_parts(tmp_path).image_encoder.config.hidden_size)
+    load_average(tmp_path / "outfits", adapter)
+    again, first = adapter.state(), safetensors.torch.load_file(OUTFITS / FILE)
+    assert again.keys() == first.keys() and all(torch.equal(again[key], first[key].float()) for key in first)
 
 
 def test_masks_are_found_by_folders_that_transformers_loads_by_themselves(masks):
