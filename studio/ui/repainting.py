@@ -264,7 +264,7 @@ def painted_view(desk: Studio, id: str, picked: str) -> str:
         cards.append(_coming(run))
     stopped = pieces.note("Stopped. What was finished is kept.") if run.status == "cancelled" else ""
     wall = f'<div class="pictures">{"".join(cards)}</div>'
-    return f'<div class="stage">{head}{stopped}{unchanged(pictures)}{wall}</div>'
+    return f'<div class="outcome">{head}{stopped}{unchanged(pictures)}{wall}</div>'
 
 
 def unchanged(pictures: Sequence[Picture]) -> str:
