@@ -6,6 +6,7 @@ a block begins again: what it reads is freed of its constant and scaled to a dev
 the old block's constant, so that the rest of the network goes on as it was.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -45,36 +46,38 @@ def revive(unet: UNet2DConditionModel, work: Path, blocks: tuple[str, ...] = DRO
     timesteps = torch.linspace(20, 999, SEEN).long()
     noisy, velocity = diffusion.noisy_and_target(latents, torch.randn_like(latents), timesteps)
     conditioning = texts([words[0] for words in held_out_pictures(work).captions[:SEEN]])
-    seen: dict[str, tuple[Tensor, Tensor]] = {}
 
-    def error(block: nn.Module | None = None) -> float:
-        hook = block.register_forward_hook(
-            lambda _module, given, answer: seen.update(now=(given[0].float(), answer[0].float()))) if block else None
+    def error() -> float:
         found = predict(unet, noisy, timesteps, conditioning, 128)
-        if hook:
-            hook.remove()
         return (found.float() - velocity).square().mean().item()
 
     errors = {"before": error()}
     for name in blocks:
-        block = unet.get_submodule(name)
-        error(block)
-        read, written = seen["now"][0], _added(seen["now"])
-        block.load_state_dict(fresh[name].state_dict())
-        normed = block.norm(read).permute(0, 2, 3, 1).flatten(0, 2)
-        scale = 1 / block.proj_in(normed).std(0)
-        block.proj_in.weight.mul_(scale[:, None])
-        block.proj_in.bias.mul_(scale)
-        block.proj_in.bias.sub_(block.proj_in(normed).mean(0))
-        error(block)
-        block.proj_out.weight.mul_(WRITES * read.std((0, 2, 3)).mean() / _added(seen["now"]).std((0, 2, 3)).mean())
-        block.proj_out.bias.zero_()
-        error(block)
-        block.proj_out.bias.add_(written.mean((0, 2, 3)) - _added(seen["now"]).mean((0, 2, 3)))
+        lay_anew(unet.get_submodule(name), fresh[name], error)
         errors[name] = error()
     return errors
 
 
-def _added(seen: tuple[Tensor, Tensor]) -> Tensor:
-    """What a block adds to the stream, from its input and its answer, both [batch, channels, height, width]."""
-    return seen[1] - seen[0]
+@torch.no_grad()
+def lay_anew(block: nn.Module, fresh: nn.Module, run: Callable[[], object]) -> None:
+    """Give a transformer block of diffusers' the weights of a fresh one: what it reads has no constant and a deviation
+    of one, and it writes its old constant and little more. `run` sends pictures through the network that it is in."""
+    seen: dict[str, Tensor] = {}
+    hook = block.register_forward_hook(lambda _module, given, answer: seen.update(
+        read=given[0].float(), added=answer[0].float() - given[0].float()))
+    try:
+        run()
+        written, deviation = seen["added"].mean((0, 2, 3)), seen["read"].std((0, 2, 3)).mean()
+        block.load_state_dict(fresh.state_dict())
+        normed = block.norm(seen["read"]).permute(0, 2, 3, 1).flatten(0, 2)
+        scale = 1 / block.proj_in(normed).std(0)
+        block.proj_in.weight.mul_(scale[:, None])
+        block.proj_in.bias.mul_(scale)
+        block.proj_in.bias.sub_(block.proj_in(normed).mean(0))
+        run()
+        block.proj_out.weight.mul_(WRITES * deviation / seen["added"].std((0, 2, 3)).mean())
+        block.proj_out.bias.zero_()
+        run()
+        block.proj_out.bias.add_(written - seen["added"].mean((0, 2, 3)))
+    finally:
+        hook.remove()

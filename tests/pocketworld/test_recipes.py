@@ -11,7 +11,17 @@ from pocketworld.canvas import PARTS
 from pocketworld.recipes.diffusion import Diffusion
 from pocketworld.recipes.loop import Loop, go_on_from, load_average, training_record, trapezoid
 from pocketworld.recipes.optim import MuonAndAdamW, orthogonalise, split_parameters
-from pocketworld.recipes.unet import emphasis
+from pocketworld.recipes.reviving import lay_anew
+from pocketworld.recipes.unet import (
+    HEARINGS,
+    STYLE_AND_LAYOUT,
+    PlainAttention,
+    emphasis,
+    hear_in,
+    new_unet,
+    predict,
+    size_conditioning,
+)
 
 
 class Toy(nn.Module):
@@ -141,3 +151,53 @@ def test_errors_in_the_figure_count_for_more_than_in_the_scene():
     assert face > top > scene > 0
     predicted, velocity = torch.zeros(2, 4, 32, 32), torch.ones(2, 4, 32, 32)
     assert Diffusion().loss(predicted, velocity, torch.tensor([600, 600]), weights).item() == pytest.approx(1)
+
+
+def test_a_prompt_is_heard_in_the_named_blocks_alone():
+    torch.manual_seed(0)
+    unet = new_unet()
+    unet.set_attn_processor({name: PlainAttention() for name in unet.attn_processors})
+    one, other, nothing = torch.randn(3, 1, 8, unet.config.cross_attention_dim)
+    noisy, timesteps = torch.randn(1, 4, 8, 8), torch.tensor([500])
+
+    @torch.no_grad()
+    def answer(states):
+        return predict(unet, noisy, timesteps, (states, torch.zeros(1, 128)), 64)
+
+    for blocks, heard in ((STYLE_AND_LAYOUT, True), (("",), True), (("nowhere",), False)):
+        hear_in(unet, blocks, nothing)
+        assert torch.equal(answer(one), answer(other)) != heard
+    assert sum(one.share for one in HEARINGS) == pytest.approx(1)
+
+
+def test_attention_that_has_drowned_begins_anew_and_the_rest_goes_on_as_it_was():
+    torch.manual_seed(0)
+    unet, block = new_unet().eval(), "down_blocks.2.attentions.1"
+    drowned = unet.get_submodule(block)
+    with torch.no_grad():
+        drowned.proj_in.bias.add_(50)  # what it reads is a constant, whatever comes in
+        drowned.proj_out.bias.add_(3)
+    inputs = torch.randn(8, 4, 8, 8), torch.linspace(20, 999, 8).long(), torch.randn(8, 8, 192)
+
+    @torch.no_grad()
+    def run_through():
+        seen = {}
+        hooks = [drowned.transformer_blocks[0].register_forward_pre_hook(
+                     lambda _module, args: seen.update(read=args[0])),
+                 drowned.register_forward_hook(lambda _module, args, out: seen.update(added=out[0] - args[0]))]
+        added = {"text_embeds": torch.zeros(8, 128), "time_ids": size_conditioning(64, 8)}
+        unet(inputs[0], inputs[1], inputs[2], added_cond_kwargs=added)
+        for hook in hooks:
+            hook.remove()
+        return seen
+
+    before = run_through()
+    lay_anew(drowned, new_unet().get_submodule(block), run_through)
+    after = run_through()
+    assert constant(before["read"]) > 0.99 and constant(after["read"]) < 0.05
+    assert torch.allclose(after["added"].mean((0, 2, 3)), before["added"].mean((0, 2, 3)), atol=1e-3)
+
+
+def constant(states):
+    """The share of the power of states [batch, places, channels] that is the same for all pictures and places."""
+    return (states.mean((0, 1)).square().mean() / states.square().mean()).item()
