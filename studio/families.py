@@ -220,7 +220,7 @@ POCKET = ModelFamily(
     weights=str(ASSETS / "pocket"),
     pipelines=SDXL_LAYOUT["pipelines"],
     blocks=SDXL_LAYOUT["blocks"],
-    # All blocks, inside of the clothes: Pocket's deepest ones hardly listen.
+    # All blocks, inside of the clothes: there they need not be held back.
     outfit_presets={"Whole picture": 1.0, **_SDXL_OUTFITS},
     resolution=128,
     licence="Apache-2.0",

@@ -28,7 +28,7 @@ from pocketworld.recipes.latents import Latents
 from pocketworld.recipes.loop import Loop
 from pocketworld.recipes.optim import OUTER_LAYERS, MuonAndAdamW
 from pocketworld.recipes.texts import Texts, for_training
-from pocketworld.recipes.unet import emphasis, size_conditioning
+from pocketworld.recipes.unet import WORN, emphasis, size_conditioning
 from pocketworld.render import OUTFIT_GROUND, outfit, render
 from pocketworld.world import Spec, sample
 
@@ -47,6 +47,7 @@ SCALES = (
     (0.05, STYLE),
     (0.2, STYLE | LAYOUT),
 )
+DECIDED = 400  # where deep blocks act alone: from this timestep on garments are decided
 VALIDATE_EVERY, VALIDATION_PICTURES = 200, 96
 
 
@@ -202,7 +203,7 @@ class Batches:
             captions.append(for_training(caption(spec, words, silent), words))
             references.append(None if words.random() < unseen else reference(spec, words))
         latents = self.latents.take(rows)
-        return latents, emphasis(self.pictures.parts[rows], latents.shape[-1]), captions, references
+        return latents, emphasis(self.pictures.parts[rows], latents.shape[-1], WORN), captions, references
 
 
 def predict(unet: UNet2DConditionModel, noisy: Tensor, timesteps: Tensor, conditioning: tuple[Tensor, Tensor],
@@ -229,14 +230,17 @@ def train(work: Path, minutes: float = MINUTES, device: str = "cpu") -> None:
     texts, eyes, diffusion = Texts(work / "clip", device), Eyes(work / "clip", device), Diffusion()
     adapter = Adapter(unet, eyes.encoder.config.hidden_size).to(device)
     optimiser = MuonAndAdamW(adapter, muon_lr=0.01, adamw_lr=1e-3, outer_layers=(*OUTER_LAYERS, "latents", "proj_out"))
-    loop = Loop(work / "outfits", adapter, optimiser, minutes=minutes, warmup=50)
+    loop = Loop(work / "outfits", adapter, optimiser, minutes=minutes, warmup=50, ema_decay=0.99)
     batches, validate = Batches(work, loop.rng), Validation(work, texts, eyes, diffusion)
     for step in loop:
         latents, weights, captions, references = batches.draw(BATCH)
         latents, noise, timesteps = latents.to(device), torch.randn_like(latents).to(device), \
             diffusion.timesteps(len(latents)).to(device)
+        acting = scales(loop.rng)
+        if isinstance(acting, dict):
+            timesteps = DECIDED + timesteps * (1000 - DECIDED) // 1000
         noisy, velocity = diffusion.noisy_and_target(latents, noise, timesteps)
-        adapter.scale(scales(loop.rng))
+        adapter.scale(acting)
         predicted = predict(unet, noisy, timesteps, texts(captions), eyes(references))
         loss = diffusion.loss(predicted, velocity, timesteps.cpu(), weights)
         loop.descend(loss, samples=len(latents))
