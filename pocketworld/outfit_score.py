@@ -36,6 +36,7 @@ WAYS: dict[str, dict[str, Any] | None] = {
     "whole picture": {"block_scales": 1.0, "inside_garment": False},
     "the reference's dict": {"block_scales": DICT, "inside_garment": False},
     "whole picture, inside the garment": {"block_scales": 1.0, "inside_garment": True},
+    "the reference's dict, inside the garment": {"block_scales": DICT, "inside_garment": True},
 }
 GOALS = {"whole picture": "80%, 60%", "the reference's dict": "50%, any"}  # of colours and of kinds
 

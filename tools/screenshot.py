@@ -38,6 +38,8 @@ def main(flags: Sequence[str]) -> None:
         take(page, folder / "dress.png")
         find_clothing(page)
         take(page, folder / "retouch.png")
+        put_on_another_dress(page)
+        take(page, folder / "repainted.png")
         page.get_by_role("tab", name="Draw", exact=True).click()
         draw_four(page)
         take(page, folder / "studio.png")
@@ -74,6 +76,17 @@ def find_clothing(page: Page) -> None:
     expect(page.locator(".thing")).to_have_count(2)
     expect(page.locator(".easel.busy")).to_have_count(0)
     page.mouse.move(0, 0)
+
+
+def put_on_another_dress(page: Page) -> None:
+    page.get_by_label("Seed", exact=True).locator("visible=true").fill(str(SEED))
+    page.locator(".paint .card", has_text="Sunday dress").click()
+    page.get_by_role("button", name="Find the clothes and dress").click()
+    expect(page.locator(".painted .unchanged")).to_be_visible()
+    expect(page.locator(".painted .compare img").first).to_be_visible()
+    page.locator(".painted .compare").scroll_into_view_if_needed()
+    page.mouse.wheel(0, 300)
+    page.wait_for_timeout(1_000)
 
 
 def draw_four(page: Page) -> None:

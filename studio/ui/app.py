@@ -108,6 +108,10 @@ def _connect(wiring: Wiring, page: Page, tray: gr.HTML) -> None:
                   [page.draw.form["lora"], page.draw.words, *page.draw.more.choices])
     dressing = page.dress
     wiring.listen(dressing.tab.select, dress.refresh, dressing.view, list(dressing.renewed))
+    painting = page.retouch.painting
+    wiring.listen(page.retouch.tab.select, repainting.refresh, list(painting.view), list(painting.renewed))
+    wiring.listen(page.family.input, repainting.of_family, list(painting.view),
+                  [*painting.renewed, *(painting.form[name] for name in repainting.OF_FAMILY)])
     wiring.listen(page.train.tab.select, refresh_train, [page.train.form["subject"], page.family],
                   [page.train.form["subject"], page.train.preset])
     wiring.listen(page.subject.train.click, train_this, page.subject.selected,
@@ -117,9 +121,8 @@ def _connect(wiring: Wiring, page: Page, tray: gr.HTML) -> None:
         wiring.on_act(piece, go_draw, None, tabs)
     for piece in (page.draw.stage, page.gallery.wall):
         wiring.on_act(piece, to_subject, page.family, [tabs, *subject_view])
-    for piece in (page.draw.stage, page.dress.stage, page.dress.worn, page.retouch.painting.stage, tray):
+    for piece in (page.draw.stage, page.dress.stage, page.dress.worn, painting.stage, tray):
         wiring.on_act(piece, open_picture, list(page.gallery.view), [tabs, page.gallery.selected, *gallery_view])
-    painting = page.retouch.painting
     for piece in (page.draw.stage, page.gallery.detail, page.dress.worn, painting.stage):
         wiring.on_act(piece, to_retouch, page.family, [tabs, page.retouch.easel, *painting.filled])
     for piece in (page.draw.stage, page.gallery.detail):

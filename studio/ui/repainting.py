@@ -49,7 +49,6 @@ from studio.uses import LORA_SCALES
 VELVET, SHOWN = (214, 48, 72), 512  # of a mask that was found, and the longest side it is shown at
 USUAL = next(iter(INTENTS))
 DRAFTS = ("intent", "outfit", "prompt")  # what a reload does not lose
-Opened = Callable[[Studio, dict], Path]  # the file of the picture on the easel
 
 
 @dataclass(frozen=True)
@@ -61,37 +60,20 @@ class Repainting:
     filled: tuple[Any, ...]  # what `fields_for` gives
     opened: tuple[Any, ...]  # what `opening` gives
     drafts: tuple[Any, ...]  # what `kept` takes
+    view: tuple[Any, ...]  # what `refresh` takes after the desk
+    renewed: tuple[Any, ...]  # what it gives
 
 
 def repainting(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, canvas: gr.HTML, beat: Beat,
                ask: Callable[[Studio, dict], tuple[Path, Any]]) -> Repainting:
     """Lays it out and wires it; `ask` gives the picture's file and the mask, if any, of an act of the canvas."""
     chosen, run, seen, picked = gr.State(""), gr.State(""), gr.State(()), gr.State("")
-    with gr.Column(elem_classes=["controls", "paint"], min_width=280):
-        intent = gr.Radio([(one.title, name) for name, one in INTENTS.items()], value=USUAL, label="What shall happen",
-                          elem_classes=["intents"])
-        about = gr.HTML(about_intent(USUAL), apply_default_css=False)
-        outfits = pieces.piece("", "wardrobe-piece")
-        prompt = gr.Textbox(label="In words", lines=2, max_lines=5, max_length=2000, elem_id="retouch-prompt",
-                            placeholder="What shall be there")
-        with gr.Row(elem_classes=["pair"]):
-            lora = gr.Dropdown([(NOBODY, "")], value="", label="Who", scale=3, min_width=120)
-            scale = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="LoRA scale", scale=3, min_width=110, buttons=[])
-        paint = gr.Button("Repaint", variant="primary", size="lg", elem_classes=["act-main"])
-        wear = gr.Button("Find the clothes and dress", size="md", elem_id="wear-it")
-        with gr.Row(elem_classes=["trio"]):
-            count = gr.Number(1, label="Pictures", precision=0, minimum=1, maximum=64, min_width=70)
-            seed = gr.Number(None, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=90,
-                             placeholder="random")
-            random = gr.Button("Random", size="md", min_width=76, elem_classes=["icon-die", "beside"])
-        with gr.Accordion("More", open=False):
-            fields = _more(first)
+    form, intent, about, outfits, paint, wear = _controls(first)
     with gr.Column(elem_classes=["painted"], min_width=300):
         with gr.Column(visible=False, elem_classes=["comparison"]) as comparison:
             slider = gr.ImageSlider(type="filepath", interactive=False, show_label=False, buttons=[],
                                     label="Before, and after", elem_classes=["compare"])
         stage = pieces.piece("", "painted-piece", elem_id="painted")
-    form = {**fields, "prompt": prompt, "lora": lora, "lora_scale": scale, "count": count, "seed": seed}
     names, every = list(form), [canvas, run, stage, comparison, picked]
 
     async def start(desk: Studio, act: dict, known: str, meant: str, outfit: str, *values: Any) -> tuple:
@@ -113,13 +95,41 @@ def repainting(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, canvas: 
     wiring.on_act(stage, act_on_painted, [run, picked], [picked, stage, comparison, slider])
     wiring.listen(intent.change, intended, [intent, chosen], [about, outfits, wear, *(form[name] for name in INTENDED)])
     wiring.on_act(outfits, choose_outfit, chosen, [chosen, outfits])
-    random.click(None, None, seed, js="() => null", show_progress="hidden", api_visibility="private")
-    opened = (intent, about, chosen, outfits, wear, prompt, lora, run, stage, seed, form["padding"], form["feather"])
-    return Repainting(form, stage, (prompt, lora), opened, (intent, chosen, prompt))
+    prompt, lora = form["prompt"], form["lora"]
+    opened = (intent, about, chosen, outfits, wear, prompt, lora, run, stage, form["seed"], form["padding"],
+              form["feather"])
+    return Repainting(form, stage, (prompt, lora), opened, (intent, chosen, prompt),
+                      (family, lora, intent, chosen), (lora, chosen, outfits))
 
 
 EASEL_FREE = "() => { document.dispatchEvent(new Event('easel-failed')); }"  # the easel waits no longer
+OF_FAMILY = ("steps", "guidance", "scheduler")
 INTENDED = ("strength", "fill", "padding")  # fields that an intent fills in
+
+
+def _controls(first: ModelFamily) -> tuple:
+    with gr.Column(elem_classes=["controls", "paint"], min_width=280):
+        intent = gr.Radio([(one.title, name) for name, one in INTENTS.items()], value=USUAL, label="What shall happen",
+                          elem_classes=["intents"])
+        about = gr.HTML(about_intent(USUAL), apply_default_css=False)
+        outfits = pieces.piece("", "wardrobe-piece")
+        prompt = gr.Textbox(label="In words", lines=2, max_lines=5, max_length=2000, elem_id="retouch-prompt",
+                            placeholder="What shall be there")
+        with gr.Row(elem_classes=["pair"]):
+            lora = gr.Dropdown([(NOBODY, "")], value="", label="Who", scale=3, min_width=120)
+            scale = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="LoRA scale", scale=3, min_width=110, buttons=[])
+        paint = gr.Button("Repaint", variant="primary", size="lg", elem_classes=["act-main"])
+        wear = gr.Button("Find the clothes and dress", size="md", elem_id="wear-it")
+        with gr.Row(elem_classes=["trio"]):
+            count = gr.Number(1, label="Pictures", precision=0, minimum=1, maximum=64, min_width=70)
+            seed = gr.Number(None, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=90,
+                             placeholder="random")
+            random = gr.Button("Random", size="md", min_width=76, elem_classes=["icon-die", "beside"])
+        with gr.Accordion("More", open=False):
+            fields = _more(first)
+    random.click(None, None, seed, js="() => null", show_progress="hidden", api_visibility="private")
+    form = {**fields, "prompt": prompt, "lora": lora, "lora_scale": scale, "count": count, "seed": seed}
+    return form, intent, about, outfits, paint, wear
 
 
 def _more(first: ModelFamily) -> dict[str, Any]:
@@ -317,6 +327,21 @@ def _masked(path: str, png: bytes) -> bytes:
     data = io.BytesIO()
     image.save(data, "JPEG", quality=85)
     return data.getvalue()
+
+
+def refresh(desk: Studio, family: str, lora: str, intent: str, outfit: str) -> tuple:
+    """What another tab, page or program brought meanwhile, and without what it took away."""
+    choices = lora_choices(desk, desk.families[family])
+    lora = lora if lora in {slug for _, slug in choices} else ""
+    outfit = outfit if outfit in {one.slug for one in desk.library.outfits()} else ""
+    return gr.Dropdown(choices, value=lora), outfit, outfits_view(desk, outfit) if INTENTS[intent].wears else ""
+
+
+def of_family(desk: Studio, family: str, *view: Any) -> tuple:
+    """The same, and the values that the family brings for the fields of OF_FAMILY, after a change of family."""
+    known = desk.families[family]
+    values = {**known.repainting, "scheduler": gr.Dropdown(list(known.schedulers), value=known.repainting["scheduler"])}
+    return *refresh(desk, family, *view), *(values[name] for name in OF_FAMILY)
 
 
 def kept(desk: Studio, *values: Any) -> dict[str, Any]:

@@ -116,6 +116,15 @@ def test_each_intent_says_the_settings_that_it_stands_for(desk):
         assert bool(outfits) == meant.wears
 
 
+def test_what_came_and_went_meanwhile_is_seen_when_the_tab_opens(desk):
+    who, outfit, cards = repainting.refresh(desk, "pocket", "mika", "outfit", "sunday-dress")
+    assert who.value == "mika" and outfit == "sunday-dress" and "Sunday dress" in cards
+    who, outfit, cards = repainting.refresh(desk, "pocket", "gone", "detail", "burnt")
+    assert (who.value, outfit, cards) == ("", "", "")
+    *_, steps, guidance, scheduler = repainting.of_family(desk, "sdxl", "mika", "outfit", "")
+    assert (steps, guidance, scheduler.value) == (30, 6.0, "DPM++ 2M")
+
+
 def test_what_a_browser_kept_may_be_anything(desk):
     for drafts in ({}, {"intent": "fly", "outfit": 7, "prompt": ["x"]}, {"outfit": "gone"}, {"intent": "remove"}):
         intent, about, outfit, *_ = repainting.opening(desk, POCKET, "", drafts)
