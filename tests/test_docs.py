@@ -32,7 +32,7 @@ def test_python_example_teaches_draws_and_draws_again(folder, capsys):
     assert "steps=200" in example and "count=4" in example
     exec(example.replace("steps=200", "steps=4").replace("count=4", "count=2"), {})
     assert "7" in capsys.readouterr().out.split()
-    assert len(list((folder / "library" / "pictures").rglob("*.png"))) == 7
+    assert len(list((folder / "library" / "pictures").rglob("*.png"))) == 9
 
 
 def test_api_example_draws(served, capsys):

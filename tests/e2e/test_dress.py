@@ -52,8 +52,8 @@ def test_two_outfits_in_two_scenes_are_drawn_stopped_gone_on_with_and_saved(serv
         page.locator("a[download$='.zip']").first.click()
     fetched.value.save_as(tmp_path / "set.zip")
     assert len(zipfile.ZipFile(tmp_path / "set.zip").namelist()) == 4
-    kept, = (json.loads(file.read_text()) for file in (served.library / "sets").glob("*/set.json"))
-    assert len(set(kept["cells"].values())) == 4
+    sets = [json.loads(file.read_text()) for file in (served.library / "sets").glob("*/set.json")]
+    assert 4 in [len(set(one["cells"].values())) for one in sets]
     cells.first.click()
     expect(page.get_by_role("tab", name="Gallery", exact=True)).to_have_attribute("aria-selected", "true")
     expect(page.locator(".detail")).to_contain_text("Red coat")

@@ -230,7 +230,9 @@ def test_the_jacket_becomes_another_outfit_by_phrase_by_click_and_by_brush(serve
     page.get_by_role("button", name="Find", exact=True).click()
     expect(page.locator(".thing")).to_have_count(1)
     settled(page)
+    before = newest_recipe(served.library)
     page.get_by_role("button", name="Repaint", exact=True).click()
+    await_another(page, served.library, before)
     painted(page)
     recipe = newest_recipe(served.library)
     assert recipe.request["type"] == "RepaintRequest" and recipe.outfits[0]["slug"] == "sunday-dress"
