@@ -220,8 +220,8 @@ POCKET = ModelFamily(
     weights=str(ASSETS / "pocket"),
     pipelines=SDXL_LAYOUT["pipelines"],
     blocks=SDXL_LAYOUT["blocks"],
-    # All blocks, inside of the clothes: there they need not be held back.
-    outfit_presets={"Whole picture": 1.0, **_SDXL_OUTFITS},
+    # The reference's dict first: with a LoRA and all blocks at 1, a red coat made the trousers red too.
+    outfit_presets={"Both, gently": _SDXL_OUTFITS["Both, gently"], **_SDXL_OUTFITS},
     resolution=128,
     licence="Apache-2.0",
     commercial=True,

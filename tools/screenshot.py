@@ -91,7 +91,7 @@ def put_on_another_dress(page: Page) -> None:
 
 def draw_four(page: Page) -> None:
     expect(page.locator("#prompt textarea")).not_to_have_value("")
-    page.get_by_label("Pictures", exact=True).fill("4")
+    page.get_by_label("Pictures", exact=True).locator("visible=true").fill("4")
     page.get_by_label("Seed", exact=True).first.fill(str(SEED))
     page.get_by_role("button", name="Draw", exact=True).click()
     expect(page.locator(".stage .headline:not(.live) .prompt")).to_be_visible()
