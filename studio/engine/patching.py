@@ -148,15 +148,7 @@ def surrounded(image: Image.Image, soft: Image.Image) -> Image.Image:
 
 def _smoothly(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """`spread` of values [height, width, channels] without their finest detail."""
-    height, width = known.shape
-    high, wide = -(-height // CELL), -(-width // CELL)
-    padded = np.zeros((high * CELL, wide * CELL, values.shape[2] + 1), dtype=np.float32)
-    padded[:height, :width, :-1] = values * known[..., None]
-    padded[:height, :width, -1] = known
-    cells = padded.reshape(high, CELL, wide, CELL, -1).sum((1, 3))
-    weights = cells[..., -1]
-    coarse = spread(cells[..., :-1] / np.maximum(weights, 1)[..., None], weights > 0)
-    return _resized(coarse, (high * CELL, wide * CELL))[:height, :width]
+    return _spread_by(CELL, values, known)
 
 
 def spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -166,15 +158,20 @@ def spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """
     if known.all() or not known.any() or max(known.shape) == 1:
         return values
+    return np.where(known[..., None], values, _spread_by(2, values, known))
+
+
+def _spread_by(side: int, values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """What `spread` makes of the means of squares of so many pixels a side, at the values' own size again."""
     height, width = known.shape
-    high, wide = -(-height // 2), -(-width // 2)
-    padded = np.zeros((high * 2, wide * 2, values.shape[2] + 1), dtype=np.float32)
+    high, wide = -(-height // side), -(-width // side)
+    padded = np.zeros((high * side, wide * side, values.shape[2] + 1), dtype=np.float32)
     padded[:height, :width, :-1] = values * known[..., None]
     padded[:height, :width, -1] = known
-    cells = padded.reshape(high, 2, wide, 2, -1).sum((1, 3))
+    cells = padded.reshape(high, side, wide, side, -1).sum((1, 3))
     weights = cells[..., -1]
     coarse = spread(cells[..., :-1] / np.maximum(weights, 1)[..., None], weights > 0)
-    return np.where(known[..., None], values, _resized(coarse, (high * 2, wide * 2))[:height, :width])
+    return _resized(coarse, (high * side, wide * side))[:height, :width]
 
 
 def _resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:

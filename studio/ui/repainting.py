@@ -42,7 +42,7 @@ from studio.ui.loras import NOBODY, lora_choices
 from studio.ui.progress import pictures_of, run_of
 from studio.ui.side import told_anew
 from studio.ui.side_effects import tags
-from studio.ui.stage import live_headline, save
+from studio.ui.stage import live_headline, save, star
 from studio.ui.wardrobe import toggle
 from studio.uses import LORA_SCALES
 
@@ -232,11 +232,16 @@ def look(desk: Studio, run: str, picked: str, seen: tuple) -> tuple:
 
 def compared(desk: Studio, picture: Picture) -> tuple:
     """The slider over a picture as it was and as it is."""
+    before = before_of(desk, picture)
+    return gr.Column(visible=before is not None), (str(before), str(picture.path)) if before else None
+
+
+def before_of(desk: Studio, picture: Picture | None) -> Path | None:
+    """What a picture was painted over, as long as the library has it."""
     try:
-        before = desk.library.image(str(picture.recipe.request.get("picture", "")))
-    except ValueError:
-        return gr.Column(visible=False), None
-    return gr.Column(visible=True), (str(before), str(picture.path))
+        return desk.library.image(str(picture.recipe.request["picture"])) if picture else None
+    except (KeyError, ValueError):
+        return None
 
 
 def act_on_painted(desk: Studio, act: dict, run: str, picked: str) -> tuple:
@@ -288,10 +293,8 @@ def unchanged(pictures: Sequence[Picture]) -> str:
 
 
 def _card(picture: Picture, picked: bool) -> str:
-    star = pieces.button("Not a favourite" if picture.favourite else "Favourite", "favourite", "star", quiet=True,
-                         kind="starred" if picture.favourite else "", id=picture.id)
     acts = pieces.button("Before and after", "before", "compare", quiet=True, id=picture.id) + \
-        pieces.button("Retouch this", "retouch", "brush", quiet=True, id=picture.id) + star + save(picture) + \
+        pieces.button("Retouch this", "retouch", "brush", quiet=True, id=picture.id) + star(picture) + save(picture) + \
         pieces.button("Open in the gallery", "open", "send", quiet=True, id=picture.id)
     seed = f'<span class="seed">seed {picture.recipe.request.get("seed")}</span>'
     return f'<figure class="picture{" picked" if picked else ""}"><div class="frame">' \

@@ -63,15 +63,13 @@ def _coming(run: Run, index: int) -> str:
 def picture_card(picture: Picture) -> str:
     """A picture with its seed and what can be done with it at once."""
     ask = picture.recipe.request
-    star = pieces.button("Not a favourite" if picture.favourite else "Favourite", "favourite", "star",
-                         quiet=True, kind="starred" if picture.favourite else "", id=picture.id)
     seed = pieces.button(f"seed {ask.get('seed')}", "seed", kind="seed", id=picture.id)
     without = pieces.button("Without the LoRA", "compare", "compare", quiet=True, id=picture.id) \
         if picture.recipe.loras else ""
     mask = pieces.button("Retouch", "retouch", "brush", quiet=True, id=picture.id)
     dress = pieces.button("Take the outfit", "take_outfit", "hanger", quiet=True, id=picture.id)
     open_ = pieces.button("Open in the gallery", "open", "send", quiet=True, id=picture.id)
-    acts = f'<span class="acts">{star}{save(picture)}{without}{mask}{dress}{open_}</span>'
+    acts = f'<span class="acts">{star(picture)}{save(picture)}{without}{mask}{dress}{open_}</span>'
     return f'<figure class="picture"><div class="frame">{choose(picture.id)}' \
         f"{pieces.image(picture.path, str(ask.get('prompt', '')))}</div>" \
         f"<figcaption>{seed}{acts}</figcaption>{tags(picture.recipe.estimates)}</figure>"
@@ -90,6 +88,12 @@ def comparison_view(picture: Picture, drawn: bool) -> str:
 def choose(id: str) -> str:
     return f'<label class="choose" title="Choose"><input type="checkbox" data-choose value="{escape(id)}" ' \
         'aria-label="Choose this picture"></label>'
+
+
+def star(picture: Picture) -> str:
+    """Marks a favourite, or takes the mark away."""
+    return pieces.button("Not a favourite" if picture.favourite else "Favourite", "favourite", "star", quiet=True,
+                         kind="starred" if picture.favourite else "", id=picture.id)
 
 
 def save(picture: Picture) -> str:

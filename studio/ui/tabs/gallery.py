@@ -15,9 +15,10 @@ from studio.library import Picture
 from studio.library.photos import size_of
 from studio.ui import pieces
 from studio.ui.forms import Wiring
+from studio.ui.repainting import before_of
 from studio.ui.side import prompt_of, told_anew
 from studio.ui.side_effects import told
-from studio.ui.stage import choose, chosen_bar, save
+from studio.ui.stage import choose, chosen_bar, save, star
 
 PAGE = 60  # pictures shown at first, and more at each click
 
@@ -103,19 +104,11 @@ def wall_view(pictures: Sequence[Picture], of: int, selected: str, desk: Studio,
 
 
 def _cell(picture: Picture, opened: bool, desk: Studio) -> str:
-    star = f'<span class="star">{pieces.icon("star")}</span>' if picture.favourite else ""
+    mark = f'<span class="star">{pieces.icon("star")}</span>' if picture.favourite else ""
     named = pieces.attributes(type="button", data_act="open", data_id=picture.id, title=prompt_of(picture),
                               aria_pressed="true" if opened else "false")
     return f'<div class="cell{" open" if opened else ""}">{choose(picture.id)}<button{named}>' \
-        f"{pieces.image(desk.library.thumbnail(picture), prompt_of(picture))}</button>{star}</div>"
-
-
-def before_of(desk: Studio, picture: Picture | None) -> Path | None:
-    """What a picture was painted over, as long as the library has it."""
-    try:
-        return desk.library.image(str(picture.recipe.request["picture"])) if picture else None
-    except (KeyError, ValueError):
-        return None
+        f"{pieces.image(desk.library.thumbnail(picture), prompt_of(picture))}</button>{mark}</div>"
 
 
 def detail_view(picture: Picture | None, deleted: str, before: Path | None = None) -> str:
@@ -124,12 +117,10 @@ def detail_view(picture: Picture | None, deleted: str, before: Path | None = Non
     if picture is None:
         return undo + pieces.empty("Choose a picture", "It opens here, large, with its recipe.")
     ask = picture.recipe.request
-    star = pieces.button("Not a favourite" if picture.favourite else "Favourite", "favourite", "star",
-                         quiet=True, kind="starred" if picture.favourite else "", id=picture.id)
     acts = pieces.button("To Draw", "to_draw", "send", id=picture.id) + \
         pieces.button("Draw again", "replay", "again", id=picture.id) + \
         pieces.button("Retouch", "retouch", "brush", id=picture.id) + \
-        pieces.button("Take the outfit", "take_outfit", "hanger", id=picture.id) + star + save(picture) + \
+        pieces.button("Take the outfit", "take_outfit", "hanger", id=picture.id) + star(picture) + save(picture) + \
         pieces.button("Delete", "delete", "trash", quiet=True, id=picture.id)
     negative = f'<p class="faint">Not: {escape(str(ask["negative_prompt"]))}</p>' if ask.get("negative_prompt") else ""
     return f'{undo}<div class="detail"><div class="frame">{pieces.image(picture.path, prompt_of(picture))}</div>' \
