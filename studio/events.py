@@ -112,13 +112,15 @@ class PictureDrawn:
 class MaskFound:
     """One thing found: `candidates` are (score, PNG) of the shapes SAM proposes, the taken one first.
 
-    `box` is left, top, right, bottom in pixels; `score` is the detector's, or SAM's own where points asked.
+    `box` is left, top, right, bottom in pixels; `score` is the detector's, or SAM's own where points asked; `number`
+    says in which of the request's pictures, counted from 0.
     """
 
     label: str
     score: float
     box: tuple[int, int, int, int]
     candidates: tuple[tuple[float, bytes], ...]
+    number: int = 0
 
 
 @dataclass(frozen=True)

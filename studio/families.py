@@ -97,6 +97,7 @@ class ModelFamily:
     # name -> fields of TrainRequest, "when" to take it, and "folded" for one that few want
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     class_images: int = 200  # that prior preservation takes where it is asked for
+    loras_of: tuple[str, ...] = ()  # other families, by name, whose LoRAs fit this one as well
     image_adapters: Mapping[str, ImageAdapter] = field(default_factory=dict)  # title -> weights, the usual first
     blocks: tuple[tuple[str, str, int], ...] = ()  # of the UNet that attend to a prompt: see studio.block_scales
     outfit_presets: Mapping[str, Any] = field(default_factory=dict)  # name -> block scales, the usual first
@@ -122,7 +123,8 @@ class ModelFamily:
         for name in ("pipelines", "dtype", "drawing", "training", "presets", "segmenters", "image_adapters",
                      "outfit_presets"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
-        object.__setattr__(self, "schedulers", tuple(self.schedulers))
+        for name in ("schedulers", "loras_of"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         drawing = {**DRAWING, "width": self.resolution, "height": self.resolution, **self.drawing}
         training = {**TRAINING, "resolution": self.resolution, **self.training}
         repainting = {**drawing, **REPAINTING, **self.repainting}
@@ -342,6 +344,7 @@ REALISTIC_VISION = replace(
     vae="stabilityai/sd-vae-ft-mse",
     variant=None,
     download_gb=4.3,
+    loras_of=("sd15",),
 )
 BUILT_IN = (POCKET, SDXL, SD15, REALISTIC_VISION)
 
@@ -368,7 +371,8 @@ def load_family(path: Path) -> ModelFamily:
     base: dict[str, Any] = {}
     if layout:
         base = {name: getattr({"sdxl": SDXL, "sd15": SD15}[layout], name) for name in known}
-        base |= {"name": path.stem, "title": path.stem, "vae": None, "variant": None, "download_gb": 0.0}
+        base |= {"name": path.stem, "title": path.stem, "vae": None, "variant": None, "download_gb": 0.0,
+                 "loras_of": (layout,)}
     if "segmenters" in given and base:  # the usual one of others' is none of these
         base["masking"] = {name: value for name, value in base["masking"].items() if name != "segmenter"}
     # What is given changes what is there.

@@ -85,8 +85,7 @@ def repainted_as(request: WearRequest, picture: str, mask: str, library: Library
     prompt, lora = request.prompt, request.lora
     if drawn:
         prompt = without_clothes(str(drawn.recipe.request.get("prompt", "")), family) if prompt is None else prompt
-        if lora is None and drawn.recipe.family.get("name") == family.name:
-            lora = used_in(drawn.recipe, library)
+        lora = used_in(drawn.recipe, library, family) if lora is None else lora
     asked = RepaintRequest(
         picture, mask, prompt or "", request.negative_prompt, lora, request.lora_scale, request.outfit,
         request.strength, ORIGINAL, request.feather, None, request.steps, request.guidance, request.scheduler,
@@ -113,9 +112,9 @@ def without_clothes(prompt: str, family: ModelFamily) -> str:
     return ",".join(clauses).strip()
 
 
-def used_in(recipe: Recipe, library: Library) -> list[LoraUse] | None:
-    """The LoRAs of a picture that the library still has, with their weights then."""
-    here = {lora.sha256: lora.slug for lora in library.loras()}
+def used_in(recipe: Recipe, library: Library, family: ModelFamily) -> list[LoraUse] | None:
+    """The LoRAs of a picture that the library still has and that fit the family, with their weights then."""
+    here = {lora.sha256: lora.slug for lora in library.loras() if lora.fits(family)}
     return [LoraUse(here[one["sha256"]], one.get("scale", 1.0), one.get("scale", 1.0)) for one in recipe.loras
             if one.get("sha256") in here] or None
 

@@ -25,6 +25,11 @@ def test_a_family_without_a_layout_has_every_setting_it_needs(tmp_path):
     assert (mine.drawing["width"], mine.training["resolution"]) == (256, 256)
 
 
+def test_loras_of_what_a_checkpoint_was_made_from_fit_it(tmp_path):
+    assert written(tmp_path, "layout: sdxl\nweights: /models/x\n").loras_of == ("sdxl",)
+    assert written(tmp_path, "layout: sdxl\nweights: /models/x\nloras_of: [sdxl, pony]\n").loras_of == ("sdxl", "pony")
+
+
 def test_a_path_at_home_is_found(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert written(tmp_path, "layout: sd15\nweights: ~/x.safetensors\n").weights == str(tmp_path / "x.safetensors")

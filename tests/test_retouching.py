@@ -16,6 +16,9 @@ from studio.retouching import INTENTS, repainted_as, settled_repaint, settled_we
 from studio.settings import Quota
 from studio.uses import LoraUse, OutfitUse
 
+# The coat in the family's usual way.
+USUALLY = OutfitUse("red-coat", next(iter(POCKET.outfit_presets.values())), "Outfit")
+
 
 @pytest.fixture
 def library(tmp_path):
@@ -134,7 +137,7 @@ def test_what_the_family_decides_is_its_own(library):
 def test_outfits_are_settled_as_in_a_drawing(library):
     request = settled_repaint(RepaintRequest(photo(), mask_of((128, 128), (3, 3, 30, 30)), outfit="red-coat"), library,
                               POCKET)
-    assert list(request.outfits) == [OutfitUse("red-coat", 1.0, "Outfit")]
+    assert list(request.outfits) == [USUALLY]
     with pytest.raises(ValueError, match="There is no outfit 'hat'"):
         settled_repaint(replace(request, outfit="hat"), library, POCKET)
     with pytest.raises(ValueError, match="There is no outfit 'hat'"):
@@ -189,7 +192,7 @@ def test_one_picture_or_several_may_be_dressed(library):
     own = drawn(library, "a girl")
     request = settled_wear(WearRequest([own.path, photo()], "red-coat"), library, POCKET)
     assert request.picture == (str(own.path), str(library.image(f"{content_of(photo())}.png")))
-    assert list(request.outfits) == [OutfitUse("red-coat", 1.0, "Outfit")]
+    assert list(request.outfits) == [USUALLY]
 
 
 def wear(library, path, family=POCKET, **asked):
@@ -224,7 +227,9 @@ def test_loras_that_are_gone_or_of_another_family_are_left_out(library, lora):
     here = {"slug": "another name", "name": "Mika", "sha256": lora.sha256, "scale": 0.5}
     assert wear(library, drawn(library, "a girl", [gone, here]).path).lora == (LoraUse(lora.slug, 0.5, 0.5),)
     assert wear(library, drawn(library, "a girl", [gone]).path).lora is None
-    assert wear(library, drawn(library, "a girl", [here], family="sdxl").path).lora is None
+    other = library.save_lora("Else", "", "sdxl", "sks cat", 2, 2.0, 4, write=lambda path: path.write_bytes(b"y"))
+    foreign = {"slug": other.slug, "name": "Else", "sha256": other.sha256, "scale": 0.5}
+    assert wear(library, drawn(library, "a girl", [foreign], family="sdxl").path).lora is None
 
 
 def test_a_visitor_may_dress_as_many_pictures_as_they_may_draw():

@@ -67,7 +67,7 @@ def wear(request: WearRequest, *, pipelines: PipelineCache, family: ModelFamily,
                 continue
             found = True
             room = room_for(image, clothing, **shared)
-            tell(MaskFound(CLOTHING, 1.0, box_of(room) or box, ((1.0, png_of(room)),)))
+            tell(MaskFound(CLOTHING, 1.0, box_of(room) or box, ((1.0, png_of(room)),), number))
             asked = repainted_as(request, str(source), str(library.keep_image(room)), library, family)
             painting = _Repainting(asked, Cast.of(asked, library, **shared), number * request.count, total)
             painting.run(tell, library, stop)

@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from studio.families import ModelFamily
 from studio.recipes import Recipe
 from studio.requests import SetRequest
 
@@ -69,6 +70,10 @@ class Lora:
     sha256: str
     created: str
     preview: Path | None = None
+
+    def fits(self, family: ModelFamily) -> bool:
+        """Whether the family can draw with it; a full fine-tune, which has no rank, is of its own family alone."""
+        return self.family == family.name or bool(self.rank) and self.family in family.loras_of
 
 
 @dataclass(frozen=True)

@@ -205,7 +205,7 @@ def standing_outputs(page: Page) -> list[Any]:
 
 
 def standing_updates(desk: Studio, family: ModelFamily, lora: str, preset: str | None = train.USUAL) -> list[Any]:
-    chosen = next((known for known in desk.library.loras() if known.slug == lora and known.family == family.name), None)
+    chosen = next((known for known in desk.library.loras() if known.slug == lora and known.fits(family)), None)
     return [
         about_family(family, desk.family), gr.Accordion(label=draw.knows(family)), family_view(family),
         words_view(chosen, desk.library.scenes(), family), subject.note_for(family),

@@ -168,9 +168,16 @@ def first_words(lora: Lora | None, family: ModelFamily) -> str:
 
 
 def lora_choices(desk: Studio, family: ModelFamily, none: str = NOBODY) -> list[tuple[str, str]]:
-    """The LoRAs of this family, newest first, after none at all."""
-    own = [lora for lora in desk.library.loras() if lora.family == family.name]
-    names = [lora.name for lora in own]
-    told = [lora.name if names.count(lora.name) == 1 else f"{lora.name} of {lora.created[:16].replace('T', ' ')}"
-            for lora in own]
-    return [(none, ""), *((name, lora.slug) for name, lora in zip(told, own, strict=True))]
+    """The LoRAs that fit this family, its own first and then those of others, newest first, after none at all."""
+    fitting = sorted((lora for lora in desk.library.loras() if lora.fits(family)),
+                     key=lambda lora: lora.family != family.name)
+    names = [_name_of(lora, desk, family) for lora in fitting]
+    told = [name if names.count(name) == 1 else f"{name} of {lora.created[:16].replace('T', ' ')}"
+            for name, lora in zip(names, fitting, strict=True)]
+    return [(none, ""), *((name, lora.slug) for name, lora in zip(told, fitting, strict=True))]
+
+
+def _name_of(lora: Lora, desk: Studio, family: ModelFamily) -> str:
+    """Its name, and of another family's that it is one's."""
+    home = desk.families.get(lora.family)
+    return lora.name if home is None or lora.family == family.name else f"{lora.name} ({home.title})"

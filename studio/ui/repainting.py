@@ -212,7 +212,7 @@ def fields_for(desk: Studio, picture: Picture | None, family: ModelFamily, promp
     if picture is None:
         return prompt, gr.skip()
     words = str(picture.recipe.request.get("prompt", ""))
-    used = used_in(picture.recipe, desk.library)
+    used = used_in(picture.recipe, desk.library, family)
     known = {slug for _, slug in lora_choices(desk, family)}
     return without_clothes(words, family), used[0].slug if used and used[0].slug in known else ""
 
@@ -308,14 +308,11 @@ def _coming(run: Any) -> str:
     if preview is not None:
         inside, words = pieces.jpeg(preview.jpeg, "Half painted"), f"step {preview.step} of {preview.total}"
     else:
-        events = run.snapshot()
-        number = sum(isinstance(event, MaskFound) for event in events)
-        found = next((event for event in reversed(events) if isinstance(event, MaskFound)), None)
+        found = next((event for event in reversed(run.snapshot()) if isinstance(event, MaskFound)), None)
         inside, words = "", "in the wings"
         if found is not None and isinstance(run.request, WearRequest):
-            png = found.candidates[0][1]
-            inside, words = pieces.jpeg(_masked(str(run.request.picture[number - 1]), png), "The clothes"), \
-                "the clothes, and room for new ones"
+            png, picture = found.candidates[0][1], str(run.request.picture[found.number])
+            inside, words = pieces.jpeg(_masked(picture, png), "The clothes"), "the clothes, and room for new ones"
     kind = "half" if inside else "coming"
     return f'<figure class="picture {kind}"><div class="frame">{inside}</div><figcaption><span>{words}</span>' \
         "</figcaption></figure>"
