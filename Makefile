@@ -7,6 +7,9 @@ FLAGS ?=
 python := .venv/bin/python
 export PYTHON
 export OMP_WAIT_POLICY = PASSIVE
+# Tests run file by file in as many processes as there are cores, each with one thread: two that both take every core
+# wait for each other.
+parallel := OMP_NUM_THREADS=1 $(python) -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 .PHONY: setup run test check bench deploy clean help
 
@@ -26,11 +29,11 @@ run: .venv/.studio
 
 test: .venv/.tests .venv/.chromium
 	$(python) -m ruff check .
-	$(python) -m pytest $(FLAGS)
+	$(parallel) $(FLAGS)
 
 check: .venv/.tests
 	$(python) -m ruff check .
-	$(python) -m pytest --ignore=tests/e2e --ignore=tests/engine --ignore=tests/pocketworld $(FLAGS)
+	$(parallel) --ignore=tests/e2e --ignore=tests/engine --ignore=tests/pocketworld $(FLAGS)
 
 bench: .venv/.studio
 	$(python) -m benchmarks.startup

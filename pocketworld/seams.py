@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +44,7 @@ from studio.engine.evaluation import changed_outside, seam
 from studio.engine.patching import softened
 from studio.families import ModelFamily
 from studio.masks import box_of, grown, open_mask
-from studio.recipes import sha256_of
+from studio.recipes import SEAM, sha256_of
 from studio.retouching import without_clothes
 
 CHARACTERS, OUTFITS, SHOWN = 20, 10, 8
@@ -57,7 +58,7 @@ SELF = ("noun", "skin", "fur", "hair", "hair_colour", "expression", "pose", "sce
 # Pixels round the clothes that were there, in which their colours are looked for; and how much of all that has one of
 # these colours must lie there.
 ROUND, THEIRS = 6, 0.8
-MEANS = ("seam", "left", "outside", "changed")  # of Told: numbers
+MEANS = ("seam", "along", "left", "outside", "changed")  # of Told: numbers
 SHARES = ("colours", "kinds", "others", "kept")  # of Told: what is right of what could be
 
 
@@ -89,20 +90,25 @@ class Worn:
 
 @dataclass(frozen=True)
 class Repainted:
-    """A picture after one way, and the mask (L) that it was made with."""
+    """A picture after one way, and the mask (L) that it was made with.
+
+    `joined` is the seam where it was joined to the picture before, if that is elsewhere than along the mask's edge.
+    """
 
     image: Image.Image
     mask: Image.Image
+    joined: float | None = None
 
 
 @dataclass(frozen=True)
 class Told:
     """What was measured of one pair in one way.
 
-    `seam` is the studio's own measure, along the edge of the way's own mask. Of the judge's readings: which colours and
-    kinds of garments are those asked for, which kinds are where another one was before (`others`), and what no outfit
-    changes is read as before (`kept`). `left` is the share of pixels in a colour of the old clothes that stayed so, NaN
-    where the new ones have it too. `outside` is the mean change outside of the mask, of 255; `changed` counts pixels.
+    `seam` is the studio's own measure, along the edge of what was repainted; `along` the same along the edge of the
+    way's own mask. Of the judge's readings: which colours and kinds of garments are those asked for, which kinds are
+    where another one was before (`others`), and what no outfit changes is read as before (`kept`). `left` is the share
+    of pixels in a colour of the old clothes that stayed so, NaN where the new ones have it too. `outside` is the mean
+    change outside of the mask, of 255; `changed` counts pixels.
     """
 
     character: int
@@ -112,6 +118,7 @@ class Told:
     kept: tuple[bool, ...]
     left: float
     seam: float = 0.0
+    along: float = 0.0
     outside: float = 0.0
     changed: int = 0
 
@@ -142,15 +149,18 @@ class Bench:
         """The character in the outfit, in all WAYS, from one seed."""
         seed, prompt = SEED + 1000 * who.number + worn.number, self.prompt(who.spec)
         name = _digest([full_caption(who.spec), who.number, prompt, seed, vars(worn.spec), worn.number % 2])
-        ours, room, soft = self._kept(f"{name}-ours", 3, lambda: self._ours(who, worn, prompt, seed))
-        plain, = self._kept(f"{name}-plain", 1, lambda: [self._plain(who, worn, who.clothing, prompt, seed)])
-        roomy, = self._kept(f"{name}-roomy", 1, lambda: [self._plain(who, worn, room, prompt, seed)])
+        ours, room = self._kept(f"{name}-ours", 2, lambda: self._ours(who, worn, prompt, seed))
+        room = _opened(room)
+        plain, roomy = (_opened(*self._kept(f"{name}-{way}", 1, lambda mask=mask: [
+            self._plain(who, worn, mask, prompt, seed)])) for way, mask in (("plain", who.clothing), ("roomy", room)))
+        recipe = studio.read_png(ours)
+        soft = softened(room, recipe.request["feather"])
         return {
             PLAIN: Repainted(plain, who.clothing),
             PASTED: Repainted(Image.composite(plain, who.image, who.clothing), who.clothing),
             ROOMY: Repainted(roomy, room),
             ROOMY_PASTED: Repainted(Image.composite(roomy, who.image, room), room),
-            OURS: Repainted(ours, soft),
+            OURS: Repainted(_opened(ours), soft, recipe.estimates[SEAM]),
         }
 
     def prompt(self, spec: Spec) -> str:
@@ -162,17 +172,15 @@ class Bench:
             image = self.desk.start(studio.DrawRequest(full_caption(spec), seed=seed)).result()[0].image
             return [image, union_of(self.desk, image, "clothing")]
 
-        return self._kept(_digest([full_caption(spec), seed]), 2, draw)
+        return list(map(_opened, self._kept(_digest([full_caption(spec), seed]), 2, draw)))
 
-    def _ours(self, who: Character, worn: Worn, prompt: str, seed: int) -> list[Image.Image]:
-        """The picture; where there may be clothes, and the soft mask that it changed in."""
+    def _ours(self, who: Character, worn: Worn, prompt: str, seed: int) -> list[Path | Image.Image]:
+        """The picture's file, its recipe inside, and where there may be clothes."""
         if worn.number not in self._outfits:
             self._outfits[worn.number] = self.desk.library.add_outfit(worn.name, worn.picture).slug
         slug = self._outfits[worn.number]
         picture = self.desk.start(studio.WearRequest(who.image, slug, prompt, seed=seed)).result()[0]
-        asked = picture.recipe.request
-        room = open_mask(self.desk.library.image(asked["mask"]), who.image.size)
-        return [picture.image, room, softened(room, asked["feather"])]
+        return [picture.path, open_mask(self.desk.library.image(picture.recipe.request["mask"]), who.image.size)]
 
     def _plain(self, who: Character, worn: Worn, mask: Image.Image, prompt: str, seed: int) -> Image.Image:
         """diffusers' own result, with as many steps and as much guidance as the studio takes."""
@@ -192,15 +200,23 @@ class Bench:
         pipeline.set_ip_adapter_scale(1.0)
         return pipeline
 
-    def _kept(self, name: str, count: int, make: Callable[[], list[Image.Image]]) -> list[Image.Image]:
-        """So many pictures that lie in the folder, or that are made and laid there."""
+    def _kept(self, name: str, count: int, make: Callable[[], Sequence[Path | Image.Image]]) -> list[Path]:
+        """The files of so many pictures that lie in the folder, or that are made and laid there."""
         files = [self.folder / f"{name}-{part}.png" for part in range(count)]
         if not all(file.is_file() for file in files):
-            for file, image in zip(files, make(), strict=True):
+            for file, made in zip(files, make(), strict=True):
                 temporary = file.with_suffix(f".{os.getpid()}")
-                image.save(temporary, "PNG")
+                if isinstance(made, Path):
+                    shutil.copyfile(made, temporary)
+                else:
+                    made.save(temporary, "PNG")
                 os.replace(temporary, file)
-        return [Image.open(file).copy() for file in files]
+        return files
+
+
+def _opened(file: Path) -> Image.Image:
+    with Image.open(file) as image:
+        return image.copy()
 
 
 def state_of(family: ModelFamily) -> str:
@@ -227,7 +243,7 @@ def told_of(who: Character, worn: Worn, one: Repainted, was: Mapping[str, Readin
     right = garments_right(worn.spec, reading)
     own = [name for name in visible(who.spec) if name in SELF and name in trusted]
     outside = np.asarray(one.mask) == 0
-    apart = np.abs(_pixels(one.image) - _pixels(who.image))[outside]
+    apart, along = np.abs(_pixels(one.image) - _pixels(who.image))[outside], seam(who.image, one.image, one.mask)
     return Told(
         who.number,
         colours=tuple(value for name, value in right.items() if name.endswith("_colour")),
@@ -236,7 +252,8 @@ def told_of(who: Character, worn: Worn, one: Repainted, was: Mapping[str, Readin
                      if name in right and kind_before(was, name) != getattr(worn.spec, name)),
         kept=tuple(reading[name].word == was[name].word for name in own),
         left=left_of(who, worn, one.image),
-        seam=seam(who.image, one.image, one.mask),
+        seam=along if one.joined is None else one.joined,
+        along=along,
         outside=float(apart.mean()) if len(apart) else 0.0,
         changed=changed_outside(who.image, one.image, one.mask),
     )
@@ -355,14 +372,16 @@ def as_markdown(figures: Mapping[str, Any]) -> str:
         "the IP-Adapter at 1.0, with the clothing that the studio finds as its mask; pasted, its result is laid on the "
         "picture through that mask. Our mask has room for other clothes. Ours is one `WearRequest`. Prompt and seed "
         "are the same in all.",
-        table(["way", "seam", "colours right", "kinds right", "where another kind was", "the rest as before",
-               "old clothes left", "change outside, of 255", "pixels changed outside"],
+        table(["way", "seam", "along the mask", "colours right", "kinds right", "where another kind was",
+               "the rest as before", "old clothes left", "change outside, of 255", "pixels changed outside"],
               [_row(way, told) for way, told in figures["ways"].items()]),
-        "Seam: by how much more than in the picture before neighbouring pixels differ across the edge of the way's own "
-        "mask, of 255; for ours, with its soft edge, across the line where that is the most. An outline that was there "
-        "before is none: on renders of one figure in two sets of colours, where there is nothing to see, it is "
-        f"{hard:.2f} along the clothes, as by a plain mask, and {soft:.2f} along a soft edge round them, as by ours. "
-        f"Ours has less of it {less} of the pairs. "
+        "Seam: by how much more than in the picture before neighbouring pixels differ across the edge of what was "
+        "repainted, of 255; of a soft edge, across the line where that is the most. That edge is the way's own mask's; "
+        "ours joins the two pictures where they are most alike, in a band round its mask, so that its seam is there; "
+        "along its mask, in the column beside, lie also the hems and collars of the new clothes. An outline that was "
+        "there before is no seam: on renders of one figure in two sets of colours, where there is nothing to "
+        f"see, it is {hard:.2f} along the clothes, as by a plain mask, and {soft:.2f} along a soft edge round them. "
+        f"Ours has less of a seam {less} of the pairs. "
         "Garments, and whether who, how and where it is are read as before, are the judge's. Old clothes left: of the "
         "pixels in colours of the clothes before, the share that still has them. 95% intervals in brackets, those of "
         "means over characters.",
@@ -374,9 +393,9 @@ def as_markdown(figures: Mapping[str, Any]) -> str:
 def _row(way: str, told: Mapping[str, Any]) -> list[str]:
     shares = [percent(*told[name]) for name in SHARES]
     if way == BARE:  # what is right by chance
-        return [way, "", *shares[:2], "", "", "", "", ""]
-    return [way, _spread(told["seam"], ".2f"), *shares, _spread(told["left"], ".1%"), _spread(told["outside"], ".2f"),
-            f"{told['changed'][0]:.1f}"]
+        return [way, "", "", *shares[:2], "", "", "", "", ""]
+    return [way, _spread(told["seam"], ".2f"), _spread(told["along"], ".2f"), *shares, _spread(told["left"], ".1%"),
+            _spread(told["outside"], ".2f"), f"{told['changed'][0]:.1f}"]
 
 
 def _spread(values: Sequence[float] | None, form: str) -> str:

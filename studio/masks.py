@@ -6,13 +6,14 @@ Every operation takes and gives pictures of mode "L". scipy is imported when fir
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from studio.events import MaskFound
 from studio.library.photos import check_size, eight_bits, opened
@@ -120,6 +121,13 @@ def grown(mask: Image.Image, pixels: float) -> Image.Image:
     return _image(inside)
 
 
+def closed(mask: Image.Image, pixels: float) -> Image.Image:
+    """The mask with what lies between its parts, where that is no wider than twice so many pixels; the edge is hard."""
+    rim = math.ceil(pixels) + 1  # beyond the picture's edge nothing is inside
+    wide = ImageOps.expand(mask, rim)
+    return ImageOps.crop(grown(grown(wide, pixels), -pixels), rim)
+
+
 def feathered(mask: Image.Image, pixels: float) -> Image.Image:
     """The mask with an edge that fades over about so many pixels to either side."""
     _check_pixels(pixels)
@@ -149,6 +157,15 @@ def cleaned(mask: Image.Image) -> Image.Image:
     sizes = np.bincount(pieces[_inside(mask)], minlength=count + 1)
     kept = sizes >= max(2, SPECK * sizes.max())
     return ImageChops.darker(mask, _image(kept[pieces])) if not kept[1:].all() else mask
+
+
+def meeting(mask: Image.Image, other: Image.Image) -> Image.Image:
+    """Those pieces of the mask that meet the other, their edges hard."""
+    from scipy.ndimage import label
+
+    pieces, _ = label(_inside(mask), structure=np.ones((3, 3)))
+    met = np.unique(pieces[_inside(checked(other, mask.size)) & (pieces > 0)])
+    return _image(np.isin(pieces, met))
 
 
 def inverted(mask: Image.Image) -> Image.Image:

@@ -75,6 +75,20 @@ def test_cleaning_drops_specks_and_nothing_else():
     assert masks.box_of(masks.cleaned(Image.new("L", (8, 8)))) is None
 
 
+def test_closing_fills_what_lies_between_two_parts_and_leaves_the_rest():
+    two = masks.united(disc(box=(4, 20, 24, 40)), disc(box=(28, 20, 48, 40)))
+    filled = inside(masks.closed(two, 6))
+    assert filled[30, 26] and filled[inside(two)].all()
+    assert filled.sum() < 1.1 * inside(two).sum() and masks.box_of(masks.closed(two, 6)) == masks.box_of(two)
+
+
+def test_pieces_that_meet_another_mask_stay_and_the_others_go():
+    two = masks.united(disc(box=(2, 2, 20, 20)), disc(box=(40, 40, 60, 60)))
+    kept = masks.meeting(two, disc(box=(50, 50, 63, 63)))
+    assert (inside(kept) == inside(disc(box=(40, 40, 60, 60)))).all()
+    assert masks.box_of(masks.meeting(two, Image.new("L", (64, 64)))) is None
+
+
 def test_union_and_subtraction_and_inversion_are_those_of_sets():
     left, right = disc(box=(0, 0, 40, 40)), disc(box=(20, 20, 60, 60))
     assert (inside(masks.united(left, right)) == (inside(left) | inside(right))).all()

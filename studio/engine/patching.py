@@ -12,12 +12,14 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
+from studio.engine.joining import joined
 from studio.library.records import Box
 from studio.masks import box_of, feathered, grown, united
 
 AS_IT_IS = (0.8, 1.25)  # a part that the family draws within this scale is not scaled
 NARROW = 2.0  # a part is at most so many times as long as it is wide, where the picture has room
 CELL = 4  # pixels: finer than this, colours are not matched
+SMOOTH = 64  # a part's longer side has so many widths of the edge along which it is joined to the rest
 
 
 @dataclass(frozen=True)
@@ -116,24 +118,28 @@ def _by_8(length: float) -> int:
     return max(8, round(length / 8) * 8)
 
 
-def put_back(original: Image.Image, painted: Image.Image, soft: Image.Image, window: Window) -> Image.Image:
-    """The original (RGB) with what was painted in the window; where the soft mask (L) is black, to the pixel as it was.
+def put_back(original: Image.Image, painted: Image.Image, mask: Image.Image, soft: Image.Image, window: Window
+             ) -> tuple[Image.Image, Image.Image]:
+    """The original (RGB) with what was painted in the window, and where that is (L, the original's size).
 
-    A decoder shifts colours a little everywhere. By how much, the surroundings tell, which nobody painted; it is taken
-    back inside, smoothly, so that both sides of the edge fit.
+    What the mask (L) covers is all painted; where the soft one, which `softened` made of it, is black, every pixel is
+    as it was. In between the two pictures are joined where they are most alike. A decoder shifts colours a little
+    everywhere: by how much, the surroundings tell, which nobody painted; it is taken back inside, smoothly.
     """
     if painted.size != (window.box[2] - window.box[0], window.box[3] - window.box[1]):
         painted = painted.resize((window.box[2] - window.box[0], window.box[3] - window.box[1]),
                                  Image.Resampling.LANCZOS)
-    share = np.asarray(soft.crop(window.box), dtype=np.float32)[..., None] / 255
     old, new = (np.asarray(one.convert("RGB"), dtype=np.float32) for one in (original.crop(window.box), painted))
-    outside = share[..., 0] == 0
-    if outside.any():
-        new = new + _smoothly(old - new, outside)
-    mixed = old + (new.clip(0, 255) - old) * share
-    result = original.copy()
+    asked, may = (np.asarray(one.crop(window.box)) for one in (mask, soft))
+    if (may == 0).any():
+        new = (new + _smoothly(old - new, may == 0)).clip(0, 255)
+    taken = Image.fromarray(joined(old, new, asked > 0, may > 0).astype(np.uint8) * 255)
+    share = np.maximum(np.asarray(feathered(taken, max(taken.size) / SMOOTH)) * (may > 0) * (asked == 0), asked)
+    mixed = old + (new - old) * (share[..., None].astype(np.float32) / 255)
+    result, where = original.copy(), Image.new("L", original.size)
     result.paste(Image.fromarray(mixed.round().astype(np.uint8)), window.box[:2])
-    return result
+    where.paste(Image.fromarray(share.astype(np.uint8)), window.box[:2])
+    return result, where
 
 
 def surrounded(image: Image.Image, soft: Image.Image) -> Image.Image:

@@ -111,17 +111,17 @@ class _Repainting:
                 return
             index, seed = self.first + number, ((self.request.seed or 0) + number) % (MAX_SEED + 1)
             alone = replace(self.request, count=1, seed=seed)
-            painted, soft = self._picture(alone, image, mask, index, tell, stop)
+            painted, where = self._picture(alone, image, mask, index, tell, stop)
             # The library's own names of both tell their content.
             named = replace(alone, picture=Path(str(alone.picture)).name, mask=Path(str(alone.mask)).name)
-            estimates = {SEAM: round(seam(image, painted, soft), 2), OUTSIDE: changed_outside(image, painted, soft)}
+            estimates = {SEAM: round(seam(image, painted, where), 2), OUTSIDE: changed_outside(image, painted, where)}
             saved = library.save_picture(painted, self.cast.recipe(named, estimates))
             seconds = (time.perf_counter() - started) / (number + 1) * (self.total - index - 1)
             tell(PictureDrawn(index, self.total, str(saved.path), seconds))
 
     def _picture(self, request: RepaintRequest, image: Image.Image, mask: Image.Image, index: int, tell: Tell,
                  stop: Stop) -> tuple[Image.Image, Image.Image]:
-        """The picture, and the soft mask that it changed in."""
+        """The picture, and where it is painted (L)."""
         family, pipelines = self.cast.family, self.cast.pipelines
         soft = softened(mask, request.feather or 0)
         window = window_of(soft, request.padding or 0, family.resolution)
@@ -131,4 +131,4 @@ class _Repainting:
         work = _Work(request.prompt, request.negative_prompt, request.seed or 0, request.steps, request.guidance,
                      request.scheduler, *window.size)
         painted = drawn(work, self.cast, Way(worn, part=part), index, tell, stop, REPAINT)
-        return put_back(image, painted, soft, window), soft
+        return put_back(image, painted, mask, soft, window)

@@ -116,37 +116,42 @@ def test_a_low_strength_takes_fewer_steps_and_at_least_one(asked, strength, step
 @pytest.mark.parametrize("padding", [0, 12, 500])
 def test_outside_of_the_mask_not_a_pixel_is_another(size, box, padding):
     image = noise(size)
-    soft = softened(rectangle(size, box), 6)
+    mask = rectangle(size, box)
+    soft = softened(mask, 6)
     window = window_of(soft, padding, SIDE)
-    result = put_back(image, noise(window.size, seed=1), soft, window)
-    assert result.size == size and result.mode == "RGB"
-    assert changed_outside(image, result, soft) == 0
+    result, where = put_back(image, noise(window.size, seed=1), mask, soft, window)
+    assert result.size == where.size == size and result.mode == "RGB"
+    assert changed_outside(image, result, where) == changed_outside(image, result, soft) == 0
+    assert not np.asarray(where)[np.asarray(soft) == 0].any()
     changed = (np.asarray(result) != np.asarray(image)).any(axis=2)
-    assert changed[np.asarray(soft) == 255].mean() > 0.9
+    assert changed[np.asarray(mask) == 255].mean() > 0.9
     assert image.tobytes() == noise(size).tobytes(), "the original is left alone"
 
 
 def test_what_is_put_back_unchanged_changes_nothing():
-    image, soft = noise((128, 128)), softened(rectangle((128, 128), (40, 40, 80, 80)), 8)
+    image, mask = noise((128, 128)), rectangle((128, 128), (40, 40, 80, 80))
+    soft = softened(mask, 8)
     window = window_of(soft, 128, SIDE)
-    assert put_back(image, window.cut(image), soft, window).tobytes() == image.tobytes()
+    assert put_back(image, window.cut(image), mask, soft, window)[0].tobytes() == image.tobytes()
 
 
 def test_a_shift_of_all_colours_is_taken_back_so_that_no_seam_shows():
-    image, soft = slope((128, 128)), softened(rectangle((128, 128), (40, 40, 80, 80)), 6)
+    image, mask = slope((128, 128)), rectangle((128, 128), (40, 40, 80, 80))
+    soft = softened(mask, 6)
     window = window_of(soft, 128, SIDE)
     shifted = Image.fromarray((np.asarray(image) + 12).astype(np.uint8))
-    result = put_back(image, shifted, soft, window)
+    result, _ = put_back(image, shifted, mask, soft, window)
     assert np.abs(np.asarray(result, int) - np.asarray(image, int)).max() <= 2
     pasted = Image.composite(shifted, image, soft.point(lambda value: 255 if value >= 128 else 0))
     assert seam(image, result, soft) < 0.5 < seam(image, pasted, soft)
 
 
 def test_a_shift_that_differs_from_place_to_place_is_taken_back_too():
-    image, soft = slope((128, 128)), softened(rectangle((128, 128), (50, 50, 78, 78)), 6)
+    image, mask = slope((128, 128)), rectangle((128, 128), (50, 50, 78, 78))
+    soft = softened(mask, 6)
     window = window_of(soft, 128, SIDE)
     pixels = np.asarray(image, float) + np.linspace(-15, 15, 128)[None, :, None]
-    result = put_back(image, Image.fromarray(pixels.clip(0, 255).astype(np.uint8)), soft, window)
+    result, _ = put_back(image, Image.fromarray(pixels.clip(0, 255).astype(np.uint8)), mask, soft, window)
     assert np.abs(np.asarray(result, int) - np.asarray(image, int)).max() <= 4
 
 
@@ -194,11 +199,23 @@ def test_a_constant_is_carried_on_as_it_is():
 
 def test_colours_are_matched_no_finer_than_a_cell():
     """A decoder's noise outside of the mask is no reason to blot what is inside."""
-    image, soft = Image.new("RGB", (64, 64), (128, 128, 128)), rectangle((64, 64), (24, 24, 40, 40))
-    window = window_of(soft, 64, 64)
+    image, mask = Image.new("RGB", (64, 64), (128, 128, 128)), rectangle((64, 64), (24, 24, 40, 40))
+    window = window_of(mask, 64, 64)
     rough = np.full((64, 64, 3), 128, np.uint8)
     rough[::2, ::2], rough[1::2, 1::2] = 138, 118  # its mean over any cell is the original's
     rough[24:40, 24:40] = 128
     assert CELL % 2 == 0
-    inside = np.asarray(put_back(image, Image.fromarray(rough), soft, window), int)[24:40, 24:40]
+    inside = np.asarray(put_back(image, Image.fromarray(rough), mask, mask, window)[0], int)[24:40, 24:40]
     assert np.abs(inside - 128).max() <= 1
+
+
+def test_a_part_is_joined_where_it_is_like_the_rest_and_what_was_painted_by_hand_in_grey_stays_grey():
+    image, mask = Image.new("RGB", (128, 128), (128, 128, 128)), rectangle((128, 128), (48, 48, 80, 80))
+    mask.putpixel((64, 110), 90)
+    soft = softened(mask, 16)
+    painted = image.copy()
+    ImageDraw.Draw(painted).rectangle((42, 42, 85, 85), fill=(200, 60, 60))  # six pixels beyond the mask
+    result, where = put_back(image, painted, mask, soft, window_of(soft, 128, SIDE))
+    assert result.crop((44, 44, 84, 84)).tobytes() == painted.crop((44, 44, 84, 84)).tobytes(), "not cut off"
+    assert where.getpixel((64, 110)) == 90
+    assert seam(image, result, where) < 1 < seam(image, Image.composite(painted, image, soft), soft)

@@ -19,6 +19,7 @@ from studio.engine.evaluation import seam
 from studio.engine.patching import softened
 from studio.families import POCKET
 from studio.masks import grown
+from studio.recipes import SEAM, Recipe, write_png
 from studio.retouching import without_clothes
 
 GIRL = Spec(noun="girl", skin="pale", hair="long", hair_colour="red", expression="smiling", top="jacket",
@@ -71,7 +72,14 @@ def test_a_picture_as_it_was_is_wrong_in_its_garments_alone(judge, girl):
     was, reading = judge.read([girl.image, girl.image])
     told = seams.told_of(girl, WORN, seams.Repainted(girl.image, girl.clothing), was, reading, judge.trusted)
     assert not any((*told.colours, *told.kinds)) and all(told.kept) and told.left == 1.0
-    assert told.seam == told.outside == told.changed == 0
+    assert told.seam == told.along == told.outside == told.changed == 0
+
+
+def test_what_is_joined_elsewhere_than_along_the_mask_has_its_seam_there(judge, girl):
+    was, = judge.read([girl.image])
+    after = seams.Repainted(render(OTHER, truth=False).image, grown(girl.clothing, -3), joined=0.5)
+    told = seams.told_of(girl, WORN, after, was, was, judge.trusted)
+    assert told.seam == 0.5 < 1 < told.along
 
 
 def test_a_kind_that_was_there_before_is_no_other_one(judge, girl):
@@ -117,7 +125,7 @@ def test_means_are_spread_over_characters_and_leave_out_what_is_not_there():
 
 def test_figures_and_their_section_tell_of_every_way():
     def told(seam_: float) -> seams.Told:
-        return seams.Told(0, (True, False), (True,), (), (True,), float("nan"), seam_, 2.0, 7)
+        return seams.Told(0, (True, False), (True,), (), (True,), float("nan"), seam_, seam_, 2.0, 7)
 
     found = {way: [told(4.0), told(1.0)] for way in (seams.BARE, *seams.WAYS)} | {seams.OURS: [told(2.0), told(2.0)]}
     figures = seams.as_figures(found)
@@ -135,10 +143,13 @@ def test_what_was_repainted_is_not_repainted_again(tmp_path, monkeypatch, girl):
         return girl.image
 
     monkeypatch.setattr(seams.Bench, "_plain", one)
-    monkeypatch.setattr(seams.Bench, "_ours", lambda *_: [one(), girl.clothing, softened(girl.clothing, 4)])
+    file = tmp_path / "library.png"
+    write_png(girl.image, file, Recipe({"feather": 4}, {"name": "pocket"}, estimates={SEAM: 0.75}))
+    monkeypatch.setattr(seams.Bench, "_ours", lambda *_: [one() and file, girl.clothing])
     desk = SimpleNamespace(family=POCKET)
     ways = seams.Bench(desk, tmp_path).repaint(girl, WORN)
     assert tuple(ways) == seams.WAYS and len(made) == 3
+    assert ways[seams.OURS].joined == 0.75 and ways[seams.PLAIN].joined is None
     assert all(told.image.tobytes() == girl.image.tobytes() for told in ways.values())
     again = seams.Bench(desk, tmp_path)
     again.repaint(girl, WORN)
