@@ -37,7 +37,7 @@ from studio.families import POCKET, ModelFamily, families, find_family
 from studio.recipes import sha256_of
 
 # Fields of OutfitUse; a factor multiplies the scales. What is ours is said here alone.
-OURS: dict[str, Any] = {"block_scales": 1.0, "inside_garment": True}
+OURS: dict[str, Any] = {"block_scales": next(iter(POCKET.outfit_presets.values())), "inside_garment": True}
 WAYS: dict[str, dict[str, Any]] = {
     "whole picture": {"block_scales": 1.0, "inside_garment": False},
     REFERENCE: {"block_scales": DICT, "inside_garment": False},
@@ -45,8 +45,8 @@ WAYS: dict[str, dict[str, Any]] = {
     OUR: OURS,
 }
 # Two blocks alone have to act more than all of them together for as much to arrive.
-FACTORS = {"whole picture": (0.4, 0.6, 0.8, 1.0), REFERENCE: (0.7, 1.0, 1.5, 2.2), "InstantStyle": (0.7, 1.0, 1.5, 2.2),
-           OUR: (0.4, 0.6, 0.8, 1.0)}
+FACTORS = {"whole picture": (0.4, 0.6, 1.0), REFERENCE: (0.7, 1.0, 1.5), "InstantStyle": (0.7, 1.0, 1.5),
+           OUR: (0.6, 1.0, 1.4)}
 CHOSEN = ("fox", "mohawk girl", "purple robot", "star boy", "bolt woman")
 SCENES = ("beach", "kitchen", "street at night")
 OUTFITS, SEED, OTHER_SEED = 10, 700, 800

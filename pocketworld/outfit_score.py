@@ -37,6 +37,7 @@ WAYS: dict[str, dict[str, Any] | None] = {
     "the reference's dict": {"block_scales": DICT, "inside_garment": False},
     "whole picture, inside the garment": {"block_scales": 1.0, "inside_garment": True},
     "the reference's dict, inside the garment": {"block_scales": DICT, "inside_garment": True},
+    "the family's usual way": {},
 }
 GOALS = {"whole picture": "80%, 60%", "the reference's dict": "50%, any"}  # of colours and of kinds
 
@@ -118,7 +119,7 @@ def _try(desk: studio.Studio, spec: Spec, number: int, judge: Judge, outcomes: M
     outcomes["renders of the same"].count(spec, judge.read([render(spec, truth=False).image])[0], worn)
     shown = [(_named(spec), picture)]
     for way, settings in WAYS.items():
-        worn_as = [studio.OutfitUse(kept.slug, **settings)] if settings else None
+        worn_as = None if settings is None else [studio.OutfitUse(kept.slug, **settings)]
         drawn = desk.start(studio.DrawRequest(prompt=prompt(spec), outfit=worn_as, count=seeds,
                                               seed=SEED + 100 * number)).result()
         for reading in judge.read([one.image for one in drawn]):

@@ -168,6 +168,13 @@ def meeting(mask: Image.Image, other: Image.Image) -> Image.Image:
     return _image(np.isin(pieces, met))
 
 
+def lowered(mask: Image.Image, pixels: int) -> Image.Image:
+    """The mask without the uppermost pixels, so many, of each of its columns' pieces; the edge is hard."""
+    inside = _inside(mask)
+    above = np.cumsum(np.pad(inside, ((pixels + 1, 0), (0, 0))), axis=0)
+    return _image(above[pixels + 1:] - above[:-pixels - 1] == pixels + 1)
+
+
 def inverted(mask: Image.Image) -> Image.Image:
     return ImageChops.invert(mask)
 

@@ -82,6 +82,15 @@ def test_closing_fills_what_lies_between_two_parts_and_leaves_the_rest():
     assert filled.sum() < 1.1 * inside(two).sum() and masks.box_of(masks.closed(two, 6)) == masks.box_of(two)
 
 
+def test_a_lowered_mask_has_lost_its_upper_rim_alone():
+    two = masks.united(disc(box=(2, 2, 20, 20)), disc(box=(40, 30, 60, 60)))
+    low = inside(masks.lowered(two, 3))
+    columns = inside(two).sum(axis=0)
+    assert (low.sum(axis=0) == np.maximum(0, columns - 3)).all() and not (low & ~inside(two)).any()
+    assert (np.argmax(inside(two)[:, columns > 3], axis=0) + 3 == np.argmax(low[:, columns > 3], axis=0)).all()
+    assert masks.lowered(two, 0).tobytes() == two.tobytes()
+
+
 def test_pieces_that_meet_another_mask_stay_and_the_others_go():
     two = masks.united(disc(box=(2, 2, 20, 20)), disc(box=(40, 40, 60, 60)))
     kept = masks.meeting(two, disc(box=(50, 50, 63, 63)))

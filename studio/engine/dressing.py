@@ -24,7 +24,7 @@ from studio.events import Event, StageReported
 from studio.families import ModelFamily
 from studio.library.images import content_of
 from studio.library.photos import open_image
-from studio.masks import box_of, closed, feathered, grown, meeting, united, without
+from studio.masks import box_of, closed, feathered, grown, lowered, meeting, united, without
 from studio.recipes import BLEED, DRIFT, EFFECT
 from studio.requests import MOST_PIXELS, DrawRequest
 from studio.uses import OutfitUse
@@ -33,13 +33,12 @@ if TYPE_CHECKING:
     from studio.library import Lora, Outfit
 
 # Of the picture's height: how far a garment may grow, since a coat is wider than the shirt it takes the place of; which
-# gaps it may span, as a skirt does between legs; and by how much more, or less, of a head and of shoes stays. With a
-# room of 0.03 the kind of garment was right in 65% of Pocket's pictures, with this in 78. Trousers reach down to shoes:
-# where these stayed to the pixel, kinds were right in 50% of repainted pictures, and so in 58.
-ROOM, GAP, HEAD_RIM, SHOE_RIM = 0.1, 0.1, 0.02, -0.02
+# gaps it may span, as a skirt does between legs; the rim of a head that stays; and how far trousers come down over
+# shoes. With a room of 0.03 the kind of garment was right in 65% of Pocket's pictures, with this in 78.
+ROOM, GAP, RIM, HEM = 0.1, 0.1, 0.02, 0.02
 FACE = "face"
 # Phrases: sleeves may be longer than before; no outfit is a face, and few pictures of outfits show shoes.
-BODY, HEAD, SHOES = ("person",), (FACE, "hair"), ("shoes",)
+BODY, HEAD, SHOES = "person", (FACE, "hair"), "shoes"
 SOFT = 64  # a picture's side has so many widths of the seam between what is worn and the rest
 LARGEST = 1536  # pixels, of an outfit's side: an image encoder sees 224
 UNLIKE = 20  # of 255, in any channel: more than a scan's or a JPEG's own noise
@@ -113,17 +112,16 @@ def bare_of(request: DrawRequest, loras: Sequence[Lora], draw: Draw, *, pipeline
 def room_for(image: Image.Image, clothing: Image.Image, *, pipelines: PipelineCache, family: ModelFamily
              ) -> Image.Image:
     """Where clothes may be: where they are, and on the body between head and shoes, with some room round both."""
-    def found(phrases: Sequence[str], rim: float) -> list[Image.Image]:
-        """What the phrases name, as one with what lies between: a strip between face and hair is no room."""
-        masks = [one for phrase in phrases if (one := outline(image, phrase, pipelines=pipelines, family=family))]
-        return [grown(closed(reduce(united, masks), pixels(GAP)), pixels(rim))] if masks else []
+    def found(*phrases: str) -> Image.Image:
+        masks = [outline(image, phrase, pipelines=pipelines, family=family) for phrase in phrases]
+        return reduce(united, filter(None, masks), Image.new("L", image.size))
 
     def pixels(share: float) -> int:
         return round(min(share * image.height, MOST_PIXELS))
 
-    kept = found(HEAD, HEAD_RIM) + found(SHOES, SHOE_RIM)
-    stays = without(reduce(united, kept), clothing) if kept else Image.new("L", image.size)
-    worn = reduce(united, [clothing, *(without(body, stays) for body in found(BODY, 0.0))])
+    head = grown(closed(found(*HEAD), pixels(GAP)), pixels(RIM))  # as one: a strip between face and hair is no room
+    stays = without(united(head, lowered(found(SHOES), pixels(HEM))), clothing)
+    worn = united(clothing, without(found(BODY), stays))
     room = closed(grown(meeting(worn, clothing), pixels(ROOM)), pixels(GAP))
     return without(room, stays)
 

@@ -110,7 +110,7 @@ def test_inside_the_garment_alone_changes_less_elsewhere(wearing, outfits, draws
 
     def outline(image, phrase, **_):
         asked.append((phrase, image))
-        return mask if phrase in (CLOTHING, *BODY) else None
+        return mask if phrase in (CLOTHING, BODY) else None
 
     monkeypatch.setattr("studio.engine.dressing.outline", outline)
     bare = pixels(draws, family, seed=9)
@@ -160,7 +160,7 @@ def test_the_rest_stays_under_every_scheduler(scheduler, wearing, outfits, draws
     family, mask = wearing("sdxl"), Image.new("L", (64, 64))
     ImageDraw.Draw(mask).rectangle((0, 0, 31, 63), fill=255)
     monkeypatch.setattr("studio.engine.dressing.outline",
-                        lambda image, phrase, **_: mask if phrase in (CLOTHING, *BODY) else None)
+                        lambda image, phrase, **_: mask if phrase in (CLOTHING, BODY) else None)
     bare, worn = (pixels(draws, family, seed=11, scheduler=scheduler, outfit=asked)
                   for asked in (None, [use(outfits[0], block_scales=1.0, inside_garment=True)]))
     outside = np.asarray(grown(mask, round(ROOM * 64) + 1)) == 0
