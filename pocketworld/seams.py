@@ -43,7 +43,7 @@ from studio.engine.dressing import ROOM
 from studio.engine.evaluation import changed_outside, seam
 from studio.engine.patching import softened
 from studio.families import ModelFamily
-from studio.masks import box_of, grown, open_mask
+from studio.masks import WHITE, box_of, grown, open_mask
 from studio.recipes import SEAM, sha256_of
 from studio.retouching import without_clothes
 
@@ -150,17 +150,16 @@ class Bench:
         seed, prompt = SEED + 1000 * who.number + worn.number, self.prompt(who.spec)
         name = _digest([full_caption(who.spec), who.number, prompt, seed, vars(worn.spec), worn.number % 2])
         ours, room = self._kept(f"{name}-ours", 2, lambda: self._ours(who, worn, prompt, seed))
-        room = _opened(room)
+        soft = _opened(room)
+        room = soft.point(lambda value: 255 * (value >= WHITE))
         plain, roomy = (_opened(*self._kept(f"{name}-{way}", 1, lambda mask=mask: [
             self._plain(who, worn, mask, prompt, seed)])) for way, mask in (("plain", who.clothing), ("roomy", room)))
-        recipe = studio.read_png(ours)
-        soft = softened(room, recipe.request["feather"])
         return {
             PLAIN: Repainted(plain, who.clothing),
             PASTED: Repainted(Image.composite(plain, who.image, who.clothing), who.clothing),
             ROOMY: Repainted(roomy, room),
             ROOMY_PASTED: Repainted(Image.composite(roomy, who.image, room), room),
-            OURS: Repainted(_opened(ours), soft, recipe.estimates[SEAM]),
+            OURS: Repainted(_opened(ours), soft, studio.read_png(ours).estimates[SEAM]),
         }
 
     def prompt(self, spec: Spec) -> str:
@@ -175,7 +174,7 @@ class Bench:
         return list(map(_opened, self._kept(_digest([full_caption(spec), seed]), 2, draw)))
 
     def _ours(self, who: Character, worn: Worn, prompt: str, seed: int) -> list[Path | Image.Image]:
-        """The picture's file, its recipe inside, and where there may be clothes."""
+        """The picture's file, its recipe inside, and the mask of it: where there may be clothes, with its soft edge."""
         if worn.number not in self._outfits:
             self._outfits[worn.number] = self.desk.library.add_outfit(worn.name, worn.picture).slug
         slug = self._outfits[worn.number]

@@ -222,9 +222,9 @@ POCKET = ModelFamily(
     weights=str(ASSETS / "pocket"),
     pipelines=SDXL_LAYOUT["pipelines"],
     blocks=SDXL_LAYOUT["blocks"],
-    # First what keeps coats and trousers apart: of repainted outfits 100% of the colours and 72% of the kinds were right.
-    # With all blocks at 1 it was 100 and 77, but a red coat made a LoRA's trousers red too; with the reference's dict,
-    # 92 and 58.
+    # First what keeps coats and trousers apart: of repainted outfits 100% of the colours and 72% of the kinds were
+    # right. With all blocks at 1 it was 100 and 77, but a red coat made a LoRA's trousers red too; with the reference's
+    # dict, 92 and 58.
     outfit_presets={"Everywhere, gently": {
         "down": {"block_1": 0.5, "block_2": 0.5}, "mid": 0.5, "up": {"block_0": [0.5, 0.85, 0.5], "block_1": 0.5},
     }, **_SDXL_OUTFITS},

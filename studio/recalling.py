@@ -64,7 +64,7 @@ def _check_adapters(recipe: Recipe, request: Using, family: ModelFamily, executo
         if use.adapter not in family.image_adapters:
             raise ValueError(f"{family.title} has no image adapter {use.adapter!r} any more, so the picture's pixels "
                              "cannot be drawn again.")
-        now = executor.ask("studio.engine.image_prompts:digest_of_use", use, family=family)
+        now = executor.ask("studio.engine.image_prompts:digest_of_use", use, request.finds_clothes, family=family)
         if then[use.slug] != now:
             raise ValueError(f"The image adapter {use.adapter}, or what finds the clothes, has changed since this "
                              "picture was drawn, so its pixels cannot be drawn again.")

@@ -298,8 +298,6 @@ class MaskRequest:
         return tuple(dict.fromkeys(part for part in parts if any(sign.isalnum() for sign in part)))
 
 
-
-
 @dataclass(frozen=True)
 class RepaintRequest(Using):
     """Repaint what a mask covers, and nothing else; picture i takes seed + i.
@@ -308,6 +306,7 @@ class RepaintRequest(Using):
     where it is repainted. `lora` and `outfit` are as in DrawRequest; an outfit acts inside of the mask.
     """
 
+    finds_clothes = False
     picture: Source
     mask: Source
     prompt: str = ""
@@ -384,6 +383,11 @@ class WearRequest(Using):
         within("guidance", self.guidance, *GUIDANCES)
         within("count", self.count, 1, 64)
         within("seed", self.seed, 0, MAX_SEED)
+
+    @property
+    def total(self) -> int:
+        """How many pictures come of it, where clothes are found in all."""
+        return self.count * len(self.picture)
 
 
 def as_json(request: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,10 +14,10 @@ from PIL import Image
 from studio.families import ModelFamily
 from studio.library import Library, Picture
 from studio.library.photos import size_of
-from studio.masks import box_of, checked, open_mask
+from studio.masks import WHITE, box_of, checked, open_mask
 from studio.recipes import Recipe
-from studio.requests import ORIGINAL, SURROUNDINGS, RepaintRequest, WearRequest
-from studio.uses import LoraUse
+from studio.requests import MOST_SIDE, ORIGINAL, SURROUNDINGS, RepaintRequest, WearRequest
+from studio.uses import LoraUse, scaled, uses_in
 from studio.wearing import settled
 
 FEATHER = 32  # a picture's shorter side has so many widths of a mask's edge
@@ -46,7 +46,7 @@ INTENTS: Mapping[str, Intent] = MappingProxyType({
                      None),
 })
 # Clothes, to be told from the rest of a prompt where a family does not list the words it knows.
-WEARING = ("in", "wearing")
+WEARING, ELSEWHERE = ("dressed in", "in", "wearing"), ("with", "on", "at", "under", "near", "behind")
 GARMENTS = ("dress", "jacket", "coat", "hoodie", "sweater", "shirt", "t-shirt", "blouse", "pants", "trousers", "jeans",
             "shorts", "skirt", "suit", "uniform", "robe", "cape", "outfit", "clothes", "shoes", "boots", "sneakers")
 
@@ -61,12 +61,27 @@ def settled_repaint(request: RepaintRequest, library: Library, family: ModelFami
     size = size_of(picture)
     mask = request.mask
     mask = checked(mask, size) if isinstance(mask, Image.Image) else open_mask(Path(mask), size)
-    feather = round(min(size) / FEATHER) if request.feather is None else request.feather
+    check_what_is_left(mask)
+    feather = usual_feather(size) if request.feather is None else request.feather
     padding = request.padding
     if padding is None:  # the whole picture, unless it is larger than what the family draws
         padding = max(size) if size[0] * size[1] <= LARGER * family.resolution ** 2 else context(mask, CONTEXT)
     return replace(request, picture=str(picture), mask=str(library.keep_image(mask)), feather=feather,
-                   padding=round(padding))
+                   padding=min(round(padding), MOST_SIDE))
+
+
+def check_what_is_left(mask: Image.Image) -> None:
+    """Raises ValueError, in a sentence, for a mask (L) that leaves nothing of the picture, or nothing to do."""
+    if box_of(mask) is None:
+        raise ValueError("The mask is empty: paint over what shall change, or find it by a word.")
+    if mask.getextrema()[0] >= WHITE:
+        raise ValueError("The mask covers the whole picture, so nothing of it would stay: leave something outside, or "
+                         "draw a new picture in Draw.")
+
+
+def usual_feather(size: tuple[int, int]) -> int:
+    """Pixels of a mask's soft edge in a picture of this size."""
+    return round(min(size) / FEATHER)
 
 
 def settled_wear(request: WearRequest, library: Library, family: ModelFamily) -> WearRequest:
@@ -78,18 +93,21 @@ def settled_wear(request: WearRequest, library: Library, family: ModelFamily) ->
     return replace(request, picture=pictures)
 
 
-def repainted_as(request: WearRequest, picture: str, mask: str, library: Library, family: ModelFamily
+def repainted_as(request: WearRequest, picture: str, mask: Image.Image, library: Library, family: ModelFamily
                  ) -> RepaintRequest:
-    """The repainting that dresses whoever is in one picture, where the mask is."""
+    """The repainting that dresses whoever is in one picture, where the mask is, whose edge is soft already.
+
+    Raises ValueError, in a sentence, as `settled_repaint` does.
+    """
     drawn = _of(picture, library)
     prompt, lora = request.prompt, request.lora
     if drawn:
         prompt = without_clothes(str(drawn.recipe.request.get("prompt", "")), family) if prompt is None else prompt
         lora = used_in(drawn.recipe, library, family) if lora is None else lora
-    asked = RepaintRequest(
-        picture, mask, prompt or "", request.negative_prompt, lora, request.lora_scale, request.outfit,
-        request.strength, ORIGINAL, request.feather, None, request.steps, request.guidance, request.scheduler,
-        request.count, request.seed, family.name)
+    names = {field.name for field in fields(RepaintRequest)} & {field.name for field in fields(request)}
+    same = {name: getattr(request, name) for name in names}
+    asked = RepaintRequest(**{**same, "picture": picture, "mask": mask, "prompt": prompt or "", "lora": lora,
+                              "fill": ORIGINAL, "feather": 0, "family": family.name})
     return settled_repaint(asked, library, family)
 
 
@@ -98,14 +116,15 @@ def without_clothes(prompt: str, family: ModelFamily) -> str:
     words = family.words()
     known = {*words.get("tops", ()), *words.get("bottoms", ()), *GARMENTS}
     garment = re.compile(rf"\b({'|'.join(map(re.escape, known))})(es|s)?\b", re.IGNORECASE)
-    begins = re.compile(rf"(?<!\S)({'|'.join(WEARING)})(?!\S)", re.IGNORECASE)
+    begins, turns = (re.compile(rf"(?<!\S)({'|'.join(words)})(?!\S)", re.IGNORECASE) for words in (WEARING, ELSEWHERE))
     clauses, dressing = [], False
     for clause in prompt.split(","):
         # "a girl with red hair in a blue jacket, black pants and white shoes on the beach": from the last "in" before a
         # garment to the last garment; a list of them goes on.
         worn = list(garment.finditer(clause))
         cuts = [0] if worn and dressing else []
-        cuts += [found.start() for found in begins.finditer(clause[:worn[0].start()])] if worn else []
+        before = clause[:worn[0].start()] if worn else ""
+        cuts += [found.start() for found in begins.finditer(before) if not turns.search(before, found.end())]
         dressing = bool(cuts)
         clause = clause[:cuts[-1]].rstrip() + clause[worn[-1].end():] if cuts else clause
         clauses += [clause] if clause.strip() else []
@@ -115,8 +134,14 @@ def without_clothes(prompt: str, family: ModelFamily) -> str:
 def used_in(recipe: Recipe, library: Library, family: ModelFamily) -> list[LoraUse] | None:
     """The LoRAs of a picture that the library still has and that fit the family, with their weights then."""
     here = {lora.sha256: lora.slug for lora in library.loras() if lora.fits(family)}
-    return [LoraUse(here[one["sha256"]], one.get("scale", 1.0), one.get("scale", 1.0)) for one in recipe.loras
-            if one.get("sha256") in here] or None
+    slugs = {one["slug"]: here.get(one.get("sha256", "")) for one in recipe.loras}
+    asked = recipe.request.get("lora") or ()
+    try:
+        uses = uses_in("lora", LoraUse, [asked] if isinstance(asked, str) else asked)
+        drawn = scaled(uses, recipe.request.get("lora_scale", 1.0))
+    except (ValueError, TypeError):  # of another version, or written by hand
+        return None
+    return [replace(use, slug=slug) for use in drawn if (slug := slugs.get(use.slug))] or None
 
 
 def context(mask: Image.Image, part: float) -> int:

@@ -220,7 +220,7 @@ class Run:
 
     def _drawing_progress(self, drawn: PictureDrawn | None, last: Event | None, preview: PreviewDrawn | None
                           ) -> Progress:
-        count = drawn.count if drawn else self.request.count  # of several pictures each is drawn so often
+        count = drawn.count if drawn else getattr(self.request, "total", self.request.count)
         done = drawn.index + 1 if drawn else 0
         if done >= count or self.ended:
             return Progress(1.0 if done >= count else done / count, 0.0, f"{done} of {count} drawn")

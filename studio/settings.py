@@ -58,9 +58,9 @@ class Quota:
         if isinstance(request, TrainRequest):
             limits["steps"] = self.train_steps
             self._check_training(request)
-        if isinstance(request, WearRequest) and request.count * len(request.picture) > self.count:
+        if isinstance(request, WearRequest) and request.total > self.count:
             raise ValueError(f"On this shared host pictures times count may be at most {self.count}, got "
-                             f"{request.count * len(request.picture)}.")
+                             f"{request.total}.")
         for name, most in limits.items():
             asked = getattr(request, name, None)
             if asked is not None and asked > most:

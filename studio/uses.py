@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from studio.block_scales import LEAST, MOST
 from studio.checks import needs_text, within
@@ -58,6 +58,7 @@ class Using:
     lora: Any
     lora_scale: float
     outfit: Any
+    finds_clothes: ClassVar[bool] = True  # whether where an outfit acts is found by the studio, and not given
 
     def settle_uses(self) -> None:
         """Of a request that is being made: lists become uses. Raises ValueError for anything but slugs and uses."""
@@ -71,9 +72,7 @@ class Using:
     @property
     def loras(self) -> tuple[LoraUse, ...]:
         """Every LoRA with the weights that it draws with, `lora_scale` included."""
-        uses = (LoraUse(self.lora),) if isinstance(self.lora, str) else self.lora or ()
-        return tuple(replace(use, unet=use.unet * self.lora_scale, text_encoder=use.text_encoder * self.lora_scale)
-                     for use in uses)
+        return scaled((LoraUse(self.lora),) if isinstance(self.lora, str) else self.lora or (), self.lora_scale)
 
     @property
     def outfits(self) -> tuple[OutfitUse, ...]:
@@ -87,6 +86,11 @@ class Using:
             return replace(self, **{field: slugs.get(given)})  # type: ignore[type-var]
         kept = [replace(use, slug=slug) for use in given or () if (slug := slugs.get(use.slug))]
         return replace(self, **{field: kept or None})  # type: ignore[type-var]
+
+
+def scaled(uses: Iterable[LoraUse], scale: float) -> tuple[LoraUse, ...]:
+    """The same with all weights multiplied. Raises ValueError for what comes out of range."""
+    return tuple(replace(use, unet=use.unet * scale, text_encoder=use.text_encoder * scale) for use in uses)
 
 
 def uses_in(name: str, kind: type[Use], given: Any) -> tuple[Use, ...]:

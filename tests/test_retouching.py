@@ -42,10 +42,11 @@ def mask_of(size, box, white=255):
     return mask
 
 
-def drawn(library, prompt, loras=(), family="pocket"):
-    """A picture of the library with that recipe."""
-    return library.save_picture(photo(), Recipe({"type": "DrawRequest", "prompt": prompt}, {"name": family},
-                                                loras=tuple(loras)))
+def drawn(library, prompt, loras=(), family="pocket", **asked):
+    """A picture of the library with that recipe; each of `loras` with its `scale`."""
+    uses = [{"slug": one["slug"], "unet": one["scale"], "text_encoder": one["scale"]} for one in loras]
+    return library.save_picture(photo(), Recipe({"type": "DrawRequest", "prompt": prompt, "lora": uses, **asked},
+                                                {"name": family}, loras=tuple(loras)))
 
 
 @pytest.mark.parametrize("prompt, left", [
@@ -59,7 +60,7 @@ def drawn(library, prompt, loras=(), family="pocket"):
     ("A Girl In A Red DRESS on a street at night", "A Girl on a street at night"),
     ("wearing a red dress, on the beach", "on the beach"),
     ("in a red jacket", ""),
-    ("a man in two sweaters", "a man"),
+    ("a man in two sweaters", "a man"), ("a girl, dressed in a red skirt, at night", "a girl, at night"),
     ("a woman in dresses of silk in the park", "a woman of silk in the park"),
     ("a girl in a blue jacket, black pants and white shoes, smiling", "a girl, smiling"),
     ("a girl with long red hair, in a red dress and white shoes, on the beach", "a girl with long red hair, on the "
@@ -71,7 +72,8 @@ def test_what_somebody_wears_is_left_out_of_a_prompt(prompt, left):
 
 @pytest.mark.parametrize("prompt", [
     "a cartoon of a boy with short black hair, smiling, on the beach", "", "a girl in the park", "a red teapot",
-    "a jacket", "a blue dress on a table", "a portrait of sks girl with a suitcase in hand", "a redressed window",
+    "a jacket", "a blue dress on a table", "standing in the kitchen with a shirt",
+    "a portrait of sks girl with a suitcase in hand", "a redressed window",
 ])
 def test_a_prompt_that_dresses_nobody_stays_as_it_is(prompt):
     assert without_clothes(prompt, POCKET) == prompt
@@ -132,6 +134,22 @@ def test_what_the_family_decides_is_its_own(library):
         1.0, "original", 20, 4.0, "DDIM")
     own = replace(SDXL, repainting={"strength": 0.9}).repainting
     assert own["strength"] == 0.9 and own["steps"] == SDXL.drawing["steps"] and own["fill"] == "original"
+
+
+@pytest.mark.parametrize("mask, said", [
+    (Image.new("L", (64, 64)), "The mask is empty: paint over what shall change"),
+    (Image.new("L", (64, 64), 100), "The mask is empty"),
+    (Image.new("L", (64, 64), 255), "The mask covers the whole picture, so nothing of it would stay"),
+])
+def test_masks_that_leave_nothing_or_nothing_to_do_are_refused_at_once(library, mask, said):
+    with pytest.raises(ValueError, match=said):
+        settled_repaint(RepaintRequest(photo((64, 64)), mask), library, POCKET)
+    settled_repaint(RepaintRequest(photo((64, 64)), mask_of((64, 64), (1, 1, 64, 64))), library, POCKET)
+
+
+def test_a_strip_that_is_longer_than_any_padding_is_seen_whole(library):
+    request = settled_repaint(RepaintRequest(photo((16, 24_000)), mask_of((16, 24_000), (0, 0, 9, 9))), library, SDXL)
+    assert request.padding == 20_000
 
 
 def test_outfits_are_settled_as_in_a_drawing(library):
@@ -206,7 +224,7 @@ def test_a_picture_is_dressed_with_its_own_words_and_lora(library, lora):
     own = drawn(library, "sks girl in a red dress in the snow", [used])
     request = wear(library, own.path, seed=4, count=3, steps=7, feather=9)
     assert request.prompt == "sks girl in the snow" and list(request.loras) == [LoraUse(lora.slug, 0.6, 0.6)]
-    assert (request.seed, request.count, request.steps, request.feather, request.padding) == (4, 3, 7, 9, 128)
+    assert (request.seed, request.count, request.steps, request.feather, request.padding) == (4, 3, 7, 0, 128)
     assert (request.strength, request.fill, request.family) == (1.0, "original", "pocket")
     said = wear(library, own.path, prompt="a boy", lora=[], lora_scale=0.5)
     assert said.prompt == "a boy" and not said.loras
@@ -227,6 +245,9 @@ def test_loras_that_are_gone_or_of_another_family_are_left_out(library, lora):
     here = {"slug": "another name", "name": "Mika", "sha256": lora.sha256, "scale": 0.5}
     assert wear(library, drawn(library, "a girl", [gone, here]).path).lora == (LoraUse(lora.slug, 0.5, 0.5),)
     assert wear(library, drawn(library, "a girl", [gone]).path).lora is None
+    apart = [{"slug": "another name", "unet": 0.8, "text_encoder": 0.0}]
+    again = wear(library, drawn(library, "a girl", [here], lora=apart, lora_scale=0.5).path)
+    assert again.lora == (LoraUse(lora.slug, 0.4, 0.0),), "as it was drawn, in the text encoders too"
     other = library.save_lora("Else", "", "sdxl", "sks cat", 2, 2.0, 4, write=lambda path: path.write_bytes(b"y"))
     foreign = {"slug": other.slug, "name": "Else", "sha256": other.sha256, "scale": 0.5}
     assert wear(library, drawn(library, "a girl", [foreign], family="sdxl").path).lora is None

@@ -149,6 +149,7 @@ class _Drawing:
         image = kept.restored(image) if kept else image
         return image, beside_the_outfit(bare, image, **shared)
 
+
 @dataclass(frozen=True)
 class Cast:
     """Everyone and everything that a request draws with: LoRAs and outfits of the library, in the request's order."""
@@ -166,7 +167,7 @@ class Cast:
 
     def recipe(self, request: Any, estimates: Mapping[str, float]) -> Recipe:
         """Of one picture of the request, which is its own: one picture, its seed known."""
-        digests = {use.slug: digest_of_use(use, pipelines=self.pipelines, family=self.family)
+        digests = {use.slug: digest_of_use(use, request.finds_clothes, pipelines=self.pipelines, family=self.family)
                    for _, use in self.outfits}
         return Recipe(
             request=as_json(request),

@@ -103,15 +103,17 @@ def bare_of(request: DrawRequest, loras: Sequence[Lora], draw: Draw, *, pipeline
         latents: list[Tensor] = []
         image = draw(asked, latents)
         clothing = outline(image, CLOTHING, pipelines=pipelines, family=family)
-        room = clothing and room_for(image, clothing, pipelines=pipelines, family=family)
+        room = clothing and room_for(image, clothing, pipelines=pipelines, family=family)[0]
         return Bare(image, latents, clothing, room)
 
     return pipelines.pictures.get(key, make)
 
 
 def room_for(image: Image.Image, clothing: Image.Image, *, pipelines: PipelineCache, family: ModelFamily
-             ) -> Image.Image:
-    """Where clothes may be: where they are, and on the body between head and shoes, with some room round both."""
+             ) -> tuple[Image.Image, Image.Image]:
+    """Where clothes may be: where they are, and on the body between head and shoes, with some room round both; and what
+    of the wearer stays whatever fades round that. Both are masks (L).
+    """
     def found(*phrases: str) -> Image.Image:
         masks = [outline(image, phrase, pipelines=pipelines, family=family) for phrase in phrases]
         return reduce(united, filter(None, masks), Image.new("L", image.size))
@@ -119,11 +121,11 @@ def room_for(image: Image.Image, clothing: Image.Image, *, pipelines: PipelineCa
     def pixels(share: float) -> int:
         return round(min(share * image.height, MOST_PIXELS))
 
-    head = grown(closed(found(*HEAD), pixels(GAP)), pixels(RIM))  # as one: a strip between face and hair is no room
-    stays = without(united(head, lowered(found(SHOES), pixels(HEM))), clothing)
-    worn = united(clothing, without(found(BODY), stays))
+    head, shoes = closed(found(*HEAD), pixels(GAP)), found(SHOES)  # a strip between face and hair is no room
+    kept = without(united(grown(head, pixels(RIM)), lowered(shoes, pixels(HEM))), clothing)
+    worn = united(clothing, without(found(BODY), kept))
     room = closed(grown(meeting(worn, clothing), pixels(ROOM)), pixels(GAP))
-    return without(room, stays)
+    return without(room, kept), without(united(head, lowered(shoes, 2 * pixels(HEM))), clothing)
 
 
 def dressed(outfits: Worn, bare: Bare, tell: Callable[[Event], None], *, pipelines: PipelineCache, family: ModelFamily

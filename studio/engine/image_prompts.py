@@ -141,13 +141,14 @@ def adapter_of(family: ModelFamily, use: OutfitUse) -> ImageAdapter:
     return family.image_adapters[use.adapter]
 
 
-def digest_of_use(use: OutfitUse, *, pipelines: PipelineCache, family: ModelFamily) -> str:
-    """Sha256 over the weights that an outfit's part in the pixels depends on; what is on the hub is fetched first."""
+def digest_of_use(use: OutfitUse, finds_clothes: bool, *, pipelines: PipelineCache, family: ModelFamily) -> str:
+    """Sha256 over the weights that an outfit's part in the pixels depends on, those that find clothes where the request
+    has them found; what is on the hub is fetched first."""
     adapter = adapter_of(family, use)
     parts = {"adapter": pipelines.digest_of(file_of(adapter.weights))}
     if adapter.encoder:
         parts["encoder"] = pipelines.helper_digest(adapter.encoder)
-    if use.inside_garment:
+    if use.inside_garment and finds_clothes:
         parts["detector"] = pipelines.helper_digest(family.detector)
         parts["segmenter"] = pipelines.helper_digest(family.segmenters[family.masking["segmenter"]])
     return sha256_of_all(parts.items())

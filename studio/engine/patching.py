@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from scipy.ndimage import maximum_filter
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.functional import adaptive_avg_pool2d, adaptive_max_pool2d, max_pool2d
 
 from studio.engine.joining import joined
 from studio.library.records import Box
-from studio.masks import box_of, feathered, grown, united
+from studio.masks import WHITE, feathered, grown, united
 
 AS_IT_IS = (0.8, 1.25)  # a part that the family draws within this scale is not scaled
 NARROW = 2.0  # a part is at most so many times as long as it is wide, where the picture has room
 CELL = 4  # pixels: finer than this, colours are not matched
+SHIFT = 32  # of 255: no decoder shifts a colour as far as that
 SMOOTH = 64  # a part's longer side has so many widths of the edge along which it is joined to the rest
 
 
@@ -71,9 +73,15 @@ class Part:
         return {"mask": torch.cat([mask, mask]) if guided else mask}
 
     def _free(self, step: int, steps: int, cells: tuple[int, ...]) -> Tensor:
-        """Which latents [1, 1, height, width] are not the picture's after a step, counted from 0."""
-        white = torch.from_numpy(np.array(self.soft, dtype=np.float32) / 255)[None, None]
-        return adaptive_avg_pool2d(white, cells) > 1 - (step + 1) / steps
+        """Which latents [1, 1, height, width] are not the picture's after a step, counted from 0.
+
+        White that fills no latent, and lies beside none that it fills, is free from the first step on: a thin line
+        would hardly change anything.
+        """
+        soft = torch.from_numpy(np.array(self.soft, dtype=np.float32) / 255)[None, None]
+        share, white = adaptive_avg_pool2d(soft, cells), adaptive_max_pool2d((soft == 1).float(), cells)
+        beside = max_pool2d((share > 1 - 1 / steps).float(), kernel_size=3, stride=1, padding=1)
+        return (share > 1 - (step + 1) / steps) | (white > beside)
 
 
 def sees_masks(pipeline: Any) -> bool:
@@ -81,21 +89,13 @@ def sees_masks(pipeline: Any) -> bool:
     return pipeline.unet.config.in_channels > pipeline.vae.config.latent_channels
 
 
-def softened(mask: Image.Image, feather: int) -> Image.Image:
+def softened(mask: Image.Image, feather: float) -> Image.Image:
     """The mask (L) with an edge that fades outwards over so many pixels; what is white stays white."""
     return united(mask, feathered(grown(mask, feather / 2), feather)) if feather else mask
 
 
 def window_of(soft: Image.Image, padding: int, side: int) -> Window:
-    """What is worked on, for a soft mask (L) with so many pixels round it, by a family that draws `side` x `side`.
-
-    Raises ValueError, in a sentence, for a mask that leaves nothing, or nothing to do.
-    """
-    if box_of(soft) is None:
-        raise ValueError("The mask is empty: paint over what shall change, or find it by a word.")
-    if soft.getextrema()[0] > 0:
-        raise ValueError("The mask covers the whole picture, so nothing of it would stay: leave something outside, or "
-                         "draw a new picture in Draw.")
+    """What is worked on, for a soft mask (L) with so many pixels round it, by a family that draws `side` x `side`."""
     left, top, right, bottom = soft.getbbox() or (0, 0, *soft.size)
     padding = max(padding, CELL)  # without anything round the mask no colours could be fitted
     wide, high = right - left + 2 * padding, bottom - top + 2 * padding
@@ -122,19 +122,23 @@ def put_back(original: Image.Image, painted: Image.Image, mask: Image.Image, sof
              ) -> tuple[Image.Image, Image.Image]:
     """The original (RGB) with what was painted in the window, and where that is (L, the original's size).
 
-    What the mask (L) covers is all painted; where the soft one, which `softened` made of it, is black, every pixel is
-    as it was. In between the two pictures are joined where they are most alike. A decoder shifts colours a little
-    everywhere: by how much, the surroundings tell, which nobody painted; it is taken back inside, smoothly.
+    What is inside of the mask (L) is all painted; where the soft one, which `softened` made of it, is black, every
+    pixel is as it was. In between, the mask's own grey included, the two pictures are joined where they are most alike.
+    A decoder shifts colours a little everywhere: by how much, the surroundings tell, which nobody painted; it is taken
+    back inside, smoothly.
     """
     if painted.size != (window.box[2] - window.box[0], window.box[3] - window.box[1]):
         painted = painted.resize((window.box[2] - window.box[0], window.box[3] - window.box[1]),
                                  Image.Resampling.LANCZOS)
     old, new = (np.asarray(one.convert("RGB"), dtype=np.float32) for one in (original.crop(window.box), painted))
-    asked, may = (np.asarray(one.crop(window.box)) for one in (mask, soft))
-    if (may == 0).any():
-        new = (new + _smoothly(old - new, may == 0)).clip(0, 255)
-    taken = Image.fromarray(joined(old, new, asked > 0, may > 0).astype(np.uint8) * 255)
-    share = np.maximum(np.asarray(feathered(taken, max(taken.size) / SMOOTH)) * (may > 0) * (asked == 0), asked)
+    must, may = (np.asarray(one.crop(window.box)) >= least for one, least in ((mask, WHITE), (soft, 1)))
+    # A latent is many pixels: what was painted shows a little way beyond the mask as well, and is no shift of colours.
+    alike = maximum_filter(np.abs(old - new).max(axis=-1), size=3) < SHIFT
+    known = alike & ~may
+    if known.any():
+        new = (new + _smoothly(old - new, known)).clip(0, 255)
+    taken = Image.fromarray(joined(old, new, must, may).astype(np.uint8) * 255)
+    share = np.asarray(softened(taken, max(taken.size) / SMOOTH)) * may
     mixed = old + (new - old) * (share[..., None].astype(np.float32) / 255)
     result, where = original.copy(), Image.new("L", original.size)
     result.paste(Image.fromarray(mixed.round().astype(np.uint8)), window.box[:2])

@@ -20,10 +20,10 @@ from studio.engine.relay import relayed
 from studio.events import Event, MaskFound, PictureDrawn, StageReported
 from studio.families import ModelFamily
 from studio.library.photos import open_image
-from studio.masks import box_of, open_mask, png_of
+from studio.masks import box_of, open_mask, png_of, united, without
 from studio.recipes import OUTSIDE, SEAM
 from studio.requests import MAX_SEED, SURROUNDINGS, RepaintRequest, WearRequest
-from studio.retouching import repainted_as
+from studio.retouching import repainted_as, usual_feather
 
 if TYPE_CHECKING:
     from studio.library import Library
@@ -50,33 +50,54 @@ def wear(request: WearRequest, *, pipelines: PipelineCache, family: ModelFamily,
 
     A picture without clothing is passed over; where none has any, ValueError says what to do.
     """
-    total = request.count * len(request.picture)
     shared: dict[str, Any] = {"pipelines": pipelines, "family": family}
 
+    def prepared(number: int, tell: Tell) -> RepaintRequest | None:
+        """The repainting of one of the pictures; None for one without clothes."""
+        source = str(request.picture[number])
+        image = open_image(source)
+        tell(StageReported("Looking for the clothes", number, len(request.picture)))
+        clothing = outline(image, CLOTHING, **shared)
+        box = box_of(clothing) if clothing else None
+        if clothing is None or box is None or stop():
+            return None
+        mask = fading(*room_for(image, clothing, **shared), request.feather)
+        asked = repainted_as(request, source, mask, library, family)
+        tell(MaskFound(CLOTHING, 1.0, box_of(mask) or box, ((1.0, png_of(mask)),), number))
+        return asked
+
     def run(tell: Tell) -> None:
-        found = False
-        for number, source in enumerate(request.picture):
+        found, several = False, len(request.picture) > 1
+        for number in range(len(request.picture)):
+            try:
+                asked = prepared(number, tell)
+            except ValueError as error:  # the others can be dressed all the same
+                if not several:
+                    raise
+                tell(StageReported(f"Picture {number + 1} stays as it is: {error}"))
+                continue
             if stop():
                 return
-            image = open_image(str(source))
-            tell(StageReported("Looking for the clothes", number, len(request.picture)))
-            clothing = outline(image, CLOTHING, **shared)
-            box = box_of(clothing) if clothing else None
-            if clothing is None or box is None:
+            if asked is None:
                 tell(StageReported(f"No clothes were found in picture {number + 1}; it stays as it is"))
                 continue
             found = True
-            room = room_for(image, clothing, **shared)
-            tell(MaskFound(CLOTHING, 1.0, box_of(room) or box, ((1.0, png_of(room)),), number))
-            asked = repainted_as(request, str(source), str(library.keep_image(room)), library, family)
-            painting = _Repainting(asked, Cast.of(asked, library, **shared), number * request.count, total)
-            painting.run(tell, library, stop)
+            cast = Cast.of(asked, library, **shared)
+            _Repainting(asked, cast, number * request.count, request.total).run(tell, library, stop)
+            if stop():
+                return
         if not found:
-            which = "this picture" if len(request.picture) == 1 else "any of these pictures"
+            which = "any of these pictures" if several else "this picture"
             raise ValueError(f"No clothes were found in {which}: paint over where the outfit shall be, on Retouch, and "
                              "repaint that.")
 
     yield from relayed(run)
+
+
+def fading(room: Image.Image, stays: Image.Image, feather: int | None) -> Image.Image:
+    """The room (L) with an edge of so many pixels in which it may be joined to the rest, and nothing of what stays."""
+    edge = softened(room, usual_feather(room.size) if feather is None else feather)
+    return without(united(room, edge.point(lambda value: value // 2)), stays)
 
 
 @dataclass(frozen=True)

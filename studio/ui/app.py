@@ -143,8 +143,9 @@ def _remember(wiring: Wiring, page: Page, visitors: Visitors, blocks: gr.Blocks)
     for event in (lora.change, prompt.blur, *(component.change for component in others)):
         wiring.listen(event, dress.kept, list(page.dress.drafts), dressing)
     painting = gr.BrowserState({}, storage_key=f"{KEPT}-retouch", secret=SECRET)
-    for component, event in zip(page.retouch.painting.drafts, ("change", "change", "blur"), strict=True):
-        wiring.listen(getattr(component, event), repainting.kept, list(page.retouch.painting.drafts), painting)
+    for component in page.retouch.painting.drafts:
+        wiring.listen(component.change, repainting.kept, list(page.retouch.painting.drafts), painting,
+                      trigger_mode="always_last")
     beginning = [page.drafts, *standing_outputs(page), *kept, page.train.form["subject"], page.train.form["seed"],
                  page.draw.run, page.draw.quick, *page.draw.more.unsaid, *page.subject.view, *page.dress.opened,
                  *page.retouch.painting.opened]
@@ -293,7 +294,7 @@ def send_to_draw(desk: Studio, act: dict) -> tuple:
 def to_retouch(desk: Studio, act: dict, family: str) -> tuple:
     """A picture onto the easel."""
     if act.get("act") != "retouch":
-        return (gr.skip(),) * 4
+        return (gr.skip(),) * 5
     picture, known = desk.library.picture(str(act.get("id"))), desk.families[family]
     return gr.Tabs(selected="retouch"), retouch.put_up(desk, f"pictures/{picture.id}", known), \
         *retouch.fields_for(desk, picture, known)

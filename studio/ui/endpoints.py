@@ -222,8 +222,10 @@ async def repaint(desk: Studio, picture: dict | str, mask: dict, prompt: str = "
 
     Nothing else changes. The pictures come back as /draw's.
     """
-    request = RepaintRequest(_picture_of(desk, picture), uploaded([mask])[0], prompt, negative_prompt, lora, lora_scale,
-                             outfit, strength, fill, feather, padding, steps, guidance, scheduler, count, seed, family)
+    request = RepaintRequest(
+        _picture_of(desk, picture), uploaded([mask])[0], prompt=prompt, negative_prompt=negative_prompt, lora=lora,
+        lora_scale=lora_scale, outfit=outfit, strength=strength, fill=fill, feather=feather, padding=padding,
+        steps=steps, guidance=guidance, scheduler=scheduler, count=count, seed=seed, family=family)
     return [drawn_picture(picture) for picture in await carried_out(desk, request)]
 
 
@@ -237,13 +239,17 @@ async def wear(desk: Studio, picture: dict | str | list, outfit: str | list, pro
     Without a prompt or a LoRA it takes those that the picture was drawn with, its clothes left out.
     """
     given = picture if isinstance(picture, list) else [picture]
-    request = WearRequest([_picture_of(desk, one) for one in given], outfit, prompt, negative_prompt, lora, lora_scale,
-                          strength, feather, steps, guidance, scheduler, count, seed, family)
+    request = WearRequest(
+        [_picture_of(desk, one) for one in given], outfit, prompt=prompt, negative_prompt=negative_prompt, lora=lora,
+        lora_scale=lora_scale, strength=strength, feather=feather, steps=steps, guidance=guidance, scheduler=scheduler,
+        count=count, seed=seed, family=family)
     return [drawn_picture(picture) for picture in await carried_out(desk, request)]
 
 
 def _picture_of(desk: Studio, picture: dict | str) -> Path:
-    """The file of an uploaded picture, or of one of the library by its id."""
+    """The file of an uploaded picture, or of one of the library by its id. Raises ValueError for anything else."""
+    if not isinstance(picture, dict | str):
+        raise ValueError(f"picture must be an uploaded picture or the id of one of the library, got {picture!r:.80}")
     return uploaded([picture])[0] if isinstance(picture, dict) else desk.library.picture(picture).path
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from studio.desk import Studio
-from studio.requests import MAX_SEED, WearRequest
+from studio.requests import WearRequest
 from studio.ui import pieces
 from studio.ui.acting import Acting, Acts, uses, written
 from studio.ui.beat import Beat
@@ -59,15 +59,16 @@ def connect(wiring: Wiring, made: InPictures, family: gr.Dropdown, chosen: gr.St
 
 
 def shelf_view(desk: Studio, ticked: Sequence[str]) -> str:
-    """The newest pictures, each to tick."""
-    pictures = desk.library.pictures()[:SHOWN]
+    """The newest pictures, each to tick, and older ones that are ticked."""
+    pictures = [picture for number, picture in enumerate(desk.library.pictures())
+                if number < SHOWN or picture.id in ticked]
     if not pictures:
         return '<p class="faint">No picture yet: draw one in Draw.</p>'
     cells = "".join(f"<button{toggle('tick', picture.id, picture.id in ticked, 'small-picture', prompt_of(picture))}>"
                     f"{pieces.image(desk.library.thumbnail(picture), prompt_of(picture))}</button>"
                     for picture in pictures)
-    every = pieces.button("Tick all", "tick_all") if len(ticked) < len(pictures) else \
-        pieces.button("Tick none", "tick_none")
+    every = pieces.button("Tick none", "tick_none") if all(picture.id in ticked for picture in pictures) else \
+        pieces.button("Tick all", "tick_all")
     return f'<div class="small-pictures">{cells}</div><div class="row">{every}</div>'
 
 
@@ -95,12 +96,17 @@ async def start(desk: Studio, ticked: list, chosen: list, together: bool, acts: 
     worn = uses([slug for slug in chosen if slug], written(desk, text, acts, of, family), known)
     if not worn:
         raise ValueError("Tick an outfit first.")
-    if seed is not None and not 0 <= seed <= MAX_SEED:
-        raise ValueError(f"seed must be 0 to {MAX_SEED}, got {seed}")
-    begun = []
-    for row in [worn] if together else [[use] for use in worn]:
-        begun.append(await asyncio.to_thread(desk.start, WearRequest(pictures, row, seed=seed, family=family)))
-    runs = [run.id for run in begun]
+    asked = [WearRequest(pictures, row, seed=seed, family=family)
+             for row in ([worn] if together else [[use] for use in worn])]
+    runs: list[str] = []
+    for request in asked:
+        try:
+            runs.append((await asyncio.to_thread(desk.start, request)).id)
+        except ValueError as error:
+            if not runs:
+                raise
+            gr.Warning(f"{len(runs)} of {len(asked)} outfits are being put on. {error}")
+            break
     return runs, runs_view(desk, runs)
 
 

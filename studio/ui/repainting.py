@@ -34,6 +34,7 @@ from studio.requests import (
     WearRequest,
 )
 from studio.retouching import INTENTS, Intent, context, used_in, without_clothes
+from studio.runs import Run
 from studio.ui import pieces
 from studio.ui.beat import Beat
 from studio.ui.easel import told
@@ -48,7 +49,7 @@ from studio.uses import LORA_SCALES
 
 VELVET, SHOWN = (214, 48, 72), 512  # of a mask that was found, and the longest side it is shown at
 USUAL = next(iter(INTENTS))
-DRAFTS = ("intent", "outfit", "prompt")  # what a reload does not lose
+DRAFTS = ("intent", "outfit", "prompt", "lora")  # what a reload does not lose
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,13 @@ def repainting(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, canvas: 
     async def start(desk: Studio, act: dict, known: str, meant: str, outfit: str, *values: Any) -> tuple:
         if act.get("act") not in ("repaint", "wear"):
             return (gr.skip(),) * len(every)
-        path, mask = ask(desk, act)
         given = _filled(dict(zip(names, values, strict=True)))
-        made = _request(path, mask, outfit, known, INTENTS[meant], given)
-        begun = await asyncio.to_thread(desk.start, made)
+
+        def begin() -> Run:  # in a thread: a large picture and its mask take their time
+            path, mask = ask(desk, act)
+            return desk.start(_request(path, mask, outfit, known, INTENTS[meant], given))
+
+        begun = await asyncio.to_thread(begin)
         return told("painting", question=act.get("question")), begun.id, painted_view(desk, begun.id, ""), \
             gr.Column(visible=False), ""
 
@@ -98,7 +102,7 @@ def repainting(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, canvas: 
     prompt, lora = form["prompt"], form["lora"]
     opened = (intent, about, chosen, outfits, wear, prompt, lora, run, stage, form["seed"], form["padding"],
               form["feather"])
-    return Repainting(form, stage, (prompt, lora), opened, (intent, chosen, prompt),
+    return Repainting(form, stage, (prompt, lora, form["lora_scale"]), opened, (intent, chosen, prompt, lora),
                       (family, lora, intent, chosen), (lora, chosen, outfits))
 
 
@@ -170,6 +174,7 @@ def _request(path: Path, mask: Image.Image | None, outfit: str, family: str, mea
     if not worn:
         raise ValueError("Choose an outfit above, then press it again.")
     del given["fill"]
+    given["lora"] = given["lora"] or []  # nobody is nobody, and not whoever it was drawn with
     return WearRequest(path, worn, family=family, **given)
 
 
@@ -207,14 +212,13 @@ def choose_outfit(desk: Studio, act: dict, chosen: str) -> tuple:
     return chosen, outfits_view(desk, chosen)
 
 
-def fields_for(desk: Studio, picture: Picture | None, family: ModelFamily, prompt: str = "") -> tuple[str, Any]:
-    """The words and the LoRA for a picture on the easel: what it was drawn with, its clothes left out."""
+def fields_for(desk: Studio, picture: Picture | None, family: ModelFamily, prompt: str = "") -> tuple[str, Any, Any]:
+    """The words, the LoRA and its scale for a picture on the easel: what it was drawn with, its clothes left out."""
     if picture is None:
-        return prompt, gr.skip()
+        return prompt, gr.skip(), gr.skip()
     words = str(picture.recipe.request.get("prompt", ""))
     used = used_in(picture.recipe, desk.library, family)
-    known = {slug for _, slug in lora_choices(desk, family)}
-    return without_clothes(words, family), used[0].slug if used and used[0].slug in known else ""
+    return without_clothes(words, family), used[0].slug if used else "", used[0].unet if used else 1.0
 
 
 def look(desk: Studio, run: str, picked: str, seen: tuple) -> tuple:
@@ -269,17 +273,16 @@ def painted_view(desk: Studio, id: str, picked: str) -> str:
     run = run_of(desk, id)
     if run is None:
         return ""
-    if run.status == "failed":
-        return pieces.note(run.message, "bad")
     pictures = pictures_of(desk, run)
     picked = picked or (pictures[-1].id if pictures else "")
     cards = [_card(picture, picture.id == picked and len(pictures) > 1) for picture in pictures]
     head = "" if run.ended else live_headline(run, run.title, "Repainting")
     if not run.ended:
         cards.append(_coming(run))
-    stopped = pieces.note("Stopped. What was finished is kept.") if run.status == "cancelled" else ""
-    wall = f'<div class="pictures">{"".join(cards)}</div>'
-    return f'<div class="outcome">{head}{stopped}{unchanged(pictures)}{wall}</div>'
+    told = pieces.note(run.message, "bad") if run.status == "failed" else \
+        pieces.note("Stopped. What was finished is kept.") if run.status == "cancelled" else ""
+    wall = f'<div class="pictures">{"".join(cards)}</div>' if cards else ""
+    return f'<div class="outcome">{head}{told}{unchanged(pictures)}{wall}</div>'
 
 
 def unchanged(pictures: Sequence[Picture]) -> str:
@@ -352,13 +355,14 @@ def kept(desk: Studio, *values: Any) -> dict[str, Any]:
 def opening(desk: Studio, family: ModelFamily, lora: str, drafts: Mapping[str, Any]) -> tuple:
     """Everything as it is when a page opens: as it was left, and what is painted or was lately."""
     intent = drafts.get("intent") if drafts.get("intent") in INTENTS else USUAL
-    known = [one.slug for one in desk.library.outfits()]
+    known, choices = [one.slug for one in desk.library.outfits()], lora_choices(desk, family)
     outfit = drafts.get("outfit") if drafts.get("outfit") in known or drafts.get("outfit") == "" else next(
         iter(known), "")
     prompt = drafts.get("prompt") if isinstance(drafts.get("prompt"), str) else ""
+    lora = drafts["lora"] if drafts.get("lora") in {slug for _, slug in choices} else lora
     live = next((run.id for run in desk.executor.runs() if run.kind == "repaint"
                  and run.library.root == desk.library.root), "")
     meant = INTENTS[str(intent)]
     return (intent, about_intent(str(intent)), outfit, outfits_view(desk, str(outfit)) if meant.wears else "",
-            gr.Button(visible=meant.wears), prompt, gr.Dropdown(lora_choices(desk, family), value=lora), live,
+            gr.Button(visible=meant.wears), prompt, gr.Dropdown(choices, value=lora), live,
             painted_view(desk, live, ""), None, None, None)

@@ -6,6 +6,7 @@ from PIL import Image, ImageDraw
 
 from studio.engine.evaluation import changed_outside, seam
 from studio.engine.patching import CELL, Part, Window, put_back, softened, spread, surrounded, window_of
+from studio.masks import united
 
 SIDE = 128
 
@@ -85,14 +86,21 @@ def test_a_window_lies_in_the_picture_holds_all_of_the_mask_and_something_outsid
         assert all(length % 8 == 0 for length in window_of(soft, padding, SIDE).size)
 
 
-@pytest.mark.parametrize("mask, said", [
-    (Image.new("L", (64, 64)), "The mask is empty: paint over what shall change"),
-    (Image.new("L", (64, 64), 100), "The mask is empty"),
-    (Image.new("L", (64, 64), 255), "The mask covers the whole picture, so nothing of it would stay"),
-])
-def test_masks_that_leave_nothing_or_nothing_to_do_are_refused(mask, said):
-    with pytest.raises(ValueError, match=said):
-        window_of(mask, 10, SIDE)
+def test_a_soft_edge_may_reach_the_pictures_rim_on_all_sides():
+    image, mask = slope((128, 128)), rectangle((128, 128), (3, 3, 125, 125))
+    soft = softened(mask, 8)
+    assert soft.getextrema()[0] > 0
+    painted = Image.new("RGB", (128, 128), (200, 60, 60))
+    result, where = put_back(image, painted, mask, soft, window_of(soft, 128, SIDE))
+    assert result.crop((3, 3, 125, 125)).tobytes() == painted.crop((3, 3, 125, 125)).tobytes()
+
+
+def test_where_it_is_joined_right_along_the_mask_it_fades_outwards():
+    image, mask = Image.new("RGB", (128, 128), (60, 60, 60)), rectangle((128, 128), (40, 40, 80, 80))
+    soft = softened(mask, 8)
+    _, where = put_back(image, noise((128, 128)), mask, soft, window_of(soft, 128, SIDE))
+    right = np.asarray(where)[60, 78:90].astype(int)
+    assert (right[:2] == 255).all() and (np.diff(right) <= 0).all() and np.diff(right).min() > -140
 
 
 def test_what_is_cut_out_has_the_size_that_is_worked_at():
@@ -209,13 +217,14 @@ def test_colours_are_matched_no_finer_than_a_cell():
     assert np.abs(inside - 128).max() <= 1
 
 
-def test_a_part_is_joined_where_it_is_like_the_rest_and_what_was_painted_by_hand_in_grey_stays_grey():
+@pytest.mark.parametrize("feathered", [False, True], ids=["by the request", "in the mask itself"])
+def test_a_part_is_joined_where_it_is_like_the_rest(feathered):
     image, mask = Image.new("RGB", (128, 128), (128, 128, 128)), rectangle((128, 128), (48, 48, 80, 80))
-    mask.putpixel((64, 110), 90)
     soft = softened(mask, 16)
+    mask = united(mask, soft.point(lambda value: value // 2)) if feathered else mask
     painted = image.copy()
     ImageDraw.Draw(painted).rectangle((42, 42, 85, 85), fill=(200, 60, 60))  # six pixels beyond the mask
     result, where = put_back(image, painted, mask, soft, window_of(soft, 128, SIDE))
     assert result.crop((44, 44, 84, 84)).tobytes() == painted.crop((44, 44, 84, 84)).tobytes(), "not cut off"
-    assert where.getpixel((64, 110)) == 90
+    assert where.crop((48, 48, 80, 80)).getextrema() == (255, 255)
     assert seam(image, result, where) < 1 < seam(image, Image.composite(painted, image, soft), soft)

@@ -14,14 +14,15 @@ from pocketworld.render import outfit, render
 from pocketworld.world import Spec
 from studio.engine.adapters import fingerprint
 from studio.engine.drawing import draw
+from studio.engine.dressing import room_for
 from studio.engine.evaluation import changed_outside
 from studio.engine.patching import Part, softened
-from studio.engine.repainting import repaint
+from studio.engine.repainting import fading, repaint
 from studio.engine.schedulers import SCHEDULERS
 from studio.events import LoraSaved, MaskFound, PictureDrawn, PreviewDrawn, StageReported
 from studio.execution import LocalExecutor
 from studio.library.images import content_of
-from studio.masks import open_mask
+from studio.masks import inverted, open_mask
 from studio.recipes import OUTSIDE, SEAM
 from studio.requests import DrawRequest, RepaintRequest, resolved
 from studio.retouching import settled_repaint
@@ -168,7 +169,7 @@ def test_the_recipe_names_picture_and_mask_by_content_and_no_folder(desk, girl, 
     request = worn.recipe.request
     assert request["picture"] == f"{content_of(girl)}.png" and "/" not in request["mask"]
     assert str(desk.library.root) not in json.dumps(worn.recipe.to_json())
-    assert request["type"] == "RepaintRequest" and request["feather"] == 4 and request["padding"] == 128
+    assert request["type"] == "RepaintRequest" and request["feather"] == 0 and request["padding"] == 128
     assert worn.recipe.outfits[0]["slug"] == "red-coat" and len(worn.recipe.outfits[0]["adapter"]) == 64
 
 
@@ -318,8 +319,11 @@ def test_no_weight_is_loaded_again_and_every_module_is_left_as_it_was(desk, pipe
     monkeypatch.setattr("diffusers.ModelMixin.from_pretrained", lambda *_, **__: pytest.fail("loaded again"))
     worn = [OutfitUse("red-coat", REFERENCE, start=0.1, end=0.9)]
     repainted(desk, girl, middle(girl.size), lora=lora, outfit=worn, strength=0.9)
-    with pytest.raises(studio.RunFailed):
-        repainted(desk, girl, Image.new("L", girl.size), lora=lora, outfit=worn)
+    run = desk.start(studio.RepaintRequest(girl, middle(girl.size), **{**ASKED, "steps": 40}, lora=lora, outfit=worn))
+    next(event for event in run.events() if isinstance(event, PreviewDrawn))
+    run.cancel()
+    with pytest.raises(studio.RunCancelled):
+        run.result()
     with pipelines.lend(desk.family) as after:
         assert after is pipeline and fingerprint(after) == before and after.scheduler is scheduler
         assert all(after.unet.attn_processors[name] is one for name, one in processors.items())
@@ -342,6 +346,14 @@ def test_the_second_repainting_runs_no_encoder_of_texts_or_outfits(desk, pipelin
     assert first >= 3 and len(calls) == first
 
 
+def test_what_stays_of_a_wearer_is_not_in_the_edge_either():
+    room, stays = middle((128, 128)), Image.new("L", (128, 128))
+    ImageDraw.Draw(stays).rectangle((0, 91, 127, 127), fill=255)
+    mask = np.asarray(fading(room, stays, None))
+    assert (mask[40:88, 40:88] == 255).all() and not mask[91:].any()
+    assert 0 < mask[36, 64] < 128 and mask[30, 64] == 0 and fading(room, stays, 12).getpixel((64, 30)) > 0
+
+
 def test_wearing_passes_over_pictures_without_clothes(desk, girl):
     plain = Image.new("RGB", (128, 128), "white")
     run = desk.start(studio.WearRequest([girl, plain, girl.resize((256, 200))], "red-coat", "a girl", steps=2, seed=1,
@@ -356,6 +368,28 @@ def test_wearing_passes_over_pictures_without_clothes(desk, girl):
                for one in events)
     for picture, before in zip(pictures[::2], (girl, girl.resize((256, 200))), strict=True):
         assert changed_outside(before, picture.image, soft_of(desk.library, picture)) == 0
+
+
+def test_a_picture_that_cannot_be_dressed_holds_none_of_the_others_up(desk, girl, monkeypatch):
+    def everywhere(image, clothing, **shared):
+        whole = Image.new("L", image.size, 255)
+        return (whole, inverted(whole)) if image.size == girl.size else room_for(image, clothing, **shared)
+
+    monkeypatch.setattr("studio.engine.repainting.room_for", everywhere)
+    run = desk.start(studio.WearRequest([girl, girl.resize((200, 256))], "red-coat", "a girl", steps=1, seed=1))
+    picture, = run.result()
+    assert picture.image.size == (200, 256)
+    assert any(isinstance(one, StageReported) and one.stage.startswith("Picture 1 stays as it is: The mask covers")
+               for one in run.snapshot())
+    with pytest.raises(studio.RunFailed, match="The mask covers the whole picture"):
+        desk.start(studio.WearRequest(girl, "red-coat", "a girl", steps=1, seed=1)).result()
+
+
+def test_several_pictures_are_counted_before_the_first_is_there(desk, girl):
+    run = desk.start(studio.WearRequest([girl, girl.resize((256, 200))], "red-coat", "a girl", steps=2, seed=1))
+    assert run.request.total == 2
+    shown = {run.progress().words for _ in run.events()}
+    assert not any("of 1" in words for words in shown) and len(run.result()) == 2
 
 
 @pytest.mark.parametrize("count, said", [(1, "in this picture"), (2, "in any of these pictures")])
@@ -390,6 +424,13 @@ def test_wearing_takes_prompt_and_lora_of_the_picture_with_its_clothes_left_out(
     assert other.recipe.request["prompt"] == "a boy" and other.recipe.loras == ()
     again, = desk.start(studio.WearRequest(worn.path, "red-coat", steps=2, seed=1)).result()
     assert again.recipe.request["prompt"] == request["prompt"] and again.recipe.loras == worn.recipe.loras
+
+
+def test_a_thin_line_changes_from_the_first_step_on():
+    mask = Image.new("L", (128, 128))
+    ImageDraw.Draw(mask).line((10, 64, 110, 64), fill=255)
+    part = Part(Image.new("RGB", mask.size), softened(mask, 4), 1.0)
+    assert part._free(0, 20, (32, 32))[0, 0, 16, 3:27].all()
 
 
 def test_masks_open_from_their_white_to_all_that_they_touch(pipelines, family):

@@ -144,7 +144,7 @@ def test_what_was_repainted_is_not_repainted_again(tmp_path, monkeypatch, girl):
 
     monkeypatch.setattr(seams.Bench, "_plain", one)
     file = tmp_path / "library.png"
-    write_png(girl.image, file, Recipe({"feather": 4}, {"name": "pocket"}, estimates={SEAM: 0.75}))
+    write_png(girl.image, file, Recipe({}, {"name": "pocket"}, estimates={SEAM: 0.75}))
     monkeypatch.setattr(seams.Bench, "_ours", lambda *_: [one() and file, girl.clothing])
     desk = SimpleNamespace(family=POCKET)
     ways = seams.Bench(desk, tmp_path).repaint(girl, WORN)

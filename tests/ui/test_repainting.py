@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
@@ -103,8 +104,8 @@ def test_a_repainted_picture_gives_its_settings_back_to_draw(client, desk, mask)
 
 def test_a_picture_brings_its_words_without_its_clothes_and_its_lora(desk):
     drawn = of_mika(desk)[0]
-    words, lora = repainting.fields_for(desk, drawn, POCKET)
-    assert "sks girl" in words and lora == "mika"
+    words, lora, scale = repainting.fields_for(desk, drawn, POCKET)
+    assert "sks girl" in words and (lora, scale) == ("mika", 1.0)
     assert repainting.fields_for(desk, None, POCKET, "typed")[0] == "typed"
 
 
@@ -131,6 +132,32 @@ def test_what_a_browser_kept_may_be_anything(desk):
         assert intent in INTENTS and about and outfit in {"", "red-coat", "sunday-dress"}
 
 
+@pytest.mark.parametrize("kept, who", [({"lora": ""}, ""), ({"lora": "mika"}, "mika"), ({"lora": "gone"}, "of Draw"),
+                                       ({}, "of Draw")])
+def test_a_reload_leaves_who_is_repainted_as_it_was(desk, kept, who):
+    shown = repainting.opening(desk, POCKET, "of Draw", kept)
+    assert next(one.value for one in shown if isinstance(one, gr.Dropdown)) == who
+
+
+def test_nobody_is_nobody_and_not_whoever_the_picture_was_drawn_with():
+    fields = {"prompt": "a girl", "lora": None, "padding": None, "fill": "original"}
+    for who, lora in ((None, ()), ("mika", "mika")):
+        given = {**fields, "lora": who}
+        assert repainting._request(Path("a.png"), None, "red-coat", "pocket", INTENTS["outfit"], given).lora == lora
+
+
+def test_a_run_that_failed_shows_the_reason_and_what_was_finished(desk, monkeypatch):
+    picture, plain = desk.library.pictures()[-1].path, Image.new("RGB", (128, 128), "white")
+    run = desk.start(studio.WearRequest([picture, plain, picture], "red-coat", steps=1, seed=1))
+    run.wait(120)
+    shown = repainting.painted_view(desk, run.id, "")
+    assert shown.count("<figure") == 2 and "every pixel" in shown
+    monkeypatch.setattr(type(run), "status", "failed")
+    monkeypatch.setattr(type(run), "message", "Out of memory: take a smaller picture.")
+    shown = repainting.painted_view(desk, run.id, "")
+    assert shown.count("<figure") == 2 and "Out of memory" in shown
+
+
 def test_the_page_says_when_something_outside_did_change(desk):
     recipe = studio.Recipe(request={}, estimates={OUTSIDE: 3})
     picture = studio.Picture("x", Path("x.png"), recipe, False, "")
@@ -146,6 +173,13 @@ def test_pictures_are_ticked_and_unticked(desk):
     every, shelf = in_pictures.tick(desk, {"act": "tick_all"}, ticked)
     assert set(every) == {one.id for one in desk.library.pictures()[:in_pictures.SHOWN]} and "Tick none" in shelf
     assert in_pictures.tick(desk, {"act": "tick_none"}, every)[0] == []
+
+
+def test_what_is_ticked_stays_in_sight(desk, monkeypatch):
+    monkeypatch.setattr(in_pictures, "SHOWN", 2)
+    pictures = desk.library.pictures()
+    shelf = in_pictures.shelf_view(desk, [pictures[4].id])
+    assert shelf.count("small-picture") - 1 == 3 and f'"{pictures[4].id}"' in shelf and "Tick all" in shelf
 
 
 def test_a_repainted_picture_hangs_in_the_gallery_beside_what_it_was(desk, mask):

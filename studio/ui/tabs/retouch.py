@@ -97,7 +97,7 @@ def fill_in(desk: Studio, act: dict, family: str, prompt: str) -> tuple:
         shelf, _, name = str(act.get("ref", "")).partition("/")
         found = next((one for one in desk.library.pictures() if shelf == "pictures" and one.id == name), None)
         return fields_for(desk, found, desk.families[family], prompt)
-    return gr.skip(), gr.skip()
+    return (gr.skip(),) * 3
 
 
 def hello(desk: Studio, act: dict, family: ModelFamily) -> Answer:
