@@ -316,7 +316,7 @@ class RepaintRequest(Using):
     outfit: str | list | None = None
     strength: float | None = None  # how far from what is there: 1 begins anew
     fill: str | None = None  # what stands under the mask at the beginning: the "original", or its "surroundings"
-    feather: int | None = None  # pixels of the picture over which the mask's edge fades outwards; None: by its size
+    feather: int | None = None  # pixels round the mask in which new and old may be joined; None: by the picture's size
     # Pixels round the mask that are looked at, at the family's full resolution; None: the whole picture, unless it is
     # larger than what the family draws.
     padding: int | None = None
