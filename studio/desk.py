@@ -119,11 +119,11 @@ class Studio:
         family = find_family(self.families, request.family or self.family.name)
         if isinstance(request, DrawRequest | SetRequest):
             request = settled(request, self.library, family)
+        self._check(request, family)  # before anything is kept for it
         if isinstance(request, RepaintRequest):
             request = settled_repaint(request, self.library, family)
         if isinstance(request, WearRequest):
             request = settled_wear(request, self.library, family)
-        self._check(request, family)
         if isinstance(request, MaskRequest) and isinstance(request.picture, Image.Image):
             request = replace(request, picture=str(self.library.keep_image(request.picture)))
         run = self.executor.start(request, self.library, family)

@@ -416,6 +416,9 @@ def test_visitors_have_a_quota_of_runs_steps_and_room(tmp_path, executor):
     run = visitor.start(studio.DrawRequest(prompt="a cat", steps=100))
     with pytest.raises(ValueError, match="1 runs under way"):
         visitor.start(studio.DrawRequest(prompt="a cat"))
+    with pytest.raises(ValueError, match="1 runs under way"):
+        visitor.start(studio.RepaintRequest(Image.new("RGB", (64, 64)), Image.new("L", (64, 64))))
+    assert not list((visitor.library.root / "images").glob("*")), "nothing is kept for what is refused"
     run.cancel()
     run.wait(30)
     noise = tmp_path / "big.png"
