@@ -105,20 +105,25 @@ def fitted(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 def grown(mask: Image.Image, pixels: float) -> Image.Image:
     """The mask with an edge that lies so many pixels further out, or in where it is negative; the edge is hard."""
-    from scipy.ndimage import distance_transform_edt
-
     _check_pixels(abs(pixels))
     inside = _inside(mask)
-    box = box_of(mask)
-    if pixels == 0 or box is None or inside.all():
+    if pixels == 0 or box_of(mask) is None or inside.all():
         return _image(inside)
-    reach = int(abs(pixels)) + 2  # measured round the mask alone: over a large picture distances take gigabytes
-    rows = slice(max(0, box[1] - reach), box[3] + reach)
-    columns = slice(max(0, box[0] - reach), box[2] + reach)
+    rows, columns = _round(mask, abs(pixels))
     near = inside[rows, columns]
-    inside[rows, columns] = distance_transform_edt(~near) <= pixels if pixels > 0 else \
-        distance_transform_edt(near) > -pixels
+    inside[rows, columns] = _distance(~near) <= pixels if pixels > 0 else _distance(near) > -pixels
     return _image(inside)
+
+
+def fading(mask: Image.Image, pixels: float) -> Image.Image:
+    """What is inside of the mask in white, and round it an edge that fades to nothing over so many pixels."""
+    _check_pixels(pixels)
+    inside = _inside(mask)
+    shades = inside * np.float32(255)
+    if pixels and box_of(mask) is not None and not inside.all():
+        rows, columns = _round(mask, pixels)
+        shades[rows, columns] = 255 * (1 - _distance(~inside[rows, columns]) / (pixels + 1)).clip(0, 1)
+    return Image.fromarray(shades.round().astype(np.uint8))
 
 
 def closed(mask: Image.Image, pixels: float) -> Image.Image:
@@ -241,6 +246,21 @@ def check_inside(points: Sequence[tuple[float, float, int]], box: Sequence[float
 def _unlike(size: tuple[int, int], wanted: tuple[int, int]) -> str:
     return f"The mask is {size[0]} x {size[1]} px and should be {wanted[0]} x {wanted[1]}; a mask must have the " \
         "picture's size."
+
+
+def _round(mask: Image.Image, pixels: float) -> tuple[slice, slice]:
+    """Rows and columns that hold what is inside, and so many pixels round it: distances over a large picture take
+    gigabytes."""
+    left, top, right, bottom = box_of(mask) or (0, 0, *mask.size)
+    reach = int(pixels) + 2
+    return slice(max(0, top - reach), bottom + reach), slice(max(0, left - reach), right + reach)
+
+
+def _distance(there: np.ndarray) -> np.ndarray:
+    """How far each pixel that is there lies from those that are not, in pixels; 0 for these."""
+    from scipy.ndimage import distance_transform_edt
+
+    return distance_transform_edt(there)
 
 
 def _inside(mask: Image.Image) -> np.ndarray:

@@ -20,7 +20,7 @@ from studio.requests import MOST_SIDE, ORIGINAL, SURROUNDINGS, RepaintRequest, W
 from studio.uses import LoraUse, scaled, uses_in
 from studio.wearing import settled
 
-FEATHER = 32  # a picture's shorter side has so many widths of a mask's edge
+FEATHER = 16  # a picture's shorter side has so many widths of a mask's edge
 LARGER = 1.6  # times what the family draws, in area: from there on only the part round the mask is worked on
 CONTEXT = 0.5  # of the mask's longer side: how much is looked at round it then
 

@@ -75,6 +75,16 @@ def test_cleaning_drops_specks_and_nothing_else():
     assert masks.box_of(masks.cleaned(Image.new("L", (8, 8)))) is None
 
 
+@pytest.mark.parametrize("size", [(64, 64), (400, 30)])
+def test_a_fading_edge_reaches_as_far_as_it_is_told_and_no_farther(size):
+    mask = Image.new("L", size)
+    mask.paste(255, (20, 8, 40, 20))
+    faded = np.asarray(masks.fading(mask, 6))
+    assert (faded[8:20, 20:40] == 255).all() and (np.diff(faded[12, 39:50].astype(int)) <= 0).all()
+    assert (faded[12, 40:46] > 0).all() and not faded[12, 46:].any() and not faded[27:].any()
+    assert masks.fading(mask, 0).tobytes() == mask.tobytes()
+
+
 def test_closing_fills_what_lies_between_two_parts_and_leaves_the_rest():
     two = masks.united(disc(box=(4, 20, 24, 40)), disc(box=(28, 20, 48, 40)))
     filled = inside(masks.closed(two, 6))

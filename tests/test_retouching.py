@@ -85,12 +85,12 @@ def test_garments_that_everybody_knows_are_left_out_for_families_that_know_the_o
 
 
 @pytest.mark.parametrize("size, box, feather, padding", [
-    ((128, 128), (40, 40, 80, 100), 4, 128),
-    ((131, 97), (40, 40, 80, 90), 3, 131),
-    ((160, 160), (0, 0, 40, 40), 5, 160),  # a little larger than the family draws: all of it is looked at
-    ((200, 200), (40, 40, 80, 100), 6, 30),
-    ((1024, 768), (100, 100, 300, 200), 24, 100),
-    ((16, 16), (4, 4, 8, 8), 0, 16),
+    ((128, 128), (40, 40, 80, 100), 8, 128),
+    ((131, 97), (40, 40, 80, 90), 6, 131),
+    ((160, 160), (0, 0, 40, 40), 10, 160),  # a little larger than the family draws: all of it is looked at
+    ((200, 200), (40, 40, 80, 100), 12, 30),
+    ((1024, 768), (100, 100, 300, 200), 48, 100),
+    ((16, 16), (4, 4, 8, 8), 1, 16),
 ])
 def test_edge_and_surroundings_come_from_the_sizes(library, size, box, feather, padding):
     request = settled_repaint(RepaintRequest(photo(size), mask_of(size, box)), library, POCKET)

@@ -15,7 +15,7 @@ from torch.nn.functional import adaptive_avg_pool2d, adaptive_max_pool2d, max_po
 
 from studio.engine.joining import joined
 from studio.library.records import Box
-from studio.masks import WHITE, feathered, grown, united
+from studio.masks import WHITE, fading, united
 
 AS_IT_IS = (0.8, 1.25)  # a part that the family draws within this scale is not scaled
 NARROW = 2.0  # a part is at most so many times as long as it is wide, where the picture has room
@@ -90,8 +90,8 @@ def sees_masks(pipeline: Any) -> bool:
 
 
 def softened(mask: Image.Image, feather: float) -> Image.Image:
-    """The mask (L) with an edge that fades outwards over so many pixels; what is white stays white."""
-    return united(mask, feathered(grown(mask, feather / 2), feather)) if feather else mask
+    """The mask (L) with an edge that fades outwards over so many pixels and no more; what is white stays white."""
+    return united(mask, fading(mask, feather)) if feather else mask
 
 
 def window_of(soft: Image.Image, padding: int, side: int) -> Window:

@@ -61,7 +61,7 @@ def wear(request: WearRequest, *, pipelines: PipelineCache, family: ModelFamily,
         box = box_of(clothing) if clothing else None
         if clothing is None or box is None or stop():
             return None
-        mask = fading(*room_for(image, clothing, **shared), request.feather)
+        mask = soft_room(*room_for(image, clothing, **shared), request.feather)
         asked = repainted_as(request, source, mask, library, family)
         tell(MaskFound(CLOTHING, 1.0, box_of(mask) or box, ((1.0, png_of(mask)),), number))
         return asked
@@ -94,7 +94,7 @@ def wear(request: WearRequest, *, pipelines: PipelineCache, family: ModelFamily,
     yield from relayed(run)
 
 
-def fading(room: Image.Image, stays: Image.Image, feather: int | None) -> Image.Image:
+def soft_room(room: Image.Image, stays: Image.Image, feather: int | None) -> Image.Image:
     """The room (L) with an edge of so many pixels in which it may be joined to the rest, and nothing of what stays."""
     edge = softened(room, usual_feather(room.size) if feather is None else feather)
     return without(united(room, edge.point(lambda value: value // 2)), stays)

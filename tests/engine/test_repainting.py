@@ -17,7 +17,7 @@ from studio.engine.drawing import draw
 from studio.engine.dressing import room_for
 from studio.engine.evaluation import changed_outside
 from studio.engine.patching import Part, softened
-from studio.engine.repainting import fading, repaint
+from studio.engine.repainting import repaint, soft_room
 from studio.engine.schedulers import SCHEDULERS
 from studio.events import LoraSaved, MaskFound, PictureDrawn, PreviewDrawn, StageReported
 from studio.execution import LocalExecutor
@@ -349,9 +349,9 @@ def test_the_second_repainting_runs_no_encoder_of_texts_or_outfits(desk, pipelin
 def test_what_stays_of_a_wearer_is_not_in_the_edge_either():
     room, stays = middle((128, 128)), Image.new("L", (128, 128))
     ImageDraw.Draw(stays).rectangle((0, 91, 127, 127), fill=255)
-    mask = np.asarray(fading(room, stays, None))
+    mask = np.asarray(soft_room(room, stays, None))
     assert (mask[40:88, 40:88] == 255).all() and not mask[91:].any()
-    assert 0 < mask[36, 64] < 128 and mask[30, 64] == 0 and fading(room, stays, 12).getpixel((64, 30)) > 0
+    assert 0 < mask[36, 64] < 128 and mask[30, 64] == 0 and soft_room(room, stays, 12).getpixel((64, 30)) > 0
 
 
 def test_wearing_passes_over_pictures_without_clothes(desk, girl):
