@@ -261,7 +261,7 @@ document.addEventListener('easel-failed', () => { if (greeting) greeted(); else 
 const paint = (act) => {
     if (!picture) return say('Open a picture first.', true);
     if (act === 'wear') return send('wear', {}, 'Starting...');
-    if (isEmpty()) return say('The mask is empty: paint over what shall change, or find it by a word.', true);
+    if (isEmpty()) { stage.scrollIntoView({ behavior: 'smooth', block: 'nearest' }); return say('The mask is empty: paint over what shall change, or find it by a word.', true); }
     send('repaint', { mask: mask.toDataURL() }, 'Starting...');
 };
 document.addEventListener('easel-repaint', () => paint('repaint'));
@@ -351,6 +351,7 @@ const answers = {   // each decodes what it needs first, then changes all at onc
         link.remove();
         say(answer.note);
     },
+    async painted() { if ($('.easel-note').textContent.startsWith('Painting;')) say('Painted: it lies below.'); },
     async painting() { say('Painting; the picture comes below.'); document.getElementById('painted').scrollIntoView({ behavior: 'smooth', block: 'nearest' }); },
     async known(answer) {
         if (answer.name === family) return;   // the visitor's own thresholds stay
@@ -427,20 +428,31 @@ const rubber = () => {
 const fingers = new Map();
 let pinch = null;
 const spread = () => { const [a, b] = [...fingers.values()]; return { span: Math.hypot(a.x - b.x, a.y - b.y), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }; };
+let pressed = null;   // a name over the picture: a click means it, a stroke may begin on it
+const begin = (event, from) => {
+    paper.setPointerCapture(event.pointerId);
+    if (tool === 'brush' || tool === 'eraser') { remember(); afresh(); stroke = { before: past[past.length - 1], at: from }; line(from, from); }
+    if (tool === 'box') { box = { from, to: from }; rubber(); }
+};
 const abandon = () => { if (stroke) { ({ mask, added, removed } = stroke.before); past.pop(); stroke = null; soon(); } box = null; rubber(); };
 paper.addEventListener('pointerdown', (event) => {
-    if (!picture || busy() || event.target.closest('button') || fingers.size > 1) return;
+    if (!picture || busy() || fingers.size > 1) return;
+    if (event.target.closest('button')) { pressed = event.button === 0 && tool !== 'point' && !fingers.size ? { id: event.pointerId, x: event.clientX, y: event.clientY, from: at(event) } : null; return; }
     if (event.button !== 0 && !(event.button === 2 && tool === 'point')) return;
     fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     if (fingers.size === 2) { abandon(); pinch = { ...spread(), zoom }; return; }
     event.preventDefault();
-    paper.setPointerCapture(event.pointerId);
-    if (tool === 'brush' || tool === 'eraser') { remember(); afresh(); stroke = { before: past[past.length - 1], at: at(event) }; line(stroke.at, stroke.at); }
-    if (tool === 'box') { box = { from: at(event), to: at(event) }; rubber(); }
+    begin(event, at(event));
 });
 paper.addEventListener('pointermove', (event) => {
     if (!picture) return;
     ring(event);
+    if (pressed && pressed.id === event.pointerId && Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) > 4) {
+        const { from } = pressed;
+        pressed = null;
+        fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+        begin(event, from);
+    }
     if (fingers.has(event.pointerId)) fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     if (pinch && fingers.size === 2) {
         const now = spread();
@@ -454,6 +466,7 @@ paper.addEventListener('pointermove', (event) => {
     if (box) { box.to = at(event); rubber(); }
 });
 const lift = (event) => {
+    pressed = null;
     const alone = fingers.size === 1 && !pinch, down = fingers.has(event.pointerId);
     fingers.delete(event.pointerId);
     if (!fingers.size) pinch = null;
@@ -475,7 +488,7 @@ const lift = (event) => {
     }
 };
 paper.addEventListener('pointerup', lift);
-paper.addEventListener('pointercancel', (event) => { fingers.delete(event.pointerId); pinch = null; abandon(); });
+paper.addEventListener('pointercancel', (event) => { pressed = null; fingers.delete(event.pointerId); pinch = null; abandon(); });
 paper.addEventListener('contextmenu', (event) => { if (tool === 'point') event.preventDefault(); });
 const resize = (to) => {   // about the middle of what is seen
     const was = zoom, x = stage.scrollLeft + stage.clientWidth / 2, y = stage.scrollTop + stage.clientHeight / 2;

@@ -59,6 +59,10 @@
         tries = 0;
         sessionStorage.setItem(KEPT, tab.textContent.trim());
     });
+    window.addEventListener("pagehide", () => {   // where a button led, too
+        const open = document.querySelector("button[role=tab][aria-selected=true]");
+        if (open && tries <= 0) sessionStorage.setItem(KEPT, open.textContent.trim());
+    });
     const reopen = () => {
         const tab = [...document.querySelectorAll("button[role=tab]")].find((one) => one.textContent.trim() === last);
         if (tab && tab.getAttribute("aria-selected") === "true") tries = Math.min(tries, 3);   // it stays so

@@ -35,6 +35,7 @@ class Intent:
     fill: str
     padding: float | None  # None: the whole picture
     wears: bool = False  # it takes an outfit
+    says: bool = True  # it takes words and LoRAs
 
 
 INTENTS: Mapping[str, Intent] = MappingProxyType({
@@ -42,8 +43,8 @@ INTENTS: Mapping[str, Intent] = MappingProxyType({
                      None, wears=True),
     "detail": Intent("Fix a detail", "Keeps the shape of what is there; works on the part round the mask, at full "
                      "resolution.", 0.6, ORIGINAL, 0.5),
-    "remove": Intent("Remove", "What surrounds the mask is drawn over it, then painted anew.", 0.85, SURROUNDINGS,
-                     None),
+    "remove": Intent("Remove", "What surrounds the mask is drawn over it; words and LoRAs, which would put something "
+                     "there, are left out.", 0.35, SURROUNDINGS, None, says=False),
 })
 # Clothes, to be told from the rest of a prompt where a family does not list the words it knows.
 WEARING, ELSEWHERE = ("dressed in", "in", "wearing"), ("with", "on", "at", "under", "near", "behind")

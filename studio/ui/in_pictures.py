@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -121,4 +122,11 @@ def look(desk: Studio, runs: list, seen: tuple) -> tuple:
 
 
 def runs_view(desk: Studio, runs: Sequence[Any]) -> str:
-    return "".join(painted_view(desk, id, "") for id in runs)
+    """What came of each run so far, under the outfits' names."""
+    names = {outfit.slug: outfit.name for outfit in desk.library.outfits()}
+    return "".join(f"<h4>{escape(_worn_in(desk, id, names))}</h4>{painted_view(desk, id, '')}" for id in runs)
+
+
+def _worn_in(desk: Studio, id: str, names: Mapping[str, str]) -> str:
+    run = run_of(desk, id)
+    return ", ".join(names.get(use.slug, use.slug) for use in run.request.outfits) if run else ""

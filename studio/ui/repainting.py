@@ -95,7 +95,7 @@ def repainting(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, canvas: 
     for button, event in ((paint, "easel-repaint"), (wear, "easel-wear")):
         button.click(None, None, None, js=f"() => {{ document.dispatchEvent(new Event('{event}')); }}",
                      show_progress="hidden", api_visibility="private")
-    beat.look(look, [run, picked, seen], [stage, comparison, slider, seen])
+    beat.look(look, [run, picked, seen], [stage, comparison, slider, canvas, seen])
     wiring.on_act(stage, act_on_painted, [run, picked], [picked, stage, comparison, slider])
     wiring.listen(intent.change, intended, [intent, chosen], [about, outfits, wear, *(form[name] for name in INTENDED)])
     wiring.on_act(outfits, choose_outfit, chosen, [chosen, outfits])
@@ -127,7 +127,7 @@ def _controls(first: ModelFamily) -> tuple:
         with gr.Row(elem_classes=["trio"]):
             count = gr.Number(1, label="Pictures", precision=0, minimum=1, maximum=64, min_width=70)
             seed = gr.Number(None, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=90,
-                             placeholder="random")
+                             placeholder="any")
             random = gr.Button("Random", size="md", min_width=76, elem_classes=["icon-die", "beside"])
         with gr.Accordion("More", open=False):
             fields = _more(first)
@@ -167,6 +167,8 @@ def _request(path: Path, mask: Image.Image | None, outfit: str, family: str, mea
              ) -> RepaintRequest | WearRequest:
     """With a mask it is repainted; without, whoever is in the picture is dressed."""
     padding, worn = given.pop("padding"), outfit if meant.wears else ""
+    if not meant.says:
+        given |= {"prompt": "", "lora": None}
     if mask is not None:
         if padding is None and meant.padding is not None:
             padding = context(mask, meant.padding)
@@ -226,12 +228,13 @@ def look(desk: Studio, run: str, picked: str, seen: tuple) -> tuple:
     found = run_of(desk, run)
     rests = (run, found is None or found.ended)
     if rests[1] and seen[:2] == rests:
-        return (gr.skip(),) * 4
+        return (gr.skip(),) * 5
     stage, after = told_anew([painted_view(desk, run, picked)], seen[2:])
     shown: tuple = (gr.skip(), gr.skip())
     if rests[1] and found is not None and (drawn := pictures_of(desk, found)):
         shown = compared(desk, drawn[-1])
-    return stage, *shown, (*rests, *after)
+    ended = told("painted") if rests[1] and seen[:2] == (run, False) else gr.skip()
+    return stage, *shown, ended, (*rests, *after)
 
 
 def compared(desk: Studio, picture: Picture) -> tuple:
@@ -291,7 +294,9 @@ def unchanged(pictures: Sequence[Picture]) -> str:
     if not counted:
         return ""
     if not any(counted):
-        return '<p class="unchanged">Outside the mask: unchanged, every pixel.</p>'
+        edge = max(int(picture.recipe.request.get("feather") or 0) for picture in pictures)
+        joined = f" New and old are joined in the {edge} pixels round it." if edge else ""
+        return f'<p class="unchanged">Outside the mask: unchanged, every pixel.{joined}</p>'
     return pieces.note(f"Outside the mask {max(counted)} pixels changed.", "bad")
 
 
@@ -360,7 +365,7 @@ def opening(desk: Studio, family: ModelFamily, lora: str, drafts: Mapping[str, A
         iter(known), "")
     prompt = drafts.get("prompt") if isinstance(drafts.get("prompt"), str) else ""
     lora = drafts["lora"] if drafts.get("lora") in {slug for _, slug in choices} else lora
-    live = next((run.id for run in desk.executor.runs() if run.kind == "repaint"
+    live = next((run.id for run in desk.executor.runs() if run.kind == "repaint" and run.status != "failed"
                  and run.library.root == desk.library.root), "")
     meant = INTENTS[str(intent)]
     return (intent, about_intent(str(intent)), outfit, outfits_view(desk, str(outfit)) if meant.wears else "",

@@ -29,7 +29,7 @@ SCALES = {
                  "mean colour difference outside of whom it dresses, in CIELAB; 2.3 can just be seen"),
     DRIFT: Scale(("look kept", "look changed a little", "look changed"), 0.06, 0.12,
                  "distance of the look outside of whom it dresses; 0 is none"),
-    SEAM: Scale(("no seam", "a slight seam", "a seam shows"), 3.5, 8.0,
+    SEAM: Scale(("its edge fits", "its edge shows a little", "its edge shows"), 3.5, 8.0,
                 "how much more than before the picture jumps along the edge of what was repainted, of 255"),
 }
 

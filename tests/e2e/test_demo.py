@@ -119,7 +119,7 @@ def retouch(guide: Guide, served: Served) -> None:
     choose(guide, "Sunday dress")
     guide.button("Find the clothes and dress").click()
     unchanged = page.locator(".painted .unchanged")
-    expect(unchanged).to_have_text("Outside the mask: unchanged, every pixel.", timeout=DRAWING)
+    expect(unchanged).to_have_text(re.compile("^Outside the mask: unchanged, every pixel"), timeout=DRAWING)
     expect(page.locator(".painted .compare img").first).to_be_visible()
     first = newest(served.library)
     guide.button("Find").click()

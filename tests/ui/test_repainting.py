@@ -158,6 +158,26 @@ def test_a_run_that_failed_shows_the_reason_and_what_was_finished(desk, monkeypa
     assert shown.count("<figure") == 2 and "Out of memory" in shown
 
 
+def test_what_is_removed_is_painted_over_without_words_or_lora():
+    given = {"prompt": "a girl", "lora": "mika", "padding": None, "fill": "surroundings"}
+    asked = repainting._request(Path("a.png"), Image.new("L", (8, 8), 255), "", "pocket", INTENTS["remove"], given)
+    assert asked.prompt == "" and asked.lora is None
+
+
+def test_the_easel_hears_once_that_a_painting_is_done(desk, mask):
+    run = desk.start(studio.RepaintRequest(desk.library.pictures()[-1].path, mask, "a red jacket", steps=1))
+    run.wait(60)
+    *_, heard, seen = repainting.look(desk, run.id, "", (run.id, False))
+    assert '"painted"' in heard and seen[:2] == (run.id, True)
+    assert repainting.look(desk, run.id, "", seen)[3] == gr.skip()
+
+
+def test_the_page_tells_how_far_round_the_mask_new_and_old_are_joined():
+    recipe = studio.Recipe(request={"feather": 8}, estimates={OUTSIDE: 0})
+    told = repainting.unchanged([studio.Picture("x", Path("x.png"), recipe, False, "")])
+    assert "unchanged, every pixel" in told and "in the 8 pixels round it" in told
+
+
 def test_the_page_says_when_something_outside_did_change(desk):
     recipe = studio.Recipe(request={}, estimates={OUTSIDE: 3})
     picture = studio.Picture("x", Path("x.png"), recipe, False, "")

@@ -106,7 +106,7 @@ def _controls(wiring: Wiring, family: gr.Dropdown, first: ModelFamily) -> tuple:
     with gr.Row(elem_classes=["trio"]):
         count = gr.Number(1, label="Pictures", precision=0, minimum=1, maximum=64, min_width=84, scale=2)
         seed = gr.Number(None, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=110, scale=3,
-                         placeholder="random")
+                         placeholder="any")
         random = gr.Button("Random", size="md", min_width=84, scale=2, elem_classes=["icon-die", "beside"])
         reuse = gr.Button("Reuse", size="md", min_width=84, scale=2, elem_classes=["icon-recycle", "beside"])
     draw = gr.Button("Draw", variant="primary", size="lg", elem_classes=["act-main"])

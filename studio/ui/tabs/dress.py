@@ -63,7 +63,7 @@ def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Bea
                 with gr.Row(elem_classes=["trio"]):
                     seeds = gr.Number(1, label="Seeds", precision=0, minimum=1, maximum=MOST_ROWS, min_width=64)
                     seed = gr.Number(None, label="First seed", precision=0, minimum=0, maximum=MAX_SEED,
-                                     min_width=88, placeholder="random")
+                                     min_width=88, placeholder="any")
                     random = gr.Button("Random", size="md", min_width=76, elem_classes=["icon-die", "beside"])
                 together = gr.Checkbox(False, label="Wear the ticked outfits together", container=False)
                 dress = gr.Button("Dress", variant="primary", size="lg", elem_classes=["act-main"])

@@ -128,7 +128,7 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
         with gr.Row(elem_classes=["pair"]):
             made["precision"] = choice("precision", "Precision", PRECISIONS)
             made["seed"] = gr.Number(None, label="Seed", precision=0, minimum=0, maximum=MAX_SEED,
-                                     placeholder="random", min_width=110)
+                                     placeholder="any", min_width=110)
         made["gradient_checkpointing"] = gr.Checkbox(
             bool(usual.get("gradient_checkpointing")), label="Gradient checkpointing",
             info="less memory, a third more time; where memory is short it comes by itself")
