@@ -429,7 +429,7 @@ const fingers = new Map();
 let pinch = null;
 const spread = () => { const [a, b] = [...fingers.values()]; return { span: Math.hypot(a.x - b.x, a.y - b.y), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }; };
 let pressed = null;   // a name over the picture: a click means it, a stroke may begin on it
-const begin = (event, from) => {
+const touch = (event, from) => {
     paper.setPointerCapture(event.pointerId);
     if (tool === 'brush' || tool === 'eraser') { remember(); afresh(); stroke = { before: past[past.length - 1], at: from }; line(from, from); }
     if (tool === 'box') { box = { from, to: from }; rubber(); }
@@ -442,7 +442,7 @@ paper.addEventListener('pointerdown', (event) => {
     fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     if (fingers.size === 2) { abandon(); pinch = { ...spread(), zoom }; return; }
     event.preventDefault();
-    begin(event, at(event));
+    touch(event, at(event));
 });
 paper.addEventListener('pointermove', (event) => {
     if (!picture) return;
@@ -451,7 +451,7 @@ paper.addEventListener('pointermove', (event) => {
         const { from } = pressed;
         pressed = null;
         fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-        begin(event, from);
+        touch(event, from);
     }
     if (fingers.has(event.pointerId)) fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     if (pinch && fingers.size === 2) {

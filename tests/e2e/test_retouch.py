@@ -90,6 +90,14 @@ def test_clothing_is_found_by_a_word_mended_by_brush_and_saved(
     assert abs(inside(page) - found) < 0.005
 
     page.get_by_role("button", name="Brush", exact=True).click()
+    name = page.locator(".found button").bounding_box()
+    page.mouse.move(name["x"] + 8, name["y"] + name["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(name["x"] + 90, name["y"] - 12, steps=6)
+    page.mouse.up()
+    assert inside(page) > found + 0.003, "a stroke may begin on a name"
+    expect(page.locator(".found.kept")).to_have_count(1)
+    page.get_by_role("button", name="Undo", exact=True).click()
     stroke(page, (0.1, 0.1), (0.3, 0.1))
     painted = inside(page)
     assert painted > found + 0.005
