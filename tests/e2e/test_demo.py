@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from studio.families import POCKET
-from tests.conftest import Served
+from tests.conftest import Served, serve
 from tests.e2e.conftest import Opener, fill_in
 
 DEMO = Path(__file__).resolve().parents[2] / "docs" / "demo.md"
@@ -40,6 +41,14 @@ class Guide:
     def field(self, words: str) -> Locator:
         self.used.add(words)
         return self.page.get_by_label(words, exact=True).locator("visible=true").first
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A studio of its own: the guide begins where a newcomer does."""
+    folder = tmp_path_factory.mktemp("demo")
+    with serve(folder / "library", folder / "app.log") as studio:
+        yield studio
 
 
 @pytest.fixture

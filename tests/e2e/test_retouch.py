@@ -35,7 +35,9 @@ def on_the_easel(page: Page) -> None:
     """The first picture of Mika in the sample library, whatever other tests have drawn since."""
     open_tab(page, "Gallery")
     page.locator("#gallery-search textarea, #gallery-search input").fill("sks girl, smiling, in the park")
-    page.locator(".wall .cell button").last.click()
+    first = page.locator(".wall .cell > button").last
+    expect(first).to_have_attribute("title", re.compile("sks girl, smiling, in the park"))
+    first.click()
     page.locator(".detail").get_by_role("button", name="Retouch", exact=True).click()
     expect(page.locator(".easel-note")).to_have_text(re.compile("Paint over what shall change"))
 
