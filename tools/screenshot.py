@@ -38,7 +38,7 @@ def main(flags: Sequence[str]) -> None:
         take(page, folder / "dress.png")
         find_clothing(page)
         take(page, folder / "retouch.png")
-        put_on_another_dress(page)
+        put_on_another_outfit(page)
         take(page, folder / "repainted.png")
         page.get_by_role("tab", name="Draw", exact=True).click()
         draw_four(page)
@@ -78,9 +78,9 @@ def find_clothing(page: Page) -> None:
     page.mouse.move(0, 0)
 
 
-def put_on_another_dress(page: Page) -> None:
+def put_on_another_outfit(page: Page) -> None:
     page.get_by_label("Seed", exact=True).locator("visible=true").fill(str(SEED))
-    page.locator(".paint .card", has_text="Sunday dress").click()
+    page.locator(".paint .card", has_text="Red coat").click()
     page.get_by_role("button", name="Find the clothes and dress").click()
     expect(page.locator(".painted .unchanged")).to_be_visible()
     expect(page.locator(".painted .compare img").first).to_be_visible()
