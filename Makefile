@@ -28,10 +28,12 @@ run: .venv/.studio
 	$(python) app.py $(FLAGS)
 
 test: .venv/.tests .venv/.chromium
+	$(python) -m ruff format --check -q .
 	$(python) -m ruff check .
 	$(parallel) $(FLAGS)
 
 check: .venv/.tests
+	$(python) -m ruff format --check -q .
 	$(python) -m ruff check .
 	$(parallel) --ignore=tests/e2e --ignore=tests/engine --ignore=tests/pocketworld $(FLAGS)
 

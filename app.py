@@ -1,6 +1,6 @@
 """Serve the studio in the browser: flags -> settings -> studio -> page -> launch.
 
-    python app.py --library library --family pocket --port 7860
+python app.py --library library --family pocket --port 7860
 """
 
 from __future__ import annotations
@@ -40,8 +40,13 @@ def main(flags: Sequence[str]) -> int:
 
 def open_studio(settings: Settings) -> studio.Studio:
     return studio.open(
-        settings.library, settings.family, family_folder=settings.family_folder, sample=not settings.visitors,
-        quota=settings.quota, ask_consent=settings.ask_consent, resume=False,
+        settings.library,
+        settings.family,
+        family_folder=settings.family_folder,
+        sample=not settings.visitors,
+        quota=settings.quota,
+        ask_consent=settings.ask_consent,
+        resume=False,
     )
 
 

@@ -66,8 +66,12 @@ def _bare(pipelines: PipelineCache, library: Library, request: DrawRequest) -> N
         own = pipeline.scheduler
         pipeline.scheduler = build_scheduler(request.scheduler, own)
         pipeline(
-            request.prompt, num_inference_steps=request.steps, guidance_scale=request.guidance, width=request.width,
-            height=request.height, generator=torch.Generator().manual_seed(request.seed or 0),
+            request.prompt,
+            num_inference_steps=request.steps,
+            guidance_scale=request.guidance,
+            width=request.width,
+            height=request.height,
+            generator=torch.Generator().manual_seed(request.seed or 0),
         )
         pipeline.scheduler = own
 

@@ -43,8 +43,14 @@ def save_random_eyes(folder: Path, width: int, side: int) -> None:
     """An image encoder of an adapter's own, as the hub has them: `width` channels, pictures of `side` pixels."""
     torch.manual_seed(2)
     config = transformers.CLIPVisionConfig(
-        hidden_size=width, projection_dim=width, intermediate_size=width, num_attention_heads=2, num_hidden_layers=2,
-        image_size=side, patch_size=16)
+        hidden_size=width,
+        projection_dim=width,
+        intermediate_size=width,
+        num_attention_heads=2,
+        num_hidden_layers=2,
+        image_size=side,
+        patch_size=16,
+    )
     transformers.CLIPVisionModelWithProjection(config).save_pretrained(folder)
 
 
@@ -58,20 +64,32 @@ def save_random_adapter(unet: Any, file: Path, width: int, seed: int, plus: bool
 
     out, state = unet.config.cross_attention_dim, {}
     if plus:
-        state = {"latents": random(1, 4, width), "proj_in.weight": random(width, width), "proj_in.bias": random(width),
-                 "proj_out.weight": random(out, width), "proj_out.bias": random(out), "norm_out.weight": random(out),
-                 "norm_out.bias": random(out)}
+        state = {
+            "latents": random(1, 4, width),
+            "proj_in.weight": random(width, width),
+            "proj_in.bias": random(width),
+            "proj_out.weight": random(out, width),
+            "proj_out.bias": random(out),
+            "norm_out.weight": random(out),
+            "norm_out.bias": random(out),
+        }
         for layer in range(4):
             for norm in ("0.norm1", "0.norm2", "1.0"):
                 state |= {f"layers.{layer}.{norm}.weight": random(width), f"layers.{layer}.{norm}.bias": random(width)}
-            state |= {f"layers.{layer}.0.to_q.weight": random(64, width),
-                      f"layers.{layer}.0.to_kv.weight": random(128, width),
-                      f"layers.{layer}.0.to_out.weight": random(width, 64),
-                      f"layers.{layer}.1.1.weight": random(4 * width, width),
-                      f"layers.{layer}.1.3.weight": random(width, 4 * width)}
+            state |= {
+                f"layers.{layer}.0.to_q.weight": random(64, width),
+                f"layers.{layer}.0.to_kv.weight": random(128, width),
+                f"layers.{layer}.0.to_out.weight": random(width, 64),
+                f"layers.{layer}.1.1.weight": random(4 * width, width),
+                f"layers.{layer}.1.3.weight": random(width, 4 * width),
+            }
     else:
-        state = {"proj.weight": random(4 * out, width), "proj.bias": random(4 * out), "norm.weight": random(out),
-                 "norm.bias": random(out)}
+        state = {
+            "proj.weight": random(4 * out, width),
+            "proj.bias": random(4 * out),
+            "norm.weight": random(out),
+            "norm.bias": random(out),
+        }
     named = {f"image_proj.{name}": tensor for name, tensor in state.items()}
     attention = [module for name, module in unet.named_modules() if name.endswith("attn2")]
     for number, module in enumerate(attention):

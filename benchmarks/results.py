@@ -6,10 +6,7 @@ import os
 from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
-TITLE = (
-    "# Results\n\n"
-    "Each section below is written by the benchmark that it names; run that one again to renew it.\n"
-)
+TITLE = "# Results\n\nEach section below is written by the benchmark that it names; run that one again to renew it.\n"
 
 
 def write_section(name: str, markdown: str, path: Path = RESULTS) -> None:

@@ -52,8 +52,7 @@ def seconds_to_200(command: Sequence[str], port: int) -> float:
     """Start `command`, wait for its page, end it. Raises RuntimeError when it ends or stays silent instead."""
     environment = os.environ | {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_SERVER_PORT": str(port)}
     began = time.monotonic()
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while time.monotonic() - began < PATIENCE:
             if _answers(port):

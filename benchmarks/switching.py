@@ -38,9 +38,15 @@ from studio.wearing import settled
 WIDTH, SIDE, RANK = 32, 64, 8
 CLIP = {"intermediate_size": WIDTH, "num_attention_heads": 2, "num_hidden_layers": 2}
 NARROW = {
-    "unet": {"block_out_channels": [16, 32, 32], "attention_head_dim": [2, 2, 2], "cross_attention_dim": WIDTH + 48,
-             "addition_time_embed_dim": 8, "projection_class_embeddings_input_dim": 6 * 8 + 48, "norm_num_groups": 8,
-             "sample_size": 8},
+    "unet": {
+        "block_out_channels": [16, 32, 32],
+        "attention_head_dim": [2, 2, 2],
+        "cross_attention_dim": WIDTH + 48,
+        "addition_time_embed_dim": 8,
+        "projection_class_embeddings_input_dim": 6 * 8 + 48,
+        "norm_num_groups": 8,
+        "sample_size": 8,
+    },
     "vae": {"block_out_channels": [8, 8, 8, 16], "norm_num_groups": 4, "layers_per_block": 1, "sample_size": SIDE},
     "text_encoder": {**CLIP, "hidden_size": WIDTH, "projection_dim": WIDTH},
     "text_encoder_2": {**CLIP, "hidden_size": 48, "projection_dim": 48},
@@ -53,8 +59,16 @@ def main(flags: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         random_pipeline("sdxl", NARROW).save_pretrained(folder / "weights")
-        family = replace(SDXL, name="narrow", weights=str(folder / "weights"), vae=None, variant=None, resolution=SIDE,
-                         dtype={"cpu": "float32"}, drawing={"steps": 2, "width": SIDE, "height": SIDE})
+        family = replace(
+            SDXL,
+            name="narrow",
+            weights=str(folder / "weights"),
+            vae=None,
+            variant=None,
+            resolution=SIDE,
+            dtype={"cpu": "float32"},
+            drawing={"steps": 2, "width": SIDE, "height": SIDE},
+        )
         pipelines = PipelineCache("cpu")
         swaps = _swaps(pipelines, family, folder, given.pairs)
         tasks = _tasks(pipelines, family, given.pairs)
@@ -80,6 +94,7 @@ def _swaps(pipelines: PipelineCache, family: ModelFamily, folder: Path, pairs: i
     hot.load_lora_weights(str(files[0]), adapter_name="hot")
     theirs.load_lora_weights(str(files[0]))
     with pipelines.lend(family) as pipeline:
+
         def ours(file: Path) -> None:
             with attached(pipelines, pipeline, [Applied(file)]):
                 pass
@@ -109,8 +124,9 @@ def _with_adapters(pipelines: PipelineCache, family: ModelFamily, folder: Path) 
         for seed, title in enumerate(("one", "two")):
             save_random_adapter(pipeline.unet, folder / f"adapter-{title}.safetensors", WIDTH, seed)
             adapters[title] = ImageAdapter(str(folder / f"adapter-{title}.safetensors"), str(folder / "eyes"))
-    return replace(family, image_adapters=adapters, detector=POCKET.detector, segmenters=POCKET.segmenters,
-                   masking=POCKET.masking)
+    return replace(
+        family, image_adapters=adapters, detector=POCKET.detector, segmenters=POCKET.segmenters, masking=POCKET.masking
+    )
 
 
 def _outfits(pipelines: PipelineCache, family: ModelFamily, pairs: int) -> dict[str, float]:
@@ -127,6 +143,7 @@ def _outfits(pipelines: PipelineCache, family: ModelFamily, pairs: int) -> dict[
         theirs.set_ip_adapter_scale(scales)
 
     with pipelines.lend(family) as pipeline:
+
         def ours(number: int) -> None:
             worn = Prompting(Path(adapters[number % 2].weights), (nothing, nothing), by_layer(scales, family.blocks))
             with prompted(pipelines, pipeline, [worn]) as wearing:
@@ -139,6 +156,7 @@ def _outfits(pipelines: PipelineCache, family: ModelFamily, pairs: int) -> dict[
 
 def _tasks(pipelines: PipelineCache, family: ModelFamily, pairs: int) -> dict[str, float]:
     """CPU milliseconds from drawing to repainting and back; and what a pipeline of its own takes."""
+
     def switch(_: int) -> None:
         for task in ("repaint", "draw"):
             with pipelines.lend(family, task):
@@ -184,15 +202,28 @@ def _medians(ways: dict[str, Callable[[int], None]], pairs: int) -> dict[str, fl
     return {name: 1000 * median(times) for name, times in spent.items()}
 
 
-def _section(swaps: dict[str, float], outfits: dict[str, float], tasks: dict[str, float], calls: tuple[int, int],
-             pairs: int) -> str:
+def _section(
+    swaps: dict[str, float], outfits: dict[str, float], tasks: dict[str, float], calls: tuple[int, int], pairs: int
+) -> str:
     rows = [
-        ["P4: LoRA swap, 560 modules", f"{swaps['unload and load']:.0f} ms; hotswap {swaps['hotswap']:.0f} ms",
-         f"{swaps['ours']:.1f} ms", "20 ms"],
-        ["P4: IP-Adapter swap with the reference's dict, 70 modules", f"{outfits['load anew']:.0f} ms",
-         f"{outfits['ours']:.1f} ms", "20 ms"],
-        ["P5: draw to repaint and back", f"{tasks['anew']:.0f} ms for a second pipeline", f"{tasks['ours']:.2f} ms",
-         "1 ms"],
+        [
+            "P4: LoRA swap, 560 modules",
+            f"{swaps['unload and load']:.0f} ms; hotswap {swaps['hotswap']:.0f} ms",
+            f"{swaps['ours']:.1f} ms",
+            "20 ms",
+        ],
+        [
+            "P4: IP-Adapter swap with the reference's dict, 70 modules",
+            f"{outfits['load anew']:.0f} ms",
+            f"{outfits['ours']:.1f} ms",
+            "20 ms",
+        ],
+        [
+            "P5: draw to repaint and back",
+            f"{tasks['anew']:.0f} ms for a second pipeline",
+            f"{tasks['ours']:.2f} ms",
+            "1 ms",
+        ],
         ["P6: encoders run for the same prompt and outfit again", f"{calls[0]} each time", str(calls[1]), "0"],
     ]
     return (

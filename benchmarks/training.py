@@ -36,9 +36,21 @@ ROOT = Path(__file__).resolve().parents[1]
 RANK = 8
 SUBJECT, PROMPT = "mika", "a picture of sks girl"
 OURS = {
-    "rank": RANK, "alpha": float(RANK), "targets": "attention", "optimiser": "AdamW", "schedule": "constant",
-    "warm_up": 0, "learning_rate": 1e-4, "snr_gamma": 0.0, "class_images": 0, "seed": 0, "describe": False,
-    "garment_weight": 1.0, "pick_best": False, "checkpoint_every": 100_000, "sample_every": 0,
+    "rank": RANK,
+    "alpha": float(RANK),
+    "targets": "attention",
+    "optimiser": "AdamW",
+    "schedule": "constant",
+    "warm_up": 0,
+    "learning_rate": 1e-4,
+    "snr_gamma": 0.0,
+    "class_images": 0,
+    "seed": 0,
+    "describe": False,
+    "garment_weight": 1.0,
+    "pick_best": False,
+    "checkpoint_every": 100_000,
+    "sample_every": 0,
 }
 ALONE = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 PRECISION = {"cpu": ("fp32", "no"), "cuda": ("bf16", "bf16")}  # as ours and as theirs call it
@@ -86,8 +98,9 @@ def _rows(works: Sequence[Callable[[], Figures]], pairs: int) -> list[Figures]:
     """The figures of every work, as often as asked; whoever goes first changes from pair to pair."""
     rows = []
     for number in range(pairs):
-        rows.append({name: value for work in (works if number % 2 else reversed(works))
-                     for name, value in work().items()})
+        rows.append(
+            {name: value for work in (works if number % 2 else reversed(works)) for name, value in work().items()}
+        )
         told = {name: round(value, 4) for name, value in rows[-1].items()}
         print(f"pair {number + 1} of {pairs}:", told, flush=True)
     return rows
@@ -130,14 +143,30 @@ def _theirs(script: Path, work: Work, *flags: str) -> Figures:
         only.mkdir()
         for photo in photos.glob("*.png"):
             (only / photo.name).write_bytes(photo.read_bytes())
-        return _figures_of([
-            sys.executable, "-m", "benchmarks.peer", work.device, str(script),
-            f"--pretrained_model_name_or_path={work.weights}", f"--instance_data_dir={only}",
-            f"--instance_prompt={PROMPT}", f"--output_dir={folder}/out", f"--resolution={work.side}",
-            f"--train_batch_size={work.batch}", f"--rank={RANK}", f"--max_train_steps={work.steps}",
-            "--learning_rate=1e-4", "--lr_scheduler=constant", "--lr_warmup_steps=0",
-            f"--mixed_precision={PRECISION[work.device][1]}", "--seed=0", "--checkpointing_steps=100000", *flags,
-        ])
+        return _figures_of(
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.peer",
+                work.device,
+                str(script),
+                f"--pretrained_model_name_or_path={work.weights}",
+                f"--instance_data_dir={only}",
+                f"--instance_prompt={PROMPT}",
+                f"--output_dir={folder}/out",
+                f"--resolution={work.side}",
+                f"--train_batch_size={work.batch}",
+                f"--rank={RANK}",
+                f"--max_train_steps={work.steps}",
+                "--learning_rate=1e-4",
+                "--lr_scheduler=constant",
+                "--lr_warmup_steps=0",
+                f"--mixed_precision={PRECISION[work.device][1]}",
+                "--seed=0",
+                "--checkpointing_steps=100000",
+                *flags,
+            ]
+        )
 
 
 def _train_here(work: Work) -> None:
@@ -150,15 +179,23 @@ def _train_here(work: Work) -> None:
             name = f"random {work.family}"
             families.mkdir()
             # JSON is YAML, and asks nothing of what a folder may be called
-            (families / "random.yaml").write_text(json.dumps(
-                {"name": name, "layout": work.family, "weights": work.weights, "vae": None}))
+            (families / "random.yaml").write_text(
+                json.dumps({"name": name, "layout": work.family, "weights": work.weights, "vae": None})
+            )
         with studio.open(Path(folder) / "library", name, family_folder=families, sample=True) as desk:
             subject = desk.library.subject(SUBJECT)
             desk.executor.warm(desk.family).join()
             began = now()  # from the request to the LoRA in the library
-            desk.start(studio.TrainRequest(
-                subject.slug, steps=work.steps, batch_size=work.batch, resolution=work.side,
-                precision=PRECISION[work.device][0], **OURS)).result()
+            desk.start(
+                studio.TrainRequest(
+                    subject.slug,
+                    steps=work.steps,
+                    batch_size=work.batch,
+                    resolution=work.side,
+                    precision=PRECISION[work.device][0],
+                    **OURS,
+                )
+            ).result()
             print(f"\nlora={now() - began}")
             if work.family == POCKET.name:
                 with desk.executor.pipelines.lend(desk.family) as pipeline:
@@ -213,12 +250,27 @@ def _pocket_section(rows: Sequence[Figures]) -> str:
     step = f"{_middle(rows, 'their step', 1000)} ms"
     lora = f"P3: click to LoRA, {P_LORA.steps} steps, warm; theirs the whole script"
     lines = [
-        ["P1: a step at batch 1", step, f"{_middle(rows, 'step', 1000)} ms", _ratio(rows, "their step", "step"),
-         "2.0x"],
-        ["P2: a sample at batch 4, theirs at batch 1", step, f"{_middle(rows, 'sample of 4', 1000)} ms",
-         _ratio(rows, "their step", "sample of 4"), "4x"],
-        [lora, f"{_middle(rows, 'their lora')} s", f"{_middle(rows, 'lora')} s", _ratio(rows, "their lora", "lora"),
-         "7x"],
+        [
+            "P1: a step at batch 1",
+            step,
+            f"{_middle(rows, 'step', 1000)} ms",
+            _ratio(rows, "their step", "step"),
+            "2.0x",
+        ],
+        [
+            "P2: a sample at batch 4, theirs at batch 1",
+            step,
+            f"{_middle(rows, 'sample of 4', 1000)} ms",
+            _ratio(rows, "their step", "sample of 4"),
+            "4x",
+        ],
+        [
+            lora,
+            f"{_middle(rows, 'their lora')} s",
+            f"{_middle(rows, 'lora')} s",
+            _ratio(rows, "their lora", "lora"),
+            "7x",
+        ],
     ]
     return (
         "## P1 to P3: training beside diffusers' script\n\n"
@@ -236,14 +288,27 @@ def _full_section(rows: Sequence[Figures]) -> str:
     import torch
 
     lines = [
-        [f"H3: SDXL, a step at {H3.side} px, batch 1", f"{_middle(rows, 'their H3', 1000)} ms",
-         f"{_middle(rows, 'H3', 1000)} ms", _ratio(rows, "their H3", "H3"), "9 ms and 8x"],
-        [f"H4: SD 1.5, {H4.steps} steps at {H4.side} px, to the LoRA; theirs the whole script",
-         f"{_middle(rows, 'their H4')} s", f"{_middle(rows, 'H4')} s", _ratio(rows, "their H4", "H4"), "5 s"],
-        [f"H5: SDXL, a step at {H5.side} px, batch 1; theirs with checkpointing",
-         f"{_middle(rows, 'their H5', 1000)} ms, {_middle(rows, 'their H5 peak')} GiB",
-         f"{_middle(rows, 'H5', 1000)} ms, {_middle(rows, 'H5 peak')} GiB", _ratio(rows, "their H5", "H5"),
-         "32 ms, 12 GiB"],
+        [
+            f"H3: SDXL, a step at {H3.side} px, batch 1",
+            f"{_middle(rows, 'their H3', 1000)} ms",
+            f"{_middle(rows, 'H3', 1000)} ms",
+            _ratio(rows, "their H3", "H3"),
+            "9 ms and 8x",
+        ],
+        [
+            f"H4: SD 1.5, {H4.steps} steps at {H4.side} px, to the LoRA; theirs the whole script",
+            f"{_middle(rows, 'their H4')} s",
+            f"{_middle(rows, 'H4')} s",
+            _ratio(rows, "their H4", "H4"),
+            "5 s",
+        ],
+        [
+            f"H5: SDXL, a step at {H5.side} px, batch 1; theirs with checkpointing",
+            f"{_middle(rows, 'their H5', 1000)} ms, {_middle(rows, 'their H5 peak')} GiB",
+            f"{_middle(rows, 'H5', 1000)} ms, {_middle(rows, 'H5 peak')} GiB",
+            _ratio(rows, "their H5", "H5"),
+            "32 ms, 12 GiB",
+        ],
     ]
     return (
         "## H3 to H5: training SDXL and SD 1.5 at full size beside diffusers' scripts\n\n"
@@ -256,8 +321,9 @@ def _full_section(rows: Sequence[Figures]) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__.splitlines()[0])
-    parser.add_argument("script", type=Path, nargs="?",
-                        help="diffusers' examples/dreambooth/train_dreambooth_lora_sdxl.py")
+    parser.add_argument(
+        "script", type=Path, nargs="?", help="diffusers' examples/dreambooth/train_dreambooth_lora_sdxl.py"
+    )
     parser.add_argument("--sd15-script", type=Path, help="its train_dreambooth_lora.py, for H4")
     parser.add_argument("--device", choices=list(PRECISION), default="cpu")
     parser.add_argument("--pairs", type=int, default=5)

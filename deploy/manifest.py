@@ -58,8 +58,10 @@ class Manifest:
         for volume in self.volumes:
             unknown = _as_mapping("volumes", volume).keys() - VOLUME_KEYS
             if unknown or not {"source", "mount_path"} <= volume.keys():
-                raise ValueError(f"a volume has source, mount_path and may have {', '.join(sorted(VOLUME_KEYS))}; "
-                                 f"got {', '.join(sorted(volume))}")
+                raise ValueError(
+                    f"a volume has source, mount_path and may have {', '.join(sorted(VOLUME_KEYS))}; "
+                    f"got {', '.join(sorted(volume))}"
+                )
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -1,8 +1,8 @@
 """Put the studio on a Hugging Face Space as Spacefile says.
 
-    python -m deploy.space                    log in first: hf auth login
-    python -m deploy.space --dry-run          only tells the plan; needs no network and no account
-    python -m deploy.space --write-readme     renews README.md's front matter from Spacefile
+python -m deploy.space                    log in first: hf auth login
+python -m deploy.space --dry-run          only tells the plan; needs no network and no account
+python -m deploy.space --write-readme     renews README.md's front matter from Spacefile
 """
 
 from __future__ import annotations
@@ -85,8 +85,12 @@ def deploy(manifest: Manifest, root: Path, environment: Mapping[str, str], hub: 
 
         hub.set_space_volumes(space, [Volume(**volume) for volume in manifest.volumes])
     hub.upload_folder(
-        repo_id=space, repo_type="space", folder_path=root, commit_message="Deploy",
-        allow_patterns=[path.as_posix() for path in files(manifest, root)], delete_patterns=["*"],
+        repo_id=space,
+        repo_type="space",
+        folder_path=root,
+        commit_message="Deploy",
+        allow_patterns=[path.as_posix() for path in files(manifest, root)],
+        delete_patterns=["*"],
     )
     if hub.get_space_runtime(space).requested_hardware != manifest.hardware or manifest.sleep_time is not None:
         hub.request_space_hardware(space, manifest.hardware, sleep_time=manifest.sleep_time)

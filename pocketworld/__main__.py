@@ -63,18 +63,14 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--work", type=Path, default=REPOSITORY / ".pocketworld", help="folder of unfinished work"
-    )
+    common.add_argument("--work", type=Path, default=REPOSITORY / ".pocketworld", help="folder of unfinished work")
     common.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads of torch")
     parser = argparse.ArgumentParser(prog="python -m pocketworld", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     training = commands.add_parser("train", parents=[common], help="train one component, or all in order")
     training.add_argument("component", nargs="?", choices=COMPONENTS)
     training.add_argument("--minutes", type=float, help="training time; by default the component's own")
-    training.add_argument(
-        "--device", choices=("cpu", "cuda"), help="for vae, latents and unet; by default the CPU"
-    )
+    training.add_argument("--device", choices=("cpu", "cuda"), help="for vae, latents and unet; by default the CPU")
     assembling = commands.add_parser("assemble", parents=[common], help="work folder -> folders that the studio loads")
     assembling.add_argument("what", nargs="?", choices=ASSEMBLED, default="family")
     assembling.add_argument("--to", type=Path, help="by default a folder of assets/, such as assets/pocket")
@@ -86,13 +82,9 @@ def parse() -> argparse.Namespace:
     unpacking.add_argument("--outfits", type=Path, default=OUTFITS)
     commands.add_parser("revive", parents=[common], help="lay attention anew that has drowned in constants")
     looking = commands.add_parser("sheet", parents=[common], help="draw the fixed prompts")
-    looking.add_argument(
-        "--family", type=Path, help="an assembled family; by default the work folder's weights"
-    )
+    looking.add_argument("--family", type=Path, help="an assembled family; by default the work folder's weights")
     looking.add_argument("--to", type=Path, default=Path("sheet.png"))
-    commands.add_parser(
-        "score", add_help=False, help="how well pictures obey their prompts; has its own flags"
-    )
+    commands.add_parser("score", add_help=False, help="how well pictures obey their prompts; has its own flags")
     return parser.parse_args()
 
 

@@ -213,9 +213,7 @@ def load_parts(work: Path) -> StableDiffusionXLPipeline:
     return pipeline
 
 
-def draw_sheet(
-    pipeline: StableDiffusionXLPipeline, to: Path, steps: int = STEPS, guidance: float = GUIDANCE
-) -> None:
+def draw_sheet(pipeline: StableDiffusionXLPipeline, to: Path, steps: int = STEPS, guidance: float = GUIDANCE) -> None:
     """The fixed prompts with fixed seeds, five in a row."""
     pictures = []
     for first in range(0, len(SHEET_PROMPTS), 5):

@@ -33,9 +33,7 @@ def shade(colour: Colour) -> Colour:
     return mix(colour, (255, 255, 255), 0.28) if sum(colour) < 200 else mix(colour, (0, 0, 0), 0.24)
 
 
-def arc_points(
-    cx: float, cy: float, rx: float, ry: float, start: int, end: int, step: int = 12
-) -> list[Point]:
+def arc_points(cx: float, cy: float, rx: float, ry: float, start: int, end: int, step: int = 12) -> list[Point]:
     """Points of an ellipse from start to end degrees, counter-clockwise from the right, y down."""
     count = max(2, abs(end - start) // step)
     angles = (math.radians(start + (end - start) * i / count) for i in range(count + 1))

@@ -34,8 +34,11 @@ def caption(spec: Spec, rng: random.Random, silent: Collection[str] = ()) -> str
     Of the attributes that are `silent` ("top", "bottom", ...) it never tells.
     """
     keep = rng.choice((1.0, 1.0, 0.85, 0.5))
-    said = {name: words for name, words in _phrases(spec, rng).items()
-            if rng.random() < keep * _WEIGHT[name] and name not in silent}
+    said = {
+        name: words
+        for name, words in _phrases(spec, rng).items()
+        if rng.random() < keep * _WEIGHT[name] and name not in silent
+    }
     who = _who(spec, skin=rng.random() < 0.5 * keep, fur=rng.random() < 0.97)
     opening = "a portrait of" if spec.framing == "portrait" else rng.choice(OPENINGS)
     if "expression" in said and spec.noun and rng.random() < 0.2:
@@ -144,9 +147,7 @@ def _sentence(start: str, said: dict[str, str], rng: random.Random | None) -> st
         text += f" {pick(('in', 'wearing'))} {clothes}"
     after = [said[name] for name in ("accessory", "expression", "pose", "view", "place") if name in said]
     if after == [said.get("place")]:
-        return (
-            f"{text} {after[0]}" if rng and rng.random() < 0.7 or "top" not in said else f"{text}, {after[0]}"
-        )
+        return f"{text} {after[0]}" if rng and rng.random() < 0.7 or "top" not in said else f"{text}, {after[0]}"
     return ", ".join([text, *after])
 
 

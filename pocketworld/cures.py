@@ -45,8 +45,12 @@ WAYS: dict[str, dict[str, Any]] = {
     OUR: OURS,
 }
 # Two blocks alone have to act more than all of them together for as much to arrive.
-FACTORS = {"whole picture": (0.4, 0.6, 1.0), REFERENCE: (0.7, 1.0, 1.5), "InstantStyle": (0.7, 1.0, 1.5),
-           OUR: (0.6, 1.0, 1.4)}
+FACTORS = {
+    "whole picture": (0.4, 0.6, 1.0),
+    REFERENCE: (0.7, 1.0, 1.5),
+    "InstantStyle": (0.7, 1.0, 1.5),
+    OUR: (0.6, 1.0, 1.4),
+}
 CHOSEN = ("fox", "mohawk girl", "purple robot", "star boy", "bolt woman")
 SCENES = ("beach", "kitchen", "street at night")
 OUTFITS, SEED, OTHER_SEED = 10, 700, 800
@@ -122,10 +126,17 @@ class Bench:
         use = None
         if case.number is not None:
             settings = WAYS[str(case.way)]
-            use = [studio.OutfitUse(self._outfit(case), **{
-                **settings, "block_scales": times(settings["block_scales"], case.factor)})]
-        return studio.DrawRequest(prompt=prompt(SUBJECTS[case.subject], case.scene), lora=self.lora(case.subject).slug,
-                                  outfit=use, seed=case.seed + SCENES.index(case.scene))
+            use = [
+                studio.OutfitUse(
+                    self._outfit(case), **{**settings, "block_scales": times(settings["block_scales"], case.factor)}
+                )
+            ]
+        return studio.DrawRequest(
+            prompt=prompt(SUBJECTS[case.subject], case.scene),
+            lora=self.lora(case.subject).slug,
+            outfit=use,
+            seed=case.seed + SCENES.index(case.scene),
+        )
 
     def picture(self, case: Case) -> Image.Image:
         return self.desk.library.picture(self.draw(case).picture).image
@@ -148,7 +159,8 @@ class Bench:
     def _teach(self, name: str) -> studio.Lora:
         known = {subject.name: subject for subject in self.desk.library.subjects()}
         subject = known.get(name.title()) or self.desk.library.add_subject(
-            name.title(), class_noun=SUBJECTS[name].noun, identifier="sks", photos=photos(name))
+            name.title(), class_noun=SUBJECTS[name].noun, identifier="sks", photos=photos(name)
+        )
         return self.desk.start(studio.TrainRequest(subject=subject.slug, seed=0)).result()
 
     def _outfit(self, case: Case) -> str:
@@ -164,8 +176,13 @@ class Bench:
             return Drawn(picture.id, words)
         before, clothing = self._without(bare_of(case))
         where = outside(clothing, union_of(self.desk, picture.image, "clothing"))
-        return Drawn(picture.id, words, bleed(before, picture.image, where),
-                     drift(before, picture.image, where, self.judge), flat(before, where) - flat(picture.image, where))
+        return Drawn(
+            picture.id,
+            words,
+            bleed(before, picture.image, where),
+            drift(before, picture.image, where, self.judge),
+            flat(before, where) - flat(picture.image, where),
+        )
 
     def _without(self, bare: Case) -> tuple[Image.Image, Image.Image]:
         if bare not in self._bare:
@@ -198,10 +215,20 @@ def outfits_for(spec: Spec, count: int) -> list[Spec]:
     for number in range(count):
         top = tops[number % len(tops)]
         bottom = None if top == "dress" else bottoms[number // 2 % len(bottoms)]
-        found.append(replace(
-            spec, top=top, top_colour=colours[number % len(colours)], bottom=bottom,
-            bottom_colour=bottom and colours[(number + 4) % len(colours)], emblem=None, accessory="none",
-            accessory_colour=None, shoes=rng.choice(SHOES), jitter=number))
+        found.append(
+            replace(
+                spec,
+                top=top,
+                top_colour=colours[number % len(colours)],
+                bottom=bottom,
+                bottom_colour=bottom and colours[(number + 4) % len(colours)],
+                emblem=None,
+                accessory="none",
+                accessory_colour=None,
+                shoes=rng.choice(SHOES),
+                jitter=number,
+            )
+        )
     return found
 
 
@@ -233,12 +260,27 @@ def measures(drawn: Drawn, worn: Spec, case: Case, judge: Judge) -> np.ndarray:
     garments, right = list(garments_right(worn, reading).values()), obeys(worn, reading)
     own = [right[name] for name in SELF if name in right and name in judge.trusted]
     changed = [(0.0, 0) if np.isnan(value) else (value, 1) for value in (drawn.bleed, drawn.drift, drawn.flat)]
-    return np.array([(sum(garments), len(garments)), (all(garments), 1), (sum(own), len(own)),
-                     (drawn.words["scene"] == case.scene, 1), *changed], float)
+    return np.array(
+        [
+            (sum(garments), len(garments)),
+            (all(garments), 1),
+            (sum(own), len(own)),
+            (drawn.words["scene"] == case.scene, 1),
+            *changed,
+        ],
+        float,
+    )
 
 
-def score_cures(out: Path, folder: Path, family: str = "pocket", outfits: int = OUTFITS, subjects: int = len(CHOSEN),
-                scenes: int = len(SCENES), factors: Sequence[float] | None = None) -> dict[str, Any]:
+def score_cures(
+    out: Path,
+    folder: Path,
+    family: str = "pocket",
+    outfits: int = OUTFITS,
+    subjects: int = len(CHOSEN),
+    scenes: int = len(SCENES),
+    factors: Sequence[float] | None = None,
+) -> dict[str, Any]:
     """Teach, draw, measure, compare; writes a section of RESULTS.md, JSON and a grid, and returns the figures.
 
     What is taught, drawn and read stays in `folder`, in one of its own for each state of the family's UNet. Fewer
@@ -251,8 +293,9 @@ def score_cures(out: Path, folder: Path, family: str = "pocket", outfits: int = 
         bench = Bench(desk, folder, Judge.load())
 
         def cases(**settings: Any) -> list[Case]:
-            return [Case(name, scene, number, **settings) for name in who for scene in where
-                    for number in range(outfits)]
+            return [
+                Case(name, scene, number, **settings) for name in who for scene in where for number in range(outfits)
+            ]
 
         for number, case in enumerate(cases()):  # all of one character's in turn: its bare picture is still at hand
             for way, several in strengths.items():
@@ -260,10 +303,18 @@ def score_cures(out: Path, folder: Path, family: str = "pocket", outfits: int = 
                     bench.draw(replace(case, way=way, factor=factor))
             print(f"{case.subject}, {case.scene}: outfit {number + 1} of {len(who) * len(where) * outfits}", flush=True)
         bare, other = tables(bench, cases()), tables(bench, cases(seed=OTHER_SEED))
-        ways = {way: {0.0: bare, **{factor: tables(bench, cases(way=way, factor=factor)) for factor in several}}
-                for way, several in strengths.items()}
-        figures = {"subjects": who, "scenes": where, "outfits": outfits, "ours": OURS, **as_figures(ways),
-                   "another seed": dict(zip(MEASURES, means(other).tolist(), strict=True))}
+        ways = {
+            way: {0.0: bare, **{factor: tables(bench, cases(way=way, factor=factor)) for factor in several}}
+            for way, several in strengths.items()
+        }
+        figures = {
+            "subjects": who,
+            "scenes": where,
+            "outfits": outfits,
+            "ours": OURS,
+            **as_figures(ways),
+            "another seed": dict(zip(MEASURES, means(other).tolist(), strict=True)),
+        }
         save_sheet(_sheet(bench, figures, who, where, outfits), out / "grids" / "pocket-cures.png")
     write_json(out / "pocket-cures.json", figures)
     write_section("pocket cures", as_markdown(figures), out / "RESULTS.md")
@@ -288,8 +339,9 @@ def _best(figures: Mapping[str, Any], way: str) -> dict[str, float]:
     return max(figures["curves"][way][1:], key=lambda point: point["fidelity"])
 
 
-def _sheet(bench: Bench, figures: Mapping[str, Any], who: Sequence[str], where: Sequence[str], outfits: int
-           ) -> Image.Image:
+def _sheet(
+    bench: Bench, figures: Mapping[str, Any], who: Sequence[str], where: Sequence[str], outfits: int
+) -> Image.Image:
     """One character: a photo and the outfits' pictures, then the bare picture and the outfits in every way."""
     name = "mohawk girl" if "mohawk girl" in who else who[0]
     cases = [Case(name, where[0], number) for number in range(min(outfits, 8))]
@@ -311,31 +363,39 @@ def as_markdown(figures: Mapping[str, Any]) -> str:
     """The section for RESULTS.md."""
     points = [[way, *_cells(point)] for way, points in figures["curves"].items() for point in points if point["factor"]]
     bare = next(iter(figures["curves"].values()))[0]
-    points += [["no outfit", *_cells(bare)],
-               ["no outfit, another seed", *_cells({"factor": 0.0, **figures["another seed"]})]]
+    points += [
+        ["no outfit", *_cells(bare)],
+        ["no outfit, another seed", *_cells({"factor": 0.0, **figures["another seed"]})],
+    ]
     header = ["way", "factor", "garments right", "whole outfit", "identity", "scene", "bleed", "drift", "flat colours"]
-    return "\n\n".join((
-        "### What an outfit does to the rest of the picture",
-        f"{len(figures['subjects'])} taught characters, {figures['outfits']} outfits each, in neither kind nor colour "
-        f"their own, {len(figures['scenes'])} places, one seed: drawn in each way at several factors, by which its "
-        "block scales are multiplied. Garments, identity and scene are read by the judge. Bleed is the mean CIE76 "
-        "difference of areas outside of clothing between a picture and the one of the same seed without an outfit; "
-        "drift is the relative distance of Gram matrices of the judge's first features there, of lines and grain "
-        "alone; flat colours is by how much the share of pixels in the world's own colours drops there.",
-        *(_beside(way, told, bare["fidelity"]) for way, told in figures["against"].items()),
-        *((
-            f"At {figures['level']:.0%} of garments right, the most that both ours and the reference's dict come to; a "
-            "way that does not come to it stands at its best:",
-            table(header, [[way, *_equal_cells(figures, way)] for way in WAYS]),
-        ) if figures["level"] > bare["fidelity"] else ()),
-        "Points at equal fidelity are linear between the drawn factors; 95% intervals in brackets, of pairs of "
-        "character and outfit drawn again. Every point that was drawn:",
-        table(header, points),
-        "Without an outfit, what is right of garments is chance; another seed tells how far two pictures of the same "
-        "prompt lie apart.",
-        "![One character, in every way at equal fidelity](grids/pocket-cures.png)",
-        "`python -m pocketworld score --cures` makes this section, pocket-cures.json and the grid.",
-    ))
+    return "\n\n".join(
+        (
+            "### What an outfit does to the rest of the picture",
+            f"{len(figures['subjects'])} taught characters, {figures['outfits']} outfits each, in neither kind nor colour "
+            f"their own, {len(figures['scenes'])} places, one seed: drawn in each way at several factors, by which its "
+            "block scales are multiplied. Garments, identity and scene are read by the judge. Bleed is the mean CIE76 "
+            "difference of areas outside of clothing between a picture and the one of the same seed without an outfit; "
+            "drift is the relative distance of Gram matrices of the judge's first features there, of lines and grain "
+            "alone; flat colours is by how much the share of pixels in the world's own colours drops there.",
+            *(_beside(way, told, bare["fidelity"]) for way, told in figures["against"].items()),
+            *(
+                (
+                    f"At {figures['level']:.0%} of garments right, the most that both ours and the reference's dict come to; a "
+                    "way that does not come to it stands at its best:",
+                    table(header, [[way, *_equal_cells(figures, way)] for way in WAYS]),
+                )
+                if figures["level"] > bare["fidelity"]
+                else ()
+            ),
+            "Points at equal fidelity are linear between the drawn factors; 95% intervals in brackets, of pairs of "
+            "character and outfit drawn again. Every point that was drawn:",
+            table(header, points),
+            "Without an outfit, what is right of garments is chance; another seed tells how far two pictures of the same "
+            "prompt lie apart.",
+            "![One character, in every way at equal fidelity](grids/pocket-cures.png)",
+            "`python -m pocketworld score --cures` makes this section, pocket-cures.json and the grid.",
+        )
+    )
 
 
 def _beside(way: str, told: Mapping[str, Any], chance: float) -> str:
@@ -343,16 +403,25 @@ def _beside(way: str, told: Mapping[str, Any], chance: float) -> str:
     theirs, ours = told["theirs"], told["ours"]
     if theirs["fidelity"][0] <= chance:
         return f"- Against {way}: nothing of an outfit arrives by it, so there is no fidelity to compare at."
-    harms = ", ".join(f"{name} {ours[name][0]:.3g} for {theirs[name][0]:.3g}"
-                      + (f", which is {_spread(ratio, '.2f')} times as much" if ratio else "")
-                      for name, ratio in told["ratios"].items())
-    return f"- Against {way}, at equal fidelity of {theirs['fidelity'][0]:.0%}: {harms}, identity " \
+    harms = ", ".join(
+        f"{name} {ours[name][0]:.3g} for {theirs[name][0]:.3g}"
+        + (f", which is {_spread(ratio, '.2f')} times as much" if ratio else "")
+        for name, ratio in told["ratios"].items()
+    )
+    return (
+        f"- Against {way}, at equal fidelity of {theirs['fidelity'][0]:.0%}: {harms}, identity "
         f"{ours['identity'][0]:.0%} for {theirs['identity'][0]:.0%}."
+    )
 
 
 def _cells(point: Mapping[str, float]) -> list[str]:
-    return [f"{point['factor']:.2f}", *(f"{point[name]:.1%}" for name in ("fidelity", "whole", "identity", "scene")),
-            f"{point['bleed']:.2f}", f"{point['drift']:.3f}", f"{point['flat']:.1%}"]
+    return [
+        f"{point['factor']:.2f}",
+        *(f"{point[name]:.1%}" for name in ("fidelity", "whole", "identity", "scene")),
+        f"{point['bleed']:.2f}",
+        f"{point['drift']:.3f}",
+        f"{point['flat']:.1%}",
+    ]
 
 
 def _equal_cells(figures: Mapping[str, Any], way: str) -> list[str]:
@@ -361,8 +430,11 @@ def _equal_cells(figures: Mapping[str, Any], way: str) -> list[str]:
         factor, *rest = _cells(_best(figures, way))
         return [f"{factor}, its best", *rest]
     formats = {"bleed": ".2f", "drift": ".3f"}
-    return [f"{point['factor'][0]:.2f}", f"{point['fidelity'][0]:.1%}",
-            *(_spread(point[name], formats.get(name, ".0%")) for name in MEASURES[1:])]
+    return [
+        f"{point['factor'][0]:.2f}",
+        f"{point['fidelity'][0]:.1%}",
+        *(_spread(point[name], formats.get(name, ".0%")) for name in MEASURES[1:]),
+    ]
 
 
 def _spread(values: Sequence[float], form: str) -> str:

@@ -48,9 +48,14 @@ def compare(ways: Ways) -> tuple[dict[str, np.ndarray], dict[str, tuple[np.ndarr
     curves = {way: curve(points) for way, points in ways.items()}
     level = common_level(curves)
     equal = {way: _or_nan(at_fidelity(along, level)) for way, along in curves.items()}
-    return equal, {way: (_or_nan(at_fidelity(along, common_level(curves, way))),
-                         _or_nan(at_fidelity(curves[OUR], common_level(curves, way))))
-                   for way, along in curves.items() if way != OUR}
+    return equal, {
+        way: (
+            _or_nan(at_fidelity(along, common_level(curves, way))),
+            _or_nan(at_fidelity(curves[OUR], common_level(curves, way))),
+        )
+        for way, along in curves.items()
+        if way != OUR
+    }
 
 
 def _or_nan(point: np.ndarray | None) -> np.ndarray:
@@ -73,23 +78,33 @@ def as_figures(ways: Ways) -> dict[str, Any]:
     equal, against = compare(ways)
     again = list(resampled(ways))
     return {
-        "curves": {way: [dict(zip(("factor", *MEASURES), map(float, row), strict=True)) for row in curve(points)]
-                   for way, points in ways.items()},
+        "curves": {
+            way: [dict(zip(("factor", *MEASURES), map(float, row), strict=True)) for row in curve(points)]
+            for way, points in ways.items()
+        },
         "level": float(equal[OUR][1]),
-        "equal": {way: None if np.isnan(point).any() else _told(point, [one[way] for one, _ in again])
-                  for way, point in equal.items()},
-        "against": {way: {
-            "theirs": _told(theirs, [pairs[way][0] for _, pairs in again]),
-            "ours": _told(ours, [pairs[way][1] for _, pairs in again]),
-            "ratios": {name: _spread(_ratio(theirs, ours, name), [_ratio(*pairs[way], name) for _, pairs in again])
-                       for name in ("bleed", "drift")},
-        } for way, (theirs, ours) in against.items()},
+        "equal": {
+            way: None if np.isnan(point).any() else _told(point, [one[way] for one, _ in again])
+            for way, point in equal.items()
+        },
+        "against": {
+            way: {
+                "theirs": _told(theirs, [pairs[way][0] for _, pairs in again]),
+                "ours": _told(ours, [pairs[way][1] for _, pairs in again]),
+                "ratios": {
+                    name: _spread(_ratio(theirs, ours, name), [_ratio(*pairs[way], name) for _, pairs in again])
+                    for name in ("bleed", "drift")
+                },
+            }
+            for way, (theirs, ours) in against.items()
+        },
     }
 
 
 def _told(point: np.ndarray, again: Sequence[np.ndarray]) -> dict[str, list[float] | None]:
-    return {name: _spread(point[place], [one[place] for one in again])
-            for place, name in enumerate(("factor", *MEASURES))}
+    return {
+        name: _spread(point[place], [one[place] for one in again]) for place, name in enumerate(("factor", *MEASURES))
+    }
 
 
 def _ratio(theirs: np.ndarray, ours: np.ndarray, name: str) -> float:

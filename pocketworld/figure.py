@@ -137,18 +137,14 @@ def _draw_tail(figure: Figure) -> None:
             figure.skin,
             smooth=True,
         )
-        canvas.polygon(
-            [(sign * 31.5, hip - 18), (sign * 31, hip - 6), (sign * 23, hip - 10)], (252, 246, 235)
-        )
+        canvas.polygon([(sign * 31.5, hip - 18), (sign * 31, hip - 6), (sign * 23, hip - 10)], (252, 246, 235))
     elif noun == "rabbit" and (figure.behind or figure.profile):
         canvas.ellipse(-figure.half if figure.profile else 0, hip, 6, 6, (250, 246, 242))
 
 
 def _draw_legs(figure: Figure) -> None:
     canvas, spec, joints = figure.canvas, figure.spec, figure.joints
-    shoe = (
-        GARMENT_COLOURS.get(spec.shoes, (185, 187, 192)) if figure.skin != MANNEQUIN_GREY else (185, 187, 192)
-    )
+    shoe = GARMENT_COLOURS.get(spec.shoes, (185, 187, 192)) if figure.skin != MANNEQUIN_GREY else (185, 187, 192)
     for side in ("l", "r"):
         hip, knee, ankle = (joints[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
         canvas.part = "body"

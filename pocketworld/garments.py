@@ -131,9 +131,7 @@ def _hoodie(canvas, colour, top, hip, half, framing):
     dark = shade(colour)
     canvas.rectangle(-half - 1.4, hip - 3, half + 1.4, hip - 0.6, dark)
     if framing == "from behind":
-        canvas.polygon(
-            [(-10, top - 2), (10, top - 2), (8, top + 8), (0, top + 12), (-8, top + 8)], dark, smooth=True
-        )
+        canvas.polygon([(-10, top - 2), (10, top - 2), (8, top + 8), (0, top + 12), (-8, top + 8)], dark, smooth=True)
         return
     canvas.polygon([(-9.5, top - 3), (9.5, top - 3), (5, top + 5), (-5, top + 5)], dark)
     canvas.polygon([(-5, hip - 11), (5, hip - 11), (8.5, hip - 4), (-8.5, hip - 4)], dark)

@@ -129,6 +129,4 @@ def _draw_spikes(canvas, colour, y, rx, ry):
     outside = arc_points(0, y, rx + 8, ry + 9, -4, 184, step=15)
     inside = arc_points(0, y, rx - 1, ry - 1, -4, 184, step=15)
     crown = [(outside if index % 2 else inside)[index] for index in range(len(outside))]
-    canvas.polygon(
-        crown + [(-15, y - 7), (-10, y - 12), (-4, y - 6), (3, y - 12), (9, y - 6), (15, y - 11)], colour
-    )
+    canvas.polygon(crown + [(-15, y - 7), (-10, y - 12), (-4, y - 6), (3, y - 12), (9, y - 6), (15, y - 11)], colour)

@@ -196,9 +196,7 @@ def _draw_extras(canvas: Canvas, spec: Spec, build: Build, middle: float, profil
     if spec.noun == "man":
         colour = HAIR_COLOURS.get(spec.hair_colour, HAIR_COLOURS["brown"])
         half = 6 if profile else 9
-        canvas.polygon(
-            [(middle - half, y + 10), (middle, y + 6), (middle + half, y + 10), (middle, y + 9.4)], colour
-        )
+        canvas.polygon([(middle - half, y + 10), (middle, y + 6), (middle + half, y + 10), (middle, y + 9.4)], colour)
     if spec.expression == "sad":
         x = -12 if not profile else 10
         canvas.ellipse(x, y + 11.5, 2, 3, (110, 190, 250), outline=False)

@@ -66,8 +66,7 @@ def score_identity(out: Path, family: str = "pocket", library: Path | None = Non
             outcomes = [_try_subject(desk, name, judge, clip) for name in CHOSEN]
     figures = {
         outcome.name: {
-            field: getattr(outcome, field)
-            for field in ("seconds", "identity", "scenes", "likeness", "base_likeness")
+            field: getattr(outcome, field) for field in ("seconds", "identity", "scenes", "likeness", "base_likeness")
         }
         for outcome in outcomes
     }
@@ -86,8 +85,7 @@ def take_photos(subject: Spec, seed: int = 0) -> list[Spec]:
     """Five pictures' specs of the subject, full figure, in places where it is not drawn later."""
     rng = random.Random(seed)
     return [
-        portray(subject, rng, scene=PHOTO_SCENES[i % len(PHOTO_SCENES)], framing="full figure")
-        for i in range(PHOTOS)
+        portray(subject, rng, scene=PHOTO_SCENES[i % len(PHOTO_SCENES)], framing="full figure") for i in range(PHOTOS)
     ]
 
 
@@ -123,8 +121,9 @@ def _try_subject(desk, name: str, judge: Judge, clip) -> Outcome:
     )
 
 
-def read_identity(judge: Judge, subject: Spec, rows: list[list[Image.Image]], drawn: Sequence[str] = DRAWN_SCENES
-                  ) -> tuple[dict, tuple[int, int]]:
+def read_identity(
+    judge: Judge, subject: Spec, rows: list[list[Image.Image]], drawn: Sequence[str] = DRAWN_SCENES
+) -> tuple[dict, tuple[int, int]]:
     """Rows of pictures, one per drawn scene -> (right, of) by identity attribute, and of the scenes."""
     shown = visible(subject)
     wanted = [name for name in IDENTITY if shown.get(name, "none") != "none" and name in judge.trusted]

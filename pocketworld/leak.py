@@ -52,8 +52,14 @@ class Outcome:
     pictures: list[tuple[str, Image.Image]] = field(default_factory=list)
 
 
-def score_leak(out: Path, ways: Mapping[str, Mapping[str, Any] | None], family: str = "pocket",
-               subjects: Sequence[str] = CHOSEN, others: int = OTHERS, seeds: int = SEEDS) -> dict[str, Outcome]:
+def score_leak(
+    out: Path,
+    ways: Mapping[str, Mapping[str, Any] | None],
+    family: str = "pocket",
+    subjects: Sequence[str] = CHOSEN,
+    others: int = OTHERS,
+    seeds: int = SEEDS,
+) -> dict[str, Outcome]:
     """Train, draw and read every subject in every way; writes a section of RESULTS.md, JSON and a sheet."""
     outcomes = {way: Outcome() for way in ways}
     judge = Judge.load()
@@ -62,21 +68,33 @@ def score_leak(out: Path, ways: Mapping[str, Mapping[str, Any] | None], family: 
             for way, settings in ways.items():
                 _try(desk, name, settings, judge, outcomes[way], others, seeds)
                 print(name, way, _line(outcomes[way]), flush=True)
-    figures = {way: {"asked": _pair(one.asked), "kept": _pair(one.kept), "identity": _pair(one.identity),
-                     "colour": float(np.mean(one.colour))} for way, one in outcomes.items()}
+    figures = {
+        way: {
+            "asked": _pair(one.asked),
+            "kept": _pair(one.kept),
+            "identity": _pair(one.identity),
+            "colour": float(np.mean(one.colour)),
+        }
+        for way, one in outcomes.items()
+    }
     write_json(out / "pocket-leak.json", figures)
     write_section("pocket leak", as_markdown(outcomes, subjects, others, seeds), out / "RESULTS.md")
     rows = [pair for way in outcomes.values() for pair in way.pictures]
-    save_sheet(captioned_sheet([picture for _, picture in rows], [text for text, _ in rows], columns=8),
-               out / "grids" / "pocket-leak.png")
+    save_sheet(
+        captioned_sheet([picture for _, picture in rows], [text for text, _ in rows], columns=8),
+        out / "grids" / "pocket-leak.png",
+    )
     return outcomes
 
 
 def dressed(name: str) -> Spec:
     """The subject with a top of its own: a dress would leave nothing to change but the dress."""
     spec = SUBJECTS[name]
-    return replace(spec, top="jacket", bottom=spec.bottom or "pants",
-                   bottom_colour=spec.bottom_colour or "black") if spec.top == "dress" else spec
+    return (
+        replace(spec, top="jacket", bottom=spec.bottom or "pants", bottom_colour=spec.bottom_colour or "black")
+        if spec.top == "dress"
+        else spec
+    )
 
 
 def others_for(spec: Spec, count: int) -> list[tuple[str, str]]:
@@ -88,8 +106,15 @@ def others_for(spec: Spec, count: int) -> list[tuple[str, str]]:
     return [(kinds[i % len(kinds)], colours[i % len(colours)]) for i in range(count)]
 
 
-def _try(desk: studio.Studio, name: str, settings: Mapping[str, Any] | None, judge: Judge, outcome: Outcome,
-         others: int, seeds: int) -> None:
+def _try(
+    desk: studio.Studio,
+    name: str,
+    settings: Mapping[str, Any] | None,
+    judge: Judge,
+    outcome: Outcome,
+    others: int,
+    seeds: int,
+) -> None:
     spec = dressed(name)
     photos = [render(one, 128, truth=False).image for one in take_photos(spec)]
     subject = desk.library.add_subject(name.title(), class_noun=spec.noun, identifier="sks", photos=photos)
@@ -106,8 +131,9 @@ def _try(desk: studio.Studio, name: str, settings: Mapping[str, Any] | None, jud
     desk.library.remove_subject(subject.slug)
 
 
-def _read(desk: studio.Studio, spec: Spec, kind: str, colour: str, pictures: list[Image.Image], judge: Judge,
-          outcome: Outcome) -> None:
+def _read(
+    desk: studio.Studio, spec: Spec, kind: str, colour: str, pictures: list[Image.Image], judge: Judge, outcome: Outcome
+) -> None:
     own = [name for name in SELF if getattr(spec, name) and name in judge.trusted]
     for picture, reading in zip(pictures, judge.read(pictures), strict=True):
         outcome.asked.append(reading["top"].word == kind and reading["top_colour"].word == colour)
@@ -130,23 +156,37 @@ def _pair(values: Sequence[bool]) -> tuple[int, int]:
 
 
 def _line(outcome: Outcome) -> str:
-    return f"asked {percent(*_pair(outcome.asked))}, kept {percent(*_pair(outcome.kept))}, own colour " \
+    return (
+        f"asked {percent(*_pair(outcome.asked))}, kept {percent(*_pair(outcome.kept))}, own colour "
         f"{100 * np.mean(outcome.colour):.1f}%, identity {percent(*_pair(outcome.identity))}"
+    )
 
 
 def as_markdown(outcomes: Mapping[str, Outcome], subjects: Sequence[str], others: int, seeds: int) -> str:
     """The section for RESULTS.md."""
-    rows = [[way, percent(*_pair(one.asked)), percent(*_pair(one.kept)), f"{100 * np.mean(one.colour):.1f}%",
-             percent(*_pair(one.identity))] for way, one in outcomes.items()]
-    return "\n\n".join((
-        "### The jacket problem: can it take off what it was taught in?",
-        f"{len(subjects)} characters that training never saw, each in one and the same top in all of its {PHOTOS} "
-        f"photos; then drawn in {others} other tops, {seeds} seeds each. Read by the judge, and by the studio's masks.",
-        table(["way", "asked top is there", "old kind or colour is there", "old colour within the top", "identity"],
-              rows),
-        "Plain: one constant prompt and no class images. The defaults: photos learnt bare and described, and 32 class "
-        "images that count, a little, where something is worn. Steps and rank are the same. Identity is of what the "
-        "subject keeps whatever it wears: kind, fur, hair. 95% intervals in brackets; each way has a row of the sheet.",
-        "![One picture of each](grids/pocket-leak.png)",
-        "`python -m pocketworld score --leak` makes this section, pocket-leak.json and the sheet.",
-    ))
+    rows = [
+        [
+            way,
+            percent(*_pair(one.asked)),
+            percent(*_pair(one.kept)),
+            f"{100 * np.mean(one.colour):.1f}%",
+            percent(*_pair(one.identity)),
+        ]
+        for way, one in outcomes.items()
+    ]
+    return "\n\n".join(
+        (
+            "### The jacket problem: can it take off what it was taught in?",
+            f"{len(subjects)} characters that training never saw, each in one and the same top in all of its {PHOTOS} "
+            f"photos; then drawn in {others} other tops, {seeds} seeds each. Read by the judge, and by the studio's masks.",
+            table(
+                ["way", "asked top is there", "old kind or colour is there", "old colour within the top", "identity"],
+                rows,
+            ),
+            "Plain: one constant prompt and no class images. The defaults: photos learnt bare and described, and 32 class "
+            "images that count, a little, where something is worn. Steps and rank are the same. Identity is of what the "
+            "subject keeps whatever it wears: kind, fur, hair. 95% intervals in brackets; each way has a row of the sheet.",
+            "![One picture of each](grids/pocket-leak.png)",
+            "`python -m pocketworld score --leak` makes this section, pocket-leak.json and the sheet.",
+        )
+    )

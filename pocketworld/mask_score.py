@@ -54,8 +54,11 @@ def score_masks(out: Path, family: str, count: int) -> dict:
             drawn.append(masks.overlap_of(found, mask))
             shown.append(_tile(image, found, mask, drawn[-1]))
     figures = {
-        "pictures": count, "rendered": {phrase: _summary(values) for phrase, values in rendered.items()},
-        "absent": {kind: list(pair) for kind, pair in absent.items()}, "drawn": _summary(drawn), "each_drawn": drawn,
+        "pictures": count,
+        "rendered": {phrase: _summary(values) for phrase, values in rendered.items()},
+        "absent": {kind: list(pair) for kind, pair in absent.items()},
+        "drawn": _summary(drawn),
+        "each_drawn": drawn,
     }
     write_json(out / "pocket-masks.json", figures)
     write_section("pocket masks", as_markdown(figures), out / "RESULTS.md")
@@ -97,8 +100,12 @@ def as_mask(inside: np.ndarray) -> Image.Image:
 
 
 def _summary(values: list[float]) -> dict[str, float]:
-    return {"mean": float(np.mean(values)), "of": len(values), "above_half": float(np.mean(np.array(values) > 0.5)),
-            "worst_tenth": float(np.quantile(values, 0.1))}
+    return {
+        "mean": float(np.mean(values)),
+        "of": len(values),
+        "above_half": float(np.mean(np.array(values) > 0.5)),
+        "worst_tenth": float(np.quantile(values, 0.1)),
+    }
 
 
 def as_markdown(figures: dict[str, Any]) -> str:
@@ -107,18 +114,20 @@ def as_markdown(figures: dict[str, Any]) -> str:
     nothing = [[kind, percent(*pair), f"{GOAL_ABSENT:.0%}"] for kind, pair in figures["absent"].items()]
     right, of = (sum(pair[place] for pair in figures["absent"].values()) for place in (0, 1))
     nothing.append(["together", percent(right, of), f"{GOAL_ABSENT:.0%}"])
-    return "\n\n".join((
-        "### Masks: Pocket's own Grounding DINO and SAM",
-        f"One phrase at a time through `studio.open()`, at the family's thresholds, on {figures['pictures']} held-out "
-        "renders against the world's truth. Everything found of a phrase counts together; nothing found counts as 0.",
-        table(["phrase", "mean IoU", "goal", "worst tenth below", "pictures"], rows),
-        "How often a phrase for something that is not there finds nothing:",
-        table(["phrase", "finds nothing", "goal"], nothing),
-        "![Clothing found in drawn pictures](grids/pocket-masks.png)",
-        "The sheet: pictures that Pocket drew, what was found tinted, and the mask painted by hand as a white line. "
-        "The pictures and their masks are in `benchmarks/masks`.",
-        "`python -m pocketworld score --masks` makes this section, pocket-masks.json and the sheet.",
-    ))
+    return "\n\n".join(
+        (
+            "### Masks: Pocket's own Grounding DINO and SAM",
+            f"One phrase at a time through `studio.open()`, at the family's thresholds, on {figures['pictures']} held-out "
+            "renders against the world's truth. Everything found of a phrase counts together; nothing found counts as 0.",
+            table(["phrase", "mean IoU", "goal", "worst tenth below", "pictures"], rows),
+            "How often a phrase for something that is not there finds nothing:",
+            table(["phrase", "finds nothing", "goal"], nothing),
+            "![Clothing found in drawn pictures](grids/pocket-masks.png)",
+            "The sheet: pictures that Pocket drew, what was found tinted, and the mask painted by hand as a white line. "
+            "The pictures and their masks are in `benchmarks/masks`.",
+            "`python -m pocketworld score --masks` makes this section, pocket-masks.json and the sheet.",
+        )
+    )
 
 
 def _row(name: str, told: dict[str, float], goal: float | None) -> list[Any]:

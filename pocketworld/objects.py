@@ -37,9 +37,7 @@ def _backpack(canvas: Canvas, colour: Colour) -> None:
     canvas.limb(arc_points(0, -70, 10, 10, 0, 180), 5, shade(colour))
     for sign in (-1, 1):
         canvas.polygon([(sign * 26, -34), (sign * 36, -30), (sign * 36, -4), (sign * 26, -2)], shade(colour))
-    canvas.polygon(
-        [(-28, 0), (-30, -46), (-22, -66), (-10, -72), (10, -72), (22, -66), (30, -46), (28, 0)], colour
-    )
+    canvas.polygon([(-28, 0), (-30, -46), (-22, -66), (-10, -72), (10, -72), (22, -66), (30, -46), (28, 0)], colour)
     canvas.polygon([(-19, -5), (-19, -32), (19, -32), (19, -5)], shade(colour))
     canvas.polygon([(-21, -28), (-21, -36), (21, -36), (21, -28)], colour)
     canvas.ellipse(0, -27, 3, 3, (250, 205, 50))

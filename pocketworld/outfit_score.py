@@ -49,7 +49,8 @@ class Outcome:
     colour: list[bool] = field(default_factory=list)
     kind: list[bool] = field(default_factory=list)
     by_reference: dict[str, tuple[list[bool], list[bool]]] = field(
-        default_factory=lambda: {"worn": ([], []), "flat": ([], [])})
+        default_factory=lambda: {"worn": ([], []), "flat": ([], [])}
+    )
 
     def count(self, spec: Spec, reading: Mapping[str, Reading], worn: bool) -> None:
         """Add what the judge read of one picture."""
@@ -71,16 +72,25 @@ def score_outfits(out: Path, family: str = "pocket", count: int = OUTFITS, seeds
         for number, spec in enumerate(specs):
             shown = _try(desk, spec, number, judge, outcomes, seeds)
             rows += shown if number < SHOWN else []
-            print(f"{number + 1} of {count}:", ", ".join(f"{way} {_line(one)}" for way, one in outcomes.items()),
-                  flush=True)
-    figures = {"outfits": count, "seeds": seeds, "goals": GOALS} | {way: {
-        "colour": _pair(one.colour), "kind": _pair(one.kind),
-        "by reference": {kind: [_pair(part) for part in parts] for kind, parts in one.by_reference.items()},
-    } for way, one in outcomes.items()}
+            print(
+                f"{number + 1} of {count}:",
+                ", ".join(f"{way} {_line(one)}" for way, one in outcomes.items()),
+                flush=True,
+            )
+    figures = {"outfits": count, "seeds": seeds, "goals": GOALS} | {
+        way: {
+            "colour": _pair(one.colour),
+            "kind": _pair(one.kind),
+            "by reference": {kind: [_pair(part) for part in parts] for kind, parts in one.by_reference.items()},
+        }
+        for way, one in outcomes.items()
+    }
     write_json(out / "pocket-outfits.json", figures)
     write_section("pocket outfits", as_markdown(outcomes, count, seeds), out / "RESULTS.md")
-    save_sheet(captioned_sheet([picture for _, picture in rows], [text for text, _ in rows], columns=1 + len(WAYS)),
-               out / "grids" / "pocket-outfits.png")
+    save_sheet(
+        captioned_sheet([picture for _, picture in rows], [text for text, _ in rows], columns=1 + len(WAYS)),
+        out / "grids" / "pocket-outfits.png",
+    )
     print(as_markdown(outcomes, count, seeds))
     return outcomes
 
@@ -110,8 +120,9 @@ def garments_right(spec: Spec, reading: Mapping[str, Reading]) -> dict[str, bool
     return {name: right[name] for name in OUTFIT_ATTRIBUTES if name in right}
 
 
-def _try(desk: studio.Studio, spec: Spec, number: int, judge: Judge, outcomes: Mapping[str, Outcome], seeds: int
-         ) -> list[tuple[str, Image.Image]]:
+def _try(
+    desk: studio.Studio, spec: Spec, number: int, judge: Judge, outcomes: Mapping[str, Outcome], seeds: int
+) -> list[tuple[str, Image.Image]]:
     """All ways of one outfit; returns a row of the sheet, the reference first."""
     worn = number % 2 == 0
     picture = outfit(spec, worn=worn)
@@ -120,8 +131,9 @@ def _try(desk: studio.Studio, spec: Spec, number: int, judge: Judge, outcomes: M
     shown = [(_named(spec), picture)]
     for way, settings in WAYS.items():
         worn_as = None if settings is None else [studio.OutfitUse(kept.slug, **settings)]
-        drawn = desk.start(studio.DrawRequest(prompt=prompt(spec), outfit=worn_as, count=seeds,
-                                              seed=SEED + 100 * number)).result()
+        drawn = desk.start(
+            studio.DrawRequest(prompt=prompt(spec), outfit=worn_as, count=seeds, seed=SEED + 100 * number)
+        ).result()
         for reading in judge.read([one.image for one in drawn]):
             outcomes[way].count(spec, reading, worn)
         shown.append((prompt(spec) if settings is None else way, drawn[0].image))
@@ -129,8 +141,9 @@ def _try(desk: studio.Studio, spec: Spec, number: int, judge: Judge, outcomes: M
 
 
 def _named(spec: Spec) -> str:
-    return " and ".join(f"{getattr(spec, f'{part}_colour')} {getattr(spec, part)}" for part in ("top", "bottom")
-                        if getattr(spec, part))
+    return " and ".join(
+        f"{getattr(spec, f'{part}_colour')} {getattr(spec, part)}" for part in ("top", "bottom") if getattr(spec, part)
+    )
 
 
 def _pair(values: Sequence[bool]) -> tuple[int, int]:
@@ -147,17 +160,28 @@ def as_markdown(outcomes: Mapping[str, Outcome], count: int, seeds: int) -> str:
     for way, one in outcomes.items():
         by_reference = [" / ".join(percent(*_pair(part)) for part in parts) for parts in one.by_reference.values()]
         rows.append([way, percent(*_pair(one.colour)), percent(*_pair(one.kind)), *by_reference, GOALS.get(way, "")])
-    return "\n\n".join((
-        "### An outfit by its picture alone",
-        f"{count} outfits, each a top and a bottom in colours that training never has together (no dress is among "
-        "them), as a picture: half of them worn by a mannequin, half laid flat. "
-        f"{seeds} seeds each of a full figure whose prompt names no garment. Read by the judge: the colours of top and "
-        "bottom, and their kinds.",
-        table(["way", "colours right", "kinds right", "worn: colours / kinds", "flat: colours / kinds",
-               "goal: colours, kinds"], rows),
-        "Inside the garment, the adapter acts where the picture without it has clothing, as the studio's masks find "
-        "it. What the family puts on without any outfit is chance; beside it stands what the judge reads from the "
-        "renderer's own pictures. 95% intervals in brackets.",
-        "![The outfit's picture, then one drawing of each way](grids/pocket-outfits.png)",
-        "`python -m pocketworld score --outfits` makes this section, pocket-outfits.json and the sheet.",
-    ))
+    return "\n\n".join(
+        (
+            "### An outfit by its picture alone",
+            f"{count} outfits, each a top and a bottom in colours that training never has together (no dress is among "
+            "them), as a picture: half of them worn by a mannequin, half laid flat. "
+            f"{seeds} seeds each of a full figure whose prompt names no garment. Read by the judge: the colours of top and "
+            "bottom, and their kinds.",
+            table(
+                [
+                    "way",
+                    "colours right",
+                    "kinds right",
+                    "worn: colours / kinds",
+                    "flat: colours / kinds",
+                    "goal: colours, kinds",
+                ],
+                rows,
+            ),
+            "Inside the garment, the adapter acts where the picture without it has clothing, as the studio's masks find "
+            "it. What the family puts on without any outfit is chance; beside it stands what the judge reads from the "
+            "renderer's own pictures. 95% intervals in brackets.",
+            "![The outfit's picture, then one drawing of each way](grids/pocket-outfits.png)",
+            "`python -m pocketworld score --outfits` makes this section, pocket-outfits.json and the sheet.",
+        )
+    )

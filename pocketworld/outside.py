@@ -53,8 +53,13 @@ def _lab(rgb: np.ndarray) -> np.ndarray:
     """sRGB, 0 to 255 -> CIELAB under D65, last axis of 3."""
     share = rgb / 255
     linear = np.where(share > 0.04045, ((share + 0.055) / 1.055) ** 2.4, share / 12.92)
-    xyz = linear @ np.array([[0.4124564, 0.2126729, 0.0193339], [0.3575761, 0.7151522, 0.1191920],
-                             [0.1804375, 0.0721750, 0.9503041]]) / (0.95047, 1.0, 1.08883)
+    xyz = (
+        linear
+        @ np.array(
+            [[0.4124564, 0.2126729, 0.0193339], [0.3575761, 0.7151522, 0.1191920], [0.1804375, 0.0721750, 0.9503041]]
+        )
+        / (0.95047, 1.0, 1.08883)
+    )
     root = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
     x, y, z = root[..., 0], root[..., 1], root[..., 2]
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
@@ -100,8 +105,9 @@ def known_colours() -> np.ndarray:
     """Which colours are near one that renders have areas of: bool [32, 32, 32] over red, green, blue in steps of 8."""
     rng, found = random.Random(0), set()
     for _ in range(RENDERS):
-        colours, counts = np.unique(np.asarray(render(sample(rng), truth=False).image).reshape(-1, 3), axis=0,
-                                    return_counts=True)
+        colours, counts = np.unique(
+            np.asarray(render(sample(rng), truth=False).image).reshape(-1, 3), axis=0, return_counts=True
+        )
         found |= {tuple(colour // 4 * 4 + 2) for colour in colours[counts >= FREQUENT]}
     known = torch.tensor(np.array(sorted(found)), dtype=torch.float32)
     steps = torch.arange(0, 256, STEP, dtype=torch.float32) + STEP / 2

@@ -42,16 +42,25 @@ class Tried:
         return sum(self.truth[step]) / 2
 
 
-def score_pick(out: Path, family: str = "pocket", runs: Sequence[tuple[str, int]] = RUNS, **settings: Any
-               ) -> list[Tried]:
+def score_pick(
+    out: Path, family: str = "pocket", runs: Sequence[tuple[str, int]] = RUNS, **settings: Any
+) -> list[Tried]:
     """Train, pick and judge; writes a section of RESULTS.md and JSON."""
     judge, tried = Judge.load(), []
     for name, seed in runs:
         with tempfile.TemporaryDirectory() as folder, studio.open(Path(folder) / "library", family) as desk:
             tried.append(_try(desk, name, seed, {**ASKED, **settings}, judge))
         last = max(tried[-1].truth)
-        print(name, seed, "picked", tried[-1].picked, f"{tried[-1].worth(tried[-1].picked):.3f}", "last",
-              f"{tried[-1].worth(last):.3f}", flush=True)
+        print(
+            name,
+            seed,
+            "picked",
+            tried[-1].picked,
+            f"{tried[-1].worth(tried[-1].picked):.3f}",
+            "last",
+            f"{tried[-1].worth(last):.3f}",
+            flush=True,
+        )
         write_json(out / "pocket-pick.json", {"runs": [vars(one) for one in tried]})
     write_section("pocket pick", as_markdown(tried), out / "RESULTS.md")
     return tried
@@ -63,14 +72,23 @@ def _try(desk: studio.Studio, name: str, seed: int, settings: Mapping[str, Any],
     subject = desk.library.add_subject(name.title(), class_noun=spec.noun, identifier="sks", photos=photos)
     run = desk.start(studio.TrainRequest(subject=subject.slug, seed=seed, **settings))
     picked = run.result().steps
-    scores = {event.step: (event.identity, event.obedience) for event in run.snapshot()
-              if isinstance(event, studio.CheckpointScored)}
+    scores = {
+        event.step: (event.identity, event.obedience)
+        for event in run.snapshot()
+        if isinstance(event, studio.CheckpointScored)
+    }
     truth = {}
     for step in sorted(step for step in scores if step):
         lora = desk.pick_checkpoint(run.id, step)
-        rows = [[picture.image for picture in desk.start(studio.DrawRequest(
-            prompt=prompt(spec, scene), lora=lora.slug, count=SEEDS, seed=900 + number)).result()]
-            for number, scene in enumerate(SCENES)]
+        rows = [
+            [
+                picture.image
+                for picture in desk.start(
+                    studio.DrawRequest(prompt=prompt(spec, scene), lora=lora.slug, count=SEEDS, seed=900 + number)
+                ).result()
+            ]
+            for number, scene in enumerate(SCENES)
+        ]
         identity, scenes = read_identity(judge, spec, rows, SCENES)
         right, of = (sum(pair[place] for pair in identity.values()) for place in (0, 1))
         truth[step] = (right / of, scenes[0] / scenes[1])
@@ -86,19 +104,35 @@ def compared(tried: Sequence[Tried]) -> tuple[int, int, int]:
 def as_markdown(tried: Sequence[Tried]) -> str:
     """The section for RESULTS.md."""
     wins, ties, losses = compared(tried)
-    means = {what: sum(one.worth(step(one)) for one in tried) / len(tried) for what, step in (
-        ("picked", lambda one: one.picked), ("last", lambda one: max(one.truth)),
-        ("best there was", lambda one: max(one.truth, key=one.worth)))}
-    rows = [[one.name, str(one.seed), str(one.picked), f"{one.worth(one.picked):.3f}",
-             f"{one.worth(max(one.truth)):.3f}", f"{max(map(one.worth, one.truth)):.3f}"] for one in tried]
+    means = {
+        what: sum(one.worth(step(one)) for one in tried) / len(tried)
+        for what, step in (
+            ("picked", lambda one: one.picked),
+            ("last", lambda one: max(one.truth)),
+            ("best there was", lambda one: max(one.truth, key=one.worth)),
+        )
+    }
+    rows = [
+        [
+            one.name,
+            str(one.seed),
+            str(one.picked),
+            f"{one.worth(one.picked):.3f}",
+            f"{one.worth(max(one.truth)):.3f}",
+            f"{max(map(one.worth, one.truth)):.3f}",
+        ]
+        for one in tried
+    ]
     rows.append(["**mean**", "", "", *(f"{means[what]:.3f}" for what in ("picked", "last", "best there was"))])
-    return "\n\n".join((
-        "### Is the picked checkpoint the better one?",
-        f"{len(tried)} runs of {ASKED['steps']} steps at a constant rate, without class images, on characters that "
-        f"training never saw, a checkpoint every {ASKED['checkpoint_every']} steps: so long that some are overtrained "
-        f"(at the default 200 steps the last checkpoint is nearly always as good as any). Score: the judge's identity "
-        f"and scene, half and half, in {len(SCENES)} other places and {SEEDS} other seeds. Against the last checkpoint "
-        f"the pick wins {wins}, ties {ties}, loses {losses} (of those decided it wins {percent(wins, wins + losses)}).",
-        table(["subject", "seed", "picked step", "picked", "last", "best there was"], rows),
-        "`python -m pocketworld score --pick` makes this section and pocket-pick.json.",
-    ))
+    return "\n\n".join(
+        (
+            "### Is the picked checkpoint the better one?",
+            f"{len(tried)} runs of {ASKED['steps']} steps at a constant rate, without class images, on characters that "
+            f"training never saw, a checkpoint every {ASKED['checkpoint_every']} steps: so long that some are overtrained "
+            f"(at the default 200 steps the last checkpoint is nearly always as good as any). Score: the judge's identity "
+            f"and scene, half and half, in {len(SCENES)} other places and {SEEDS} other seeds. Against the last checkpoint "
+            f"the pick wins {wins}, ties {ties}, loses {losses} (of those decided it wins {percent(wins, wins + losses)}).",
+            table(["subject", "seed", "picked step", "picked", "last", "best there was"], rows),
+            "`python -m pocketworld score --pick` makes this section and pocket-pick.json.",
+        )
+    )

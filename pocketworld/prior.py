@@ -50,20 +50,31 @@ def score_prior(out: Path, family: str = "pocket", subjects: Sequence[str] = CHO
             both = desk.start_both(studio.TrainRequest(subject.slug, seed=0, **asked))
             for way, run in zip(WAYS, both, strict=True):
                 lora = run.result()
-                rows = [[picture.image for picture in desk.start(studio.DrawRequest(
-                    prompt=prompt(spec, scene), lora=lora.slug, count=SEEDS, seed=100 + number)).result()]
-                    for number, scene in enumerate(DRAWN_SCENES)]
+                rows = [
+                    [
+                        picture.image
+                        for picture in desk.start(
+                            studio.DrawRequest(
+                                prompt=prompt(spec, scene), lora=lora.slug, count=SEEDS, seed=100 + number
+                            )
+                        ).result()
+                    ]
+                    for number, scene in enumerate(DRAWN_SCENES)
+                ]
                 identity, scenes = read_identity(judge, spec, rows)
                 checked = next(event for event in run.snapshot() if isinstance(event, studio.ClassChecked))
                 outcomes[way].identity += identity.values()
                 outcomes[way].scenes.append(scenes)
                 outcomes[way].checks.append(checked)
                 shown += [(f"{prompt(spec, DRAWN_SCENES[0])}, {way}", rows[0][0])]
-                shown += [(f"{checked.prompt}, {way}", Image.open(desk.library.root / path).copy())
-                          for path in checked.pictures[:4]]
+                shown += [
+                    (f"{checked.prompt}, {way}", Image.open(desk.library.root / path).copy())
+                    for path in checked.pictures[:4]
+                ]
                 print(name, way, _row(outcomes[way]), flush=True)
-    write_json(out / "pocket-prior.json", {way: dict(zip(HEADER[1:], _row(one), strict=True))
-                                           for way, one in outcomes.items()})
+    write_json(
+        out / "pocket-prior.json", {way: dict(zip(HEADER[1:], _row(one), strict=True)) for way, one in outcomes.items()}
+    )
     write_section("pocket prior", as_markdown(outcomes, subjects), out / "RESULTS.md")
     sheet = captioned_sheet([picture for _, picture in shown], [text for text, _ in shown], columns=5)
     save_sheet(sheet, out / "grids" / "pocket-prior.png")
@@ -77,19 +88,26 @@ def _row(outcome: Outcome) -> list[str]:
     def mean(name: str) -> str:
         return f"{sum(getattr(one, name) for one in outcome.checks) / len(outcome.checks):.2f}"
 
-    return [percent(*map(sum, zip(*outcome.identity, strict=True))),
-            percent(*map(sum, zip(*outcome.scenes, strict=True))), mean("diversity"), mean("before"), mean("drift")]
+    return [
+        percent(*map(sum, zip(*outcome.identity, strict=True))),
+        percent(*map(sum, zip(*outcome.scenes, strict=True))),
+        mean("diversity"),
+        mean("before"),
+        mean("drift"),
+    ]
 
 
 def as_markdown(outcomes: dict[str, Outcome], subjects: Sequence[str]) -> str:
     """The section for RESULTS.md."""
-    return "\n\n".join((
-        "### With and without prior preservation",
-        f"{len(subjects)} characters that training never saw ({', '.join(subjects)}), each taught twice from one seed "
-        f"by one press, with the preset {PRESET}, then drawn in {len(DRAWN_SCENES)} places, {SEEDS} seeds each. The "
-        "bare class by CLIP: how unlike each other its pictures are, and how far each moved from the family's of the "
-        "same seed (cosine distances).",
-        table(HEADER, [[way, *_row(one)] for way, one in outcomes.items()]),
-        "![The subject, then the bare class, with class images and without](grids/pocket-prior.png)",
-        "`python -m pocketworld score --prior` makes this section, pocket-prior.json and the sheet.",
-    ))
+    return "\n\n".join(
+        (
+            "### With and without prior preservation",
+            f"{len(subjects)} characters that training never saw ({', '.join(subjects)}), each taught twice from one seed "
+            f"by one press, with the preset {PRESET}, then drawn in {len(DRAWN_SCENES)} places, {SEEDS} seeds each. The "
+            "bare class by CLIP: how unlike each other its pictures are, and how far each moved from the family's of the "
+            "same seed (cosine distances).",
+            table(HEADER, [[way, *_row(one)] for way, one in outcomes.items()]),
+            "![The subject, then the bare class, with class images and without](grids/pocket-prior.png)",
+            "`python -m pocketworld score --prior` makes this section, pocket-prior.json and the sheet.",
+        )
+    )

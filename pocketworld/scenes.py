@@ -43,9 +43,7 @@ def _forest(canvas, horizon, side, rng):
         x += rng.uniform(-3, 3)
         canvas.rectangle(x - 3, horizon - 16, x + 3, horizon + 3, (95, 62, 38))
         green = ((34, 116, 58), (44, 132, 66))[index % 2]
-        canvas.polygon(
-            [(x - 17, horizon - 14), (x + 17, horizon - 14), (x, horizon - 74)], green, outline=False
-        )
+        canvas.polygon([(x - 17, horizon - 14), (x + 17, horizon - 14), (x, horizon - 74)], green, outline=False)
 
 
 def _street_at_night(canvas, horizon, side, rng):

@@ -67,13 +67,25 @@ def main(argv: list[str] | None = None) -> None:
     elif options.cures:
         from pocketworld.cures import CHOSEN, OUTFITS, SCENES, score_cures
 
-        score_cures(options.out, options.loras, options.studio_family, options.outfits or OUTFITS,
-                    options.subjects or len(CHOSEN), options.scenes or len(SCENES), options.factors)
+        score_cures(
+            options.out,
+            options.loras,
+            options.studio_family,
+            options.outfits or OUTFITS,
+            options.subjects or len(CHOSEN),
+            options.scenes or len(SCENES),
+            options.factors,
+        )
     elif options.seams:
         from pocketworld.seams import CHARACTERS, OUTFITS, score_seams
 
-        score_seams(options.out, options.repainted, options.studio_family, options.subjects or CHARACTERS,
-                    options.outfits or OUTFITS)
+        score_seams(
+            options.out,
+            options.repainted,
+            options.studio_family,
+            options.subjects or CHARACTERS,
+            options.outfits or OUTFITS,
+        )
     elif options.outfits is not None:
         from pocketworld.outfit_score import OUTFITS, score_outfits
 
@@ -88,42 +100,38 @@ def main(argv: list[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("pocketworld score", description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--family", type=Path, default=ROOT / "assets" / "pocket", help="folder of the family"
-    )
+    parser.add_argument("--family", type=Path, default=ROOT / "assets" / "pocket", help="folder of the family")
     parser.add_argument("--prompts", type=int, default=200, help="held-out prompts to draw")
-    parser.add_argument(
-        "--compared", type=int, default=50, help="of these, drawn by other schedulers as well"
-    )
-    parser.add_argument(
-        "--retrieval", type=int, default=500, help="held-out renders among which CLIP finds the one"
-    )
+    parser.add_argument("--compared", type=int, default=50, help="of these, drawn by other schedulers as well")
+    parser.add_argument("--retrieval", type=int, default=500, help="held-out renders among which CLIP finds the one")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=4.0)
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "benchmarks", help="folder for RESULTS.md, JSON and sheets"
-    )
-    parser.add_argument(
-        "--identity", action="store_true", help="train LoRAs of unseen subjects through the studio"
-    )
-    parser.add_argument(
-        "--masks", action="store_true", help="find things in held-out renders and in drawn pictures"
-    )
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks", help="folder for RESULTS.md, JSON and sheets")
+    parser.add_argument("--identity", action="store_true", help="train LoRAs of unseen subjects through the studio")
+    parser.add_argument("--masks", action="store_true", help="find things in held-out renders and in drawn pictures")
     parser.add_argument("--prior", action="store_true", help="teach subjects with class images and without")
     parser.add_argument("--leak", action="store_true", help="teach subjects in one top, and draw them in others")
     parser.add_argument("--pick", action="store_true", help="judge the picked checkpoints against the last ones")
     parser.add_argument(
-        "--outfits", nargs="?", type=int, const=0, metavar="N",
+        "--outfits",
+        nargs="?",
+        type=int,
+        const=0,
+        metavar="N",
         help="draw held-out outfits from their pictures, N of them; with --cures and --seams: how many for each",
     )
     parser.add_argument("--cures", action="store_true", help="what an outfit does to the rest of a picture, by ways")
     parser.add_argument(
-        "--loras", type=Path, default=ROOT / ".pocketworld" / "cures",
+        "--loras",
+        type=Path,
+        default=ROOT / ".pocketworld" / "cures",
         help="folder where --cures keeps what it taught, drew and read, to go on from there",
     )
     parser.add_argument("--seams", action="store_true", help="what repainting clothes does to the rest of a picture")
     parser.add_argument(
-        "--repainted", type=Path, default=ROOT / ".pocketworld" / "seams",
+        "--repainted",
+        type=Path,
+        default=ROOT / ".pocketworld" / "seams",
         help="folder where --seams keeps what it drew and repainted, to go on from there",
     )
     parser.add_argument("--subjects", type=int, metavar="N", help="of --cures and --seams: fewer subjects")
@@ -202,9 +210,7 @@ def together(counts: Tally, accuracy: dict[str, float]) -> tuple[int, int]:
     return sum(right for right, _ in counted), sum(of for _, of in counted)
 
 
-def compare_schedulers(
-    pipeline, judge: Judge, specs: list[Spec], pictures: list, options
-) -> dict[str, Tally]:
+def compare_schedulers(pipeline, judge: Judge, specs: list[Spec], pictures: list, options) -> dict[str, Tally]:
     """The same prompts and seeds under the family's scheduler and the others, as the studio builds them."""
     from studio.engine.schedulers import build_scheduler
 
@@ -271,9 +277,7 @@ def as_markdown(figures: dict) -> str:
         )
         for name in SCORED
     ]
-    rows.append(
-        ("**all that count**", percent(*together(drawn, judge)), percent(*together(rendered, judge)), "", "")
-    )
+    rows.append(("**all that count**", percent(*together(drawn, judge)), percent(*together(rendered, judge)), "", ""))
     schedulers = [(name, percent(*together(counts, judge))) for name, counts in figures["schedulers"].items()]
     return f"""## The pocket family draws what it is told
 

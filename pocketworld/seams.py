@@ -152,8 +152,10 @@ class Bench:
         ours, room = self._kept(f"{name}-ours", 2, lambda: self._ours(who, worn, prompt, seed))
         soft = _opened(room)
         room = soft.point(lambda value: 255 * (value >= WHITE))
-        plain, roomy = (_opened(*self._kept(f"{name}-{way}", 1, lambda mask=mask: [
-            self._plain(who, worn, mask, prompt, seed)])) for way, mask in (("plain", who.clothing), ("roomy", room)))
+        plain, roomy = (
+            _opened(*self._kept(f"{name}-{way}", 1, lambda mask=mask: [self._plain(who, worn, mask, prompt, seed)]))
+            for way, mask in (("plain", who.clothing), ("roomy", room))
+        )
         return {
             PLAIN: Repainted(plain, who.clothing),
             PASTED: Repainted(Image.composite(plain, who.image, who.clothing), who.clothing),
@@ -185,9 +187,17 @@ class Bench:
         """diffusers' own result, with as many steps and as much guidance as the studio takes."""
         usual = self.desk.family.repainting
         return self._pipeline(
-            prompt, image=who.image, mask_image=mask, ip_adapter_image=worn.picture, strength=1.0,
-            width=who.image.width, height=who.image.height, num_inference_steps=usual["steps"],
-            guidance_scale=usual["guidance"], generator=torch.Generator("cpu").manual_seed(seed)).images[0]
+            prompt,
+            image=who.image,
+            mask_image=mask,
+            ip_adapter_image=worn.picture,
+            strength=1.0,
+            width=who.image.width,
+            height=who.image.height,
+            num_inference_steps=usual["steps"],
+            guidance_scale=usual["guidance"],
+            generator=torch.Generator("cpu").manual_seed(seed),
+        ).images[0]
 
     @cached_property
     def _pipeline(self) -> StableDiffusionXLInpaintPipeline:
@@ -222,8 +232,14 @@ def state_of(family: ModelFamily) -> str:
     """A name that tells all the weights that the pictures here depend on from any others."""
     adapter = Path(next(iter(family.image_adapters.values())).weights)
     segmenter = Path(family.segmenters[family.masking["segmenter"]])
-    files = [adapter, *(file for folder in (Path(family.weights), Path(family.detector), segmenter)
-                        for file in sorted(folder.rglob("*.safetensors")))]
+    files = [
+        adapter,
+        *(
+            file
+            for folder in (Path(family.weights), Path(family.detector), segmenter)
+            for file in sorted(folder.rglob("*.safetensors"))
+        ),
+    ]
     return f"{family.name}-{_digest([sha256_of(file) for file in files])}"
 
 
@@ -236,8 +252,14 @@ def held_out_characters() -> Iterator[Spec]:
             yield spec
 
 
-def told_of(who: Character, worn: Worn, one: Repainted, was: Mapping[str, Reading], reading: Mapping[str, Reading],
-            trusted: Sequence[str]) -> Told:
+def told_of(
+    who: Character,
+    worn: Worn,
+    one: Repainted,
+    was: Mapping[str, Reading],
+    reading: Mapping[str, Reading],
+    trusted: Sequence[str],
+) -> Told:
     """What one way did; `was` and `reading` are what the judge reads before and after."""
     right = garments_right(worn.spec, reading)
     own = [name for name in visible(who.spec) if name in SELF and name in trusted]
@@ -247,8 +269,11 @@ def told_of(who: Character, worn: Worn, one: Repainted, was: Mapping[str, Readin
         who.number,
         colours=tuple(value for name, value in right.items() if name.endswith("_colour")),
         kinds=tuple(value for name, value in right.items() if not name.endswith("_colour")),
-        others=tuple(right[name] for name in ("top", "bottom")
-                     if name in right and kind_before(was, name) != getattr(worn.spec, name)),
+        others=tuple(
+            right[name]
+            for name in ("top", "bottom")
+            if name in right and kind_before(was, name) != getattr(worn.spec, name)
+        ),
         kept=tuple(reading[name].word == was[name].word for name in own),
         left=left_of(who, worn, one.image),
         seam=along if one.joined is None else one.joined,
@@ -272,9 +297,15 @@ def left_of(who: Character, worn: Worn, after: Image.Image) -> float:
     near = np.asarray(grown(who.clothing, ROUND)) >= 128
     there = stayed = 0
     for colour in {who.spec.top_colour, who.spec.bottom_colour} - {
-            worn.spec.top_colour, worn.spec.bottom_colour, who.spec.fur, "black", None}:
-        before, now = (np.linalg.norm(_pixels(image) - GARMENT_COLOURS[colour], axis=2) < NEAR
-                       for image in (who.image, after))
+        worn.spec.top_colour,
+        worn.spec.bottom_colour,
+        who.spec.fur,
+        "black",
+        None,
+    }:
+        before, now = (
+            np.linalg.norm(_pixels(image) - GARMENT_COLOURS[colour], axis=2) < NEAR for image in (who.image, after)
+        )
         if (before & near).sum() > THEIRS * before.sum():
             there, stayed = there + (before & near).sum(), stayed + (before & now & near).sum()
     return float(stayed / there) if there else float("nan")
@@ -293,8 +324,9 @@ def nothing_to_see(worn: Sequence[Worn], count: int = 10) -> tuple[float, float]
     return float(np.mean(along[0])), float(np.mean(along[1]))
 
 
-def score_seams(out: Path, folder: Path, family: str = "pocket", characters: int = CHARACTERS, outfits: int = OUTFITS
-                ) -> dict[str, Any]:
+def score_seams(
+    out: Path, folder: Path, family: str = "pocket", characters: int = CHARACTERS, outfits: int = OUTFITS
+) -> dict[str, Any]:
     """Draw, repaint, measure; writes a section of RESULTS.md, JSON and a grid, and returns the figures.
 
     Every picture stays in `folder`, so that a run that was stopped goes on, in a folder of its own for each state of
@@ -303,8 +335,7 @@ def score_seams(out: Path, folder: Path, family: str = "pocket", characters: int
     judge, found = Judge.load(), {way: [] for way in (BARE, *WAYS)}
     worn = [Worn(number, spec) for number, spec in enumerate(held_out_outfits(outfits))]
     cells: list[tuple[Image.Image, str]] = []
-    with tempfile.TemporaryDirectory() as library, \
-            studio.open(Path(library) / "library", family) as desk:
+    with tempfile.TemporaryDirectory() as library, studio.open(Path(library) / "library", family) as desk:
         bench = Bench(desk, folder)
         for place, who in enumerate(bench.characters(characters)):
             was = judge.read([who.image])[0]
@@ -317,15 +348,23 @@ def score_seams(out: Path, folder: Path, family: str = "pocket", characters: int
                 if place < SHOWN and one.number == place % outfits:
                     cells += [(who.image, bench.prompt(who.spec)), (one.picture, one.name)]
                     cells += [(pictures[way].image, way) for way in GRID]
-            print(f"{place + 1} of {characters}:", ", ".join(
-                f"{way} {np.mean([told.seam for told in found[way]]):.2f}" for way in WAYS), flush=True)
-    figures = {"characters": characters, "outfits": outfits, "nothing to see": nothing_to_see(worn),
-               **as_figures(found)}
+            print(
+                f"{place + 1} of {characters}:",
+                ", ".join(f"{way} {np.mean([told.seam for told in found[way]]):.2f}" for way in WAYS),
+                flush=True,
+            )
+    figures = {
+        "characters": characters,
+        "outfits": outfits,
+        "nothing to see": nothing_to_see(worn),
+        **as_figures(found),
+    }
     write_json(out / "pocket-seams.json", figures)
     write_section("pocket seams", as_markdown(figures), out / "RESULTS.md")
     (out / "grids").mkdir(exist_ok=True)  # in all its colours: fewer would make edges, and hide some
     captioned_sheet([image for image, _ in cells], [text for _, text in cells], columns=2 + len(GRID)).save(
-        out / "grids" / "pocket-seams.png", optimize=True)
+        out / "grids" / "pocket-seams.png", optimize=True
+    )
     print(as_markdown(figures))
     return figures
 
@@ -338,9 +377,17 @@ def as_figures(found: Mapping[str, Sequence[Told]]) -> dict[str, Any]:
         groups = [one.character for one in told]
         ways[way] = {name: spread([getattr(one, name) for one in told], groups) for name in MEANS} | {
             name: (sum(map(sum, parts)), sum(map(len, parts)))
-            for name in SHARES for parts in [[getattr(one, name) for one in told]]}
-    lower = {way: (sum(ours.seam < other.seam for ours, other in zip(found[OURS], found[way], strict=True)),
-                   len(found[OURS])) for way in WAYS if way != OURS}
+            for name in SHARES
+            for parts in [[getattr(one, name) for one in told]]
+        }
+    lower = {
+        way: (
+            sum(ours.seam < other.seam for ours, other in zip(found[OURS], found[way], strict=True)),
+            len(found[OURS]),
+        )
+        for way in WAYS
+        if way != OURS
+    }
     return {"ways": ways, "ours has less of a seam": lower}
 
 
@@ -351,8 +398,12 @@ def spread(values: Sequence[float], groups: Sequence[int], count: int = 1000) ->
     there = ~np.isnan(array)
     if not there.any():
         return None
-    sums = np.array([[array[there & (each == group)].sum(), (there & (each == group)).sum()]
-                     for group in dict.fromkeys(each[there].tolist())])
+    sums = np.array(
+        [
+            [array[there & (each == group)].sum(), (there & (each == group)).sum()]
+            for group in dict.fromkeys(each[there].tolist())
+        ]
+    )
     rows = np.random.default_rng(0).integers(len(sums), size=(count, len(sums)))
     again = sums[rows].sum(axis=1)
     low, high = np.quantile(again[:, 0] / again[:, 1], (0.025, 0.975))
@@ -363,38 +414,59 @@ def as_markdown(figures: Mapping[str, Any]) -> str:
     """The section for RESULTS.md."""
     hard, soft = figures["nothing to see"]
     less = ", ".join(f"than {way} in {percent(*pair)}" for way, pair in figures["ours has less of a seam"].items())
-    return "\n\n".join((
-        "### Another outfit in the same picture, and what else changes",
-        f"{figures['characters']} characters as Pocket draws them from captions of combinations that training never "
-        f"had, each put into {figures['outfits']} outfits whose colours training never has together, given as a "
-        "picture, every other one laid flat. Plain is diffusers' `StableDiffusionXLInpaintPipeline` at strength 1.0, "
-        "the IP-Adapter at 1.0, with the clothing that the studio finds as its mask; pasted, its result is laid on the "
-        "picture through that mask. Our mask has room for other clothes. Ours is one `WearRequest`. Prompt and seed "
-        "are the same in all.",
-        table(["way", "seam", "along the mask", "colours right", "kinds right", "where another kind was",
-               "the rest as before", "old clothes left", "change outside, of 255", "pixels changed outside"],
-              [_row(way, told) for way, told in figures["ways"].items()]),
-        "Seam: by how much more than in the picture before neighbouring pixels differ across the edge of what was "
-        "repainted, of 255; of a soft edge, across the line where that is the most. That edge is the way's own mask's; "
-        "ours joins the two pictures where they are most alike, in a band round its mask, so that its seam is there; "
-        "along its mask, in the column beside, lie also the hems and collars of the new clothes. An outline that was "
-        "there before is no seam: on renders of one figure in two sets of colours, where there is nothing to "
-        f"see, it is {hard:.2f} along the clothes, as by a plain mask, and {soft:.2f} along a soft edge round them. "
-        f"Ours has less of a seam {less} of the pairs. "
-        "Garments, and whether who, how and where it is are read as before, are the judge's. Old clothes left: of the "
-        "pixels in colours of the clothes before, the share that still has them. 95% intervals in brackets, those of "
-        "means over characters.",
-        "![Before, the outfit, plain, plain pasted back, ours](grids/pocket-seams.png)",
-        "`python -m pocketworld score --seams` makes this section, pocket-seams.json and the grid.",
-    ))
+    return "\n\n".join(
+        (
+            "### Another outfit in the same picture, and what else changes",
+            f"{figures['characters']} characters as Pocket draws them from captions of combinations that training never "
+            f"had, each put into {figures['outfits']} outfits whose colours training never has together, given as a "
+            "picture, every other one laid flat. Plain is diffusers' `StableDiffusionXLInpaintPipeline` at strength 1.0, "
+            "the IP-Adapter at 1.0, with the clothing that the studio finds as its mask; pasted, its result is laid on the "
+            "picture through that mask. Our mask has room for other clothes. Ours is one `WearRequest`. Prompt and seed "
+            "are the same in all.",
+            table(
+                [
+                    "way",
+                    "seam",
+                    "along the mask",
+                    "colours right",
+                    "kinds right",
+                    "where another kind was",
+                    "the rest as before",
+                    "old clothes left",
+                    "change outside, of 255",
+                    "pixels changed outside",
+                ],
+                [_row(way, told) for way, told in figures["ways"].items()],
+            ),
+            "Seam: by how much more than in the picture before neighbouring pixels differ across the edge of what was "
+            "repainted, of 255; of a soft edge, across the line where that is the most. That edge is the way's own mask's; "
+            "ours joins the two pictures where they are most alike, in a band round its mask, so that its seam is there; "
+            "along its mask, in the column beside, lie also the hems and collars of the new clothes. An outline that was "
+            "there before is no seam: on renders of one figure in two sets of colours, where there is nothing to "
+            f"see, it is {hard:.2f} along the clothes, as by a plain mask, and {soft:.2f} along a soft edge round them. "
+            f"Ours has less of a seam {less} of the pairs. "
+            "Garments, and whether who, how and where it is are read as before, are the judge's. Old clothes left: of the "
+            "pixels in colours of the clothes before, the share that still has them. 95% intervals in brackets, those of "
+            "means over characters.",
+            "![Before, the outfit, plain, plain pasted back, ours](grids/pocket-seams.png)",
+            "`python -m pocketworld score --seams` makes this section, pocket-seams.json and the grid.",
+        )
+    )
 
 
 def _row(way: str, told: Mapping[str, Any]) -> list[str]:
     shares = [percent(*told[name]) for name in SHARES]
     if way == BARE:  # what is right by chance
         return [way, "", "", *shares[:2], "", "", "", "", ""]
-    return [way, _spread(told["seam"], ".2f"), _spread(told["along"], ".2f"), *shares, _spread(told["left"], ".1%"),
-            _spread(told["outside"], ".2f"), f"{told['changed'][0]:.1f}"]
+    return [
+        way,
+        _spread(told["seam"], ".2f"),
+        _spread(told["along"], ".2f"),
+        *shares,
+        _spread(told["left"], ".1%"),
+        _spread(told["outside"], ".2f"),
+        f"{told['changed'][0]:.1f}",
+    ]
 
 
 def _spread(values: Sequence[float] | None, form: str) -> str:

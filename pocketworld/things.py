@@ -29,8 +29,21 @@ SYNONYMS = {  # what people write -> what it means here
     "bottom": ("bottom", "trousers"),
 }
 COLOURS = tuple(dict.fromkeys((*GARMENT_COLOURS, *HAIR_COLOURS, *SHOES)))
-THINGS = (*(word for words in SYNONYMS.values() for word in words), "person", "head", "face", "hair", "shoes",
-          *PEOPLE, *CREATURES, *UNSEEN_NOUNS, *TOPS, *BOTTOMS, *ACCESSORIES[1:], *OBJECTS)
+THINGS = (
+    *(word for words in SYNONYMS.values() for word in words),
+    "person",
+    "head",
+    "face",
+    "hair",
+    "shoes",
+    *PEOPLE,
+    *CREATURES,
+    *UNSEEN_NOUNS,
+    *TOPS,
+    *BOTTOMS,
+    *ACCESSORIES[1:],
+    *OBJECTS,
+)
 
 
 def things(spec: Spec, parts: np.ndarray) -> dict[str, np.ndarray]:

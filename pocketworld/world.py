@@ -85,9 +85,7 @@ def is_held_out(spec: Spec) -> bool:
     if spec.object:
         return False
     # An alien has one colour only: as a character it is always seen.
-    character = spec.noun != "alien" and _chosen(
-        "character", spec.noun, spec.hair, spec.hair_colour, spec.fur
-    )
+    character = spec.noun != "alien" and _chosen("character", spec.noun, spec.hair, spec.hair_colour, spec.fur)
     return character or wears_held_out(spec) or _chosen("placement", spec.noun, spec.pose, spec.scene)
 
 

@@ -53,8 +53,10 @@ def read(text: str, blocks: Blocks) -> Scales:
     try:
         scales = ast.literal_eval(text.strip())
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
-        raise ValueError("Write block scales as a number, or as a dict such as {'up': {'block_0': [0, 1, 0]}}; this "
-                         f"cannot be read: {text.strip()!r:.80}") from error
+        raise ValueError(
+            "Write block scales as a number, or as a dict such as {'up': {'block_0': [0, 1, 0]}}; this "
+            f"cannot be read: {text.strip()!r:.80}"
+        ) from error
     by_layer(scales, blocks)
     return scales
 
@@ -84,13 +86,13 @@ def _listed(values: Any, part: str, block: str, layers: int) -> dict[str, float]
     called = f"{part}.{block}" if block else part
     if isinstance(values, list | tuple):
         if len(values) not in (1, layers):
-            raise ValueError(f"{called} has {layers} layers, so it takes a number or a list of {layers}; got "
-                             f"{list(values)!r:.60}.")
+            raise ValueError(
+                f"{called} has {layers} layers, so it takes a number or a list of {layers}; got {list(values)!r:.60}."
+            )
         values = list(values) * layers if len(values) == 1 else values
     else:
         values = [values] * layers
-    return {f"{part}.{block}.{layer}" if block else part: _number(value, called)
-            for layer, value in enumerate(values)}
+    return {f"{part}.{block}.{layer}" if block else part: _number(value, called) for layer, value in enumerate(values)}
 
 
 def _number(value: Any, called: str) -> float:

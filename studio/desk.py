@@ -43,8 +43,10 @@ from studio.twins import both_ways
 from studio.wearing import check_scales, settled
 
 EXAMPLES = ASSETS / "examples"
-CONSENT = "On this shared host, photos are taken only with consent: confirm that everyone who can be recognised in " \
+CONSENT = (
+    "On this shared host, photos are taken only with consent: confirm that everyone who can be recognised in "
     "them agrees, or that they show no real person."
+)
 
 
 @dataclass
@@ -67,8 +69,17 @@ class Studio:
     Made by `studio.open`; `visit` makes another on the same executor and pipelines.
     """
 
-    def __init__(self, library: Library, family: ModelFamily, house: House, *, quota: Quota | None = None,
-                 ask_consent: bool = False, is_visitor: bool = False, temporary: Path | None = None) -> None:
+    def __init__(
+        self,
+        library: Library,
+        family: ModelFamily,
+        house: House,
+        *,
+        quota: Quota | None = None,
+        ask_consent: bool = False,
+        is_visitor: bool = False,
+        temporary: Path | None = None,
+    ) -> None:
         self.library, self.family = library, family
         self.quota, self.ask_consent = quota, ask_consent
         self._house, self._is_visitor, self._temporary = house, is_visitor, temporary
@@ -78,8 +89,9 @@ class Studio:
         self._seen = time.monotonic()
         self._turn = threading.Lock()  # one at a time starts a pair
         self._trainings = Trainings(library, house.executor, house.families, family, self._check_quota)
-        self._mine = [str(library.root / name) for name in ("pictures", "thumbnails", "images", "subjects", "outfits",
-                                                          "exports")]
+        self._mine = [
+            str(library.root / name) for name in ("pictures", "thumbnails", "images", "subjects", "outfits", "exports")
+        ]
         house.served.extend(self._mine)
         for record in library.runs():
             self._serve(library.run_folder(record.id) / "samples")
@@ -87,8 +99,9 @@ class Studio:
     def __enter__(self) -> Studio:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     @property
@@ -186,14 +199,21 @@ class Studio:
         """What the pipeline is doing, for whom and how long still. Of others' runs it says no name."""
         self.notice()
         mine = {run.id for run in self.executor.runs() if run.library.root == self.library.root}
-        others = {"train": "Training for someone else", "draw": "Drawing for someone else",
-                  "set": "Drawing for someone else", "repaint": "Repainting for someone else",
-                  "mask": "Finding for someone else"}
-        return [now if now.run_id in mine else replace(now, title=others.get(now.kind, "Busy"), run_id="")
-                for now in self.executor.now()]
+        others = {
+            "train": "Training for someone else",
+            "draw": "Drawing for someone else",
+            "set": "Drawing for someone else",
+            "repaint": "Repainting for someone else",
+            "mask": "Finding for someone else",
+        }
+        return [
+            now if now.run_id in mine else replace(now, title=others.get(now.kind, "Busy"), run_id="")
+            for now in self.executor.now()
+        ]
 
-    def add_subject(self, name: str, class_noun: str, identifier: str, photos: Iterable[Any] = (),
-                    consent: bool = False) -> Subject:
+    def add_subject(
+        self, name: str, class_noun: str, identifier: str, photos: Iterable[Any] = (), consent: bool = False
+    ) -> Subject:
         """Library.add_subject under the rules of a shared host: consent for photos, and room for them."""
         photos = list(photos)
         self._check_photos(photos, consent)
@@ -223,11 +243,19 @@ class Studio:
         self.notice()
         lora = self.library.lora(slug)
         family = find_family(self.families, lora.family)
-        return self.executor.ask("studio.engine.exporting:export_lora", lora, layout, self.library.root / "exports",
-                                 family=family)
+        return self.executor.ask(
+            "studio.engine.exporting:export_lora", lora, layout, self.library.root / "exports", family=family
+        )
 
-    def publish(self, slug: str, repository: str, token: str, private: bool = True, pictures: Iterable[str] = (),
-                endpoint: str | None = None) -> str:
+    def publish(
+        self,
+        slug: str,
+        repository: str,
+        token: str,
+        private: bool = True,
+        pictures: Iterable[str] = (),
+        endpoint: str | None = None,
+    ) -> str:
         """Upload a LoRA to the Hugging Face Hub as owner/name, with a model card; returns where it lies.
 
         `pictures` are ids of the library's, shown on the card. Raises ValueError where the hub refuses.
@@ -238,8 +266,15 @@ class Studio:
             raise ValueError("Publishing needs a repository (owner/name) and a token of yours that may write to it.")
         shown = [self.library.picture(id) for id in pictures]
         return self.executor.ask(
-            "studio.engine.publishing:publish", lora, repository.strip(), shown, token=token.strip(), private=private,
-            endpoint=endpoint, family=find_family(self.families, lora.family))
+            "studio.engine.publishing:publish",
+            lora,
+            repository.strip(),
+            shown,
+            token=token.strip(),
+            private=private,
+            endpoint=endpoint,
+            family=find_family(self.families, lora.family),
+        )
 
     def import_lora(self, path: str | Path, name: str | None = None, family: str | None = None) -> Lora:
         """Take a LoRA of diffusers', kohya's or another known layout into the library.
@@ -254,11 +289,20 @@ class Studio:
         told = self.executor.ask("studio.engine.exporting:inspect_lora", path, family=chosen)
         if self.quota:
             self.library.make_room(path.stat().st_size)
-        return self.library.save_lora(name or path.stem, "", chosen.name, told["trigger"], told["rank"], told["alpha"],
-                                      told["steps"], write=lambda kept: kept.write_bytes(path.read_bytes()))
+        return self.library.save_lora(
+            name or path.stem,
+            "",
+            chosen.name,
+            told["trigger"],
+            told["rank"],
+            told["alpha"],
+            told["steps"],
+            write=lambda kept: kept.write_bytes(path.read_bytes()),
+        )
 
-    def add_outfit(self, name: str, picture: Any, *, as_it_is: bool = False, family: str | None = None,
-                   consent: bool = False) -> Outfit:
+    def add_outfit(
+        self, name: str, picture: Any, *, as_it_is: bool = False, family: str | None = None, consent: bool = False
+    ) -> Outfit:
         """An outfit from a picture (a path or a PIL image): its clothes alone on plain ground; the original is kept.
 
         `as_it_is` takes the picture whole. Raises ValueError for one without clothes that the family's masks find.
@@ -271,13 +315,22 @@ class Studio:
         chosen = find_family(self.families, family or self.family.name)
         alone = self.executor.ask("studio.engine.dressing:cut_out", image, family=chosen)
         if alone is None:
-            raise ValueError("No clothes were found in this picture. Take one that shows them whole and from the "
-                             "front, or take the picture as it is.")
+            raise ValueError(
+                "No clothes were found in this picture. Take one that shows them whole and from the "
+                "front, or take the picture as it is."
+            )
         self._check_open()  # a visitor may have left meanwhile
         return self.library.add_outfit(name, alone, original=image)
 
-    def edit_outfit(self, slug: str, name: str | None = None, block_scales: Scales | None = None,
-                    family: str | None = None, *, as_usual: bool = False) -> Outfit:
+    def edit_outfit(
+        self,
+        slug: str,
+        name: str | None = None,
+        block_scales: Scales | None = None,
+        family: str | None = None,
+        *,
+        as_usual: bool = False,
+    ) -> Outfit:
         """Change what is given: the name, or the block scales that come with the outfit for a family; `as_usual`
         forgets these. Raises ValueError, naming the blocks that there are, for scales that do not fit.
         """
@@ -320,8 +373,16 @@ class Studio:
             self._check_open()  # a visitor may have left meanwhile
             self.library.make_room(file.stat().st_size)
             return self.library.save_lora(
-                request.name, merged[0].subject, family.name, told["trigger"], told["rank"], told["alpha"], 0,
-                write=lambda path: shutil.copyfile(file, path), preview=merged[0].preview)
+                request.name,
+                merged[0].subject,
+                family.name,
+                told["trigger"],
+                told["rank"],
+                told["alpha"],
+                0,
+                write=lambda path: shutil.copyfile(file, path),
+                preview=merged[0].preview,
+            )
 
     def recall(self, path: str | Path) -> DrawRequest | RepaintRequest:
         """The request that draws this file's picture again, to the pixel.
@@ -353,8 +414,12 @@ class Studio:
             folder = Path(tempfile.mkdtemp(prefix="understudy-visitor-"))
             library = folder / "library"
         visitor = Studio(
-            prepare(Path(library), sample and folder is not None), self.family, self._house,
-            quota=None if own else self.quota, ask_consent=self.ask_consent and not own, is_visitor=True,
+            prepare(Path(library), sample and folder is not None),
+            self.family,
+            self._house,
+            quota=None if own else self.quota,
+            ask_consent=self.ask_consent and not own,
+            is_visitor=True,
             temporary=folder,
         )
         self._house.visitors.append(visitor)

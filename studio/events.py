@@ -156,12 +156,37 @@ class Failed:
 
 
 Event = (
-    StageReported | StepFinished | SampleDrawn | CheckpointSaved | CheckpointScored | CheckpointPicked | ClassChecked
-    | LoraSaved | PreviewDrawn | PictureDrawn | MaskFound | NothingFound | Finished | Cancelled | Paused | Failed
+    StageReported
+    | StepFinished
+    | SampleDrawn
+    | CheckpointSaved
+    | CheckpointScored
+    | CheckpointPicked
+    | ClassChecked
+    | LoraSaved
+    | PreviewDrawn
+    | PictureDrawn
+    | MaskFound
+    | NothingFound
+    | Finished
+    | Cancelled
+    | Paused
+    | Failed
 )
 LASTING = (
-    StageReported, StepFinished, SampleDrawn, CheckpointSaved, CheckpointScored, CheckpointPicked, ClassChecked,
-    LoraSaved, PictureDrawn, Finished, Cancelled, Paused, Failed,
+    StageReported,
+    StepFinished,
+    SampleDrawn,
+    CheckpointSaved,
+    CheckpointScored,
+    CheckpointPicked,
+    ClassChecked,
+    LoraSaved,
+    PictureDrawn,
+    Finished,
+    Cancelled,
+    Paused,
+    Failed,
 )
 ENDINGS = (Finished, Cancelled, Paused, Failed)
 _KINDS = {kind.__name__: kind for kind in LASTING}

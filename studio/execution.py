@@ -68,14 +68,16 @@ class Task:
     lasting: bool  # its events are written beside the run, and it goes on after a crash
 
 
-TASKS: Mapping[type, Task] = MappingProxyType({
-    TrainRequest: Task("train", "studio.engine.training:train", "training", lasting=True),
-    DrawRequest: Task("draw", "studio.engine.drawing:draw", "drawing", lasting=False),
-    SetRequest: Task("set", "studio.engine.sets:draw_set", "drawing", lasting=False),
-    RepaintRequest: Task("repaint", "studio.engine.repainting:repaint", "repainting", lasting=False),
-    WearRequest: Task("repaint", "studio.engine.repainting:wear", "repainting", lasting=False),
-    MaskRequest: Task("mask", "studio.engine.masking:find_masks", "masking", lasting=False),
-})
+TASKS: Mapping[type, Task] = MappingProxyType(
+    {
+        TrainRequest: Task("train", "studio.engine.training:train", "training", lasting=True),
+        DrawRequest: Task("draw", "studio.engine.drawing:draw", "drawing", lasting=False),
+        SetRequest: Task("set", "studio.engine.sets:draw_set", "drawing", lasting=False),
+        RepaintRequest: Task("repaint", "studio.engine.repainting:repaint", "repainting", lasting=False),
+        WearRequest: Task("repaint", "studio.engine.repainting:wear", "repainting", lasting=False),
+        MaskRequest: Task("mask", "studio.engine.masking:find_masks", "masking", lasting=False),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -135,19 +137,35 @@ class LocalExecutor:
             if self._closing.is_set():
                 raise ValueError("This studio is closed; open it again.")
             for run in self._runs.values():
-                if task.lasting and not run.ended and run.asked == request and run.library.root == library.root \
-                        and not run.stop_asked:
+                if (
+                    task.lasting
+                    and not run.ended
+                    and run.asked == request
+                    and run.library.root == library.root
+                    and not run.stop_asked
+                ):
                     return run
             self._check_room(task.kind)
             whole = resolved(replace(request, family=family.name), getattr(family, task.defaults))
             return self._queue(self._new_run(task, request, whole, library, family))
 
-    def resume(self, record: RunRecord, request: Any, events: list[Event], library: Library,
-               family: ModelFamily) -> Run:
+    def resume(
+        self, record: RunRecord, request: Any, events: list[Event], library: Library, family: ModelFamily
+    ) -> Run:
         """Queue a run that did not end, or has more steps to go, from its last checkpoint that is still there."""
         task = self._task(type(request))
-        run = Run(record.id, task.kind, record.title, request, library, family, created=record.created,
-                  events=events, keep=partial(_append, library, record.id), on_cancel=self._drop)
+        run = Run(
+            record.id,
+            task.kind,
+            record.title,
+            request,
+            library,
+            family,
+            created=record.created,
+            events=events,
+            keep=partial(_append, library, record.id),
+            on_cancel=self._drop,
+        )
         run.checkpoint = last_checkpoint(events, library.run_folder(record.id))
         run.rewind(int(run.checkpoint.stem) if run.checkpoint else 0)
         # It was killed after its work, before it could say so.
@@ -196,6 +214,7 @@ class LocalExecutor:
 
     def warm(self, family: ModelFamily) -> threading.Thread:
         """Load torch and the family in the background, so that the first picture does not wait for them."""
+
         def load() -> None:
             try:
                 self.pipelines.warm(family)
@@ -230,11 +249,22 @@ class LocalExecutor:
     def _new_run(self, task: Task, asked: Any, whole: Any, library: Library, family: ModelFamily) -> Run:
         title = _title(whole, library)
         if not task.lasting:
-            return Run(secrets.token_hex(6), task.kind, title, whole, library, family, asked=asked,
-                       on_cancel=self._drop)
+            return Run(
+                secrets.token_hex(6), task.kind, title, whole, library, family, asked=asked, on_cancel=self._drop
+            )
         record = library.new_run(task.kind, as_json(whole), title)
-        return Run(record.id, task.kind, title, whole, library, family, asked=asked, created=record.created,
-                   keep=partial(_append, library, record.id), on_cancel=self._drop)
+        return Run(
+            record.id,
+            task.kind,
+            title,
+            whole,
+            library,
+            family,
+            asked=asked,
+            created=record.created,
+            keep=partial(_append, library, record.id),
+            on_cancel=self._drop,
+        )
 
     def _drop(self, run: Run) -> None:
         """A run cancelled or paused in its queue ends there and then."""
@@ -292,8 +322,12 @@ class LocalExecutor:
         options: dict[str, Any] = {"pipelines": self.pipelines, "family": run.family, "library": run.library}
         work: Callable[..., Iterator[Event]] = getattr(import_module(module), function)
         if task.lasting:
-            options |= {"run_folder": run.library.run_folder(run.id), "checkpoint": run.checkpoint,
-                        "stop": lambda: run.stop_asked, "pause": lambda: run.pause_asked}
+            options |= {
+                "run_folder": run.library.run_folder(run.id),
+                "checkpoint": run.checkpoint,
+                "stop": lambda: run.stop_asked,
+                "pause": lambda: run.pause_asked,
+            }
         else:
             options["stop"] = lambda: run.stop_asked or self._closing.is_set()
         return work(run.request, **options)
@@ -358,8 +392,9 @@ def _append(library: Library, id: str, event: Event) -> None:
 
 def _is_done(events: Iterable[Event], request: Any) -> bool:
     """Whether a training came to its last step and kept what it had learnt."""
-    return any(isinstance(event, LoraSaved) and max(event.step, event.trained) >= (request.steps or 0)
-               for event in events)
+    return any(
+        isinstance(event, LoraSaved) and max(event.step, event.trained) >= (request.steps or 0) for event in events
+    )
 
 
 def _step_of(run: Run) -> int:

@@ -24,39 +24,76 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 DRAWING = {"steps": 30, "guidance": 5.0, "scheduler": "DDIM"}
 REPAINTING = {"strength": 1.0, "fill": "original"}
 TRAINING = {
-    "method": "LoRA", "rank": 16, "alpha": 16.0, "dropout": 0.0, "targets": "attention", "steps": 800,
-    "learning_rate": 1e-4, "text_encoder_learning_rate": 0.0, "optimiser": "AdamW", "schedule": "cosine", "warm_up": 10,
-    "snr_gamma": 5.0, "noise_offset": 0.0, "batch_size": 1, "accumulation": 1, "gradient_checkpointing": False,
-    "precision": "auto", "more_resolutions": "", "buckets": False, "portrait": False, "describe": True,
-    "garment_weight": 1.0, "class_images": 200, "prior_loss_weight": 1.0, "prior_region": "picture", "class_checks": 0,
-    "checkpoint_every": 200, "sample_every": 200, "pick_best": True,
+    "method": "LoRA",
+    "rank": 16,
+    "alpha": 16.0,
+    "dropout": 0.0,
+    "targets": "attention",
+    "steps": 800,
+    "learning_rate": 1e-4,
+    "text_encoder_learning_rate": 0.0,
+    "optimiser": "AdamW",
+    "schedule": "cosine",
+    "warm_up": 10,
+    "snr_gamma": 5.0,
+    "noise_offset": 0.0,
+    "batch_size": 1,
+    "accumulation": 1,
+    "gradient_checkpointing": False,
+    "precision": "auto",
+    "more_resolutions": "",
+    "buckets": False,
+    "portrait": False,
+    "describe": True,
+    "garment_weight": 1.0,
+    "class_images": 200,
+    "prior_loss_weight": 1.0,
+    "prior_region": "picture",
+    "class_checks": 0,
+    "checkpoint_every": 200,
+    "sample_every": 200,
+    "pick_best": True,
 }
-_ID_PHOTO = {"portrait": True, "buckets": False, "folded": True,
-             "when": "Head and shoulders on plain ground, for passport pictures and avatars."}
+_ID_PHOTO = {
+    "portrait": True,
+    "buckets": False,
+    "folded": True,
+    "when": "Head and shoulders on plain ground, for passport pictures and avatars.",
+}
 _IP = "h94/IP-Adapter"
 _ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 _TRANSFORMERS = (*_ATTENTION, "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
-TARGETS = MappingProxyType({  # of a LoRA: what people call them -> names of modules, or their ends
-    "attention": _ATTENTION,
-    "transformers": _TRANSFORMERS,
-    "everything": (*_TRANSFORMERS, "conv1", "conv2", "conv_shortcut", "time_emb_proj"),
-})
+TARGETS = MappingProxyType(
+    {  # of a LoRA: what people call them -> names of modules, or their ends
+        "attention": _ATTENTION,
+        "transformers": _TRANSFORMERS,
+        "everything": (*_TRANSFORMERS, "conv1", "conv2", "conv_shortcut", "time_emb_proj"),
+    }
+)
 CLIP = "openai/clip-vit-large-patch14"
 GROUNDING_DINO = "IDEA-Research/grounding-dino-tiny"
 SAMS = {
-    "SAM huge": "facebook/sam-vit-huge", "SAM large": "facebook/sam-vit-large", "SAM base": "facebook/sam-vit-base",
-    "SAM 2.1 large": "facebook/sam2.1-hiera-large", "SAM 3": "facebook/sam3",
+    "SAM huge": "facebook/sam-vit-huge",
+    "SAM large": "facebook/sam-vit-large",
+    "SAM base": "facebook/sam-vit-base",
+    "SAM 2.1 large": "facebook/sam2.1-hiera-large",
+    "SAM 3": "facebook/sam3",
 }
 # Block scales of an outfit, by the layout of the UNet: where InstantStyle (Wang et al. 2024) found style and layout,
 # and last the dict of the reference.
 _STYLE, _LAYOUT = {"up": {"block_0": [0.0, 1.0, 0.0]}}, {"down": {"block_2": [0.0, 1.0]}}
 _SDXL_OUTFITS = {
-    "Style": _STYLE, "Layout": _LAYOUT, "Style and layout": {**_LAYOUT, **_STYLE}, "Whole picture": 1.0,
+    "Style": _STYLE,
+    "Layout": _LAYOUT,
+    "Style and layout": {**_LAYOUT, **_STYLE},
+    "Whole picture": 1.0,
     "Both, gently": {"down": {"block_2": [0.0, 0.4]}, "up": {"block_0": [0.0, 0.85, 0.0]}},
 }
 _SD15_OUTFITS = {
-    "Style": {"up": {"block_1": 1.0}}, "Layout": {"down": {"block_2": 1.0}, "mid": 1.0},
-    "Style and layout": {"down": {"block_2": 1.0}, "mid": 1.0, "up": {"block_1": 1.0}}, "Whole picture": 1.0,
+    "Style": {"up": {"block_1": 1.0}},
+    "Layout": {"down": {"block_2": 1.0}, "mid": 1.0},
+    "Style and layout": {"down": {"block_2": 1.0}, "mid": 1.0, "up": {"block_1": 1.0}},
+    "Whole picture": 1.0,
     "Both, gently": {"down": {"block_2": 0.4}, "up": {"block_1": 0.85}},
 }
 MASKING = {"box_threshold": 0.4, "text_threshold": 0.3}  # the paper's own
@@ -112,16 +149,26 @@ class ModelFamily:
     outfit_prompt: str = "a flat lay of a red coat and black trousers, on a plain white background"  # to draw one
 
     def __post_init__(self) -> None:
-        adapters = {title: ImageAdapter(**one) if isinstance(one, Mapping) else one
-                    for title, one in self.image_adapters.items()}
+        adapters = {
+            title: ImageAdapter(**one) if isinstance(one, Mapping) else one
+            for title, one in self.image_adapters.items()
+        }
         object.__setattr__(self, "image_adapters", adapters)
         object.__setattr__(self, "blocks", tuple((part, block, layers) for part, block, layers in self.blocks))
         if self.image_adapters and not self.outfit_presets:
             raise ValueError(f"family {self.name!r} has image adapters and must have outfit_presets for them")
         for scales in self.outfit_presets.values():
             by_layer(scales, self.blocks)
-        for name in ("pipelines", "dtype", "drawing", "training", "presets", "segmenters", "image_adapters",
-                     "outfit_presets"):
+        for name in (
+            "pipelines",
+            "dtype",
+            "drawing",
+            "training",
+            "presets",
+            "segmenters",
+            "image_adapters",
+            "outfit_presets",
+        ):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         for name in ("schedulers", "loras_of"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
@@ -136,8 +183,10 @@ class ModelFamily:
         masking = {**MASKING, "segmenter": next(iter(self.segmenters)), **self.masking}
         object.__setattr__(self, "masking", MappingProxyType(masking))
         if masking["segmenter"] not in self.segmenters:
-            raise ValueError(f"family {self.name!r}: segmenter must be one of {', '.join(self.segmenters)}, got "
-                             f"{masking['segmenter']!r}")
+            raise ValueError(
+                f"family {self.name!r}: segmenter must be one of {', '.join(self.segmenters)}, got "
+                f"{masking['segmenter']!r}"
+            )
         if "draw" not in self.pipelines:
             raise ValueError(f"family {self.name!r} must name a pipeline class for the task 'draw'")
         if self.resolution % 8:
@@ -164,8 +213,11 @@ class ModelFamily:
     def portraits(self, trigger: str) -> list[str]:
         """The subject in three ID photos, to see how a training for these comes along."""
         start = f"{self.portrait_start} {trigger}"
-        return [self.portrait(trigger), f"{start}, smiling, on a plain grey background",
-                f"{start} on a plain yellow background"]
+        return [
+            self.portrait(trigger),
+            f"{start}, smiling, on a plain grey background",
+            f"{start} on a plain yellow background",
+        ]
 
     def things(self) -> dict[str, list[str]]:
         """What a small family's detector can find, by kind; empty for one that knows the open world."""
@@ -178,17 +230,34 @@ def _card(weights: str) -> dict[str, list[str]]:
 
 
 # The reference report's own settings for SD 1.5 (rows B2 and B3): constant rates, every timestep alike.
-_REPORT = {"steps": 800, "schedule": "constant", "warm_up": 0, "snr_gamma": 0.0, "batch_size": 1, "describe": False,
-           "folded": True}
+_REPORT = {
+    "steps": 800,
+    "schedule": "constant",
+    "warm_up": 0,
+    "snr_gamma": 0.0,
+    "batch_size": 1,
+    "describe": False,
+    "folded": True,
+}
 _REPORT_FULL = {**_REPORT, "method": "full", "learning_rate": 2e-6, "optimiser": "AdamW 8-bit"}
 SD15_REPORT = {
     "Full": {**_REPORT_FULL, "when": "The whole UNet: the strongest likeness, a file as large as the family."},
-    "Full, with text encoder": {**_REPORT_FULL, "text_encoder_learning_rate": 2e-6,
-                                "when": "For faces; learns and overlearns fastest."},
+    "Full, with text encoder": {
+        **_REPORT_FULL,
+        "text_encoder_learning_rate": 2e-6,
+        "when": "For faces; learns and overlearns fastest.",
+    },
     "Full, 256 px": {**_REPORT_FULL, "resolution": 256, "when": "Where memory or time is short."},
-    **{f"LoRA, rank {rank}": {**_REPORT, "rank": rank, "alpha": float(rank), "learning_rate": 1e-4,
-                              "when": f"To compare ranks; {'small' if rank < 64 else 'large'} files."}
-       for rank in (1, 4, 8, 64, 128)},
+    **{
+        f"LoRA, rank {rank}": {
+            **_REPORT,
+            "rank": rank,
+            "alpha": float(rank),
+            "learning_rate": 1e-4,
+            "when": f"To compare ranks; {'small' if rank < 64 else 'large'} files.",
+        }
+        for rank in (1, 4, 8, 64, 128)
+    },
 }
 
 SDXL_LAYOUT = {
@@ -198,8 +267,13 @@ SDXL_LAYOUT = {
         "pose": "StableDiffusionXLControlNetPipeline",
     },
     "config": str(ASSETS / "families" / "sdxl"),
-    "blocks": (("down", "block_1", 2), ("down", "block_2", 2), ("mid", "", 1), ("up", "block_0", 3),
-               ("up", "block_1", 3)),
+    "blocks": (
+        ("down", "block_1", 2),
+        ("down", "block_2", 2),
+        ("mid", "", 1),
+        ("up", "block_0", 3),
+        ("up", "block_1", 3),
+    ),
     "outfit_presets": _SDXL_OUTFITS,
 }
 SD15_LAYOUT = {
@@ -209,8 +283,15 @@ SD15_LAYOUT = {
         "pose": "StableDiffusionControlNetPipeline",
     },
     "config": str(ASSETS / "families" / "sd15"),
-    "blocks": (("down", "block_0", 2), ("down", "block_1", 2), ("down", "block_2", 2), ("mid", "", 1),
-               ("up", "block_1", 3), ("up", "block_2", 3), ("up", "block_3", 3)),
+    "blocks": (
+        ("down", "block_0", 2),
+        ("down", "block_1", 2),
+        ("down", "block_2", 2),
+        ("mid", "", 1),
+        ("up", "block_1", 3),
+        ("up", "block_2", 3),
+        ("up", "block_3", 3),
+    ),
     "outfit_presets": _SD15_OUTFITS,
 }
 LAYOUTS = {"sdxl": SDXL_LAYOUT, "sd15": SD15_LAYOUT}
@@ -225,9 +306,14 @@ POCKET = ModelFamily(
     # First what keeps coats and trousers apart: of repainted outfits 100% of the colours and 72% of the kinds were
     # right. With all blocks at 1 it was 100 and 77, but a red coat made a LoRA's trousers red too; with the reference's
     # dict, 92 and 58.
-    outfit_presets={"Everywhere, gently": {
-        "down": {"block_1": 0.5, "block_2": 0.5}, "mid": 0.5, "up": {"block_0": [0.5, 0.85, 0.5], "block_1": 0.5},
-    }, **_SDXL_OUTFITS},
+    outfit_presets={
+        "Everywhere, gently": {
+            "down": {"block_1": 0.5, "block_2": 0.5},
+            "mid": 0.5,
+            "up": {"block_0": [0.5, 0.85, 0.5], "block_1": 0.5},
+        },
+        **_SDXL_OUTFITS,
+    },
     resolution=128,
     licence="Apache-2.0",
     commercial=True,
@@ -237,23 +323,49 @@ POCKET = ModelFamily(
         # Of class images what is worn counts, a little: so a subject takes off what it was photographed in, and keeps
         # its own traits. Preserved whole, at the paper's weight of 1, a girl lost her mohawk in 10 of 10 pictures.
         # With the feed-forward layers too, a taught robot was right in 86% of its attributes; with attention, 66%.
-        "rank": 8, "alpha": 8.0, "targets": "transformers", "steps": 200, "learning_rate": 2e-3, "batch_size": 4,
-        "resolution": 128, "class_images": 32, "prior_loss_weight": 0.02, "prior_region": "garments",
-        "checkpoint_every": 50, "sample_every": 50,
+        "rank": 8,
+        "alpha": 8.0,
+        "targets": "transformers",
+        "steps": 200,
+        "learning_rate": 2e-3,
+        "batch_size": 4,
+        "resolution": 128,
+        "class_images": 32,
+        "prior_loss_weight": 0.02,
+        "prior_region": "garments",
+        "checkpoint_every": 50,
+        "sample_every": 50,
     },
     presets={
-        "Quick": {"steps": 80, "rank": 4, "alpha": 4.0, "class_images": 0,
-                  "when": "A first look; the likeness is rough."},
+        "Quick": {
+            "steps": 80,
+            "rank": 4,
+            "alpha": 4.0,
+            "class_images": 0,
+            "when": "A first look; the likeness is rough.",
+        },
         "Balanced": {"steps": 200, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
         "Thorough": {"steps": 300, "rank": 16, "alpha": 16.0, "when": "When a detail is still missing."},
-        "Prior preservation": {"prior_loss_weight": 1.0, "prior_region": "picture", "folded": True,
-                               "when": "Keeps the bare class as it was; the likeness suffers."},
+        "Prior preservation": {
+            "prior_loss_weight": 1.0,
+            "prior_region": "picture",
+            "folded": True,
+            "when": "Keeps the bare class as it was; the likeness suffers.",
+        },
         "ID photo": _ID_PHOTO,
         "Full": {"method": "full", "learning_rate": 3e-4, "when": "The whole UNet instead of a LoRA.", "folded": True},
-        "Prodigy": {"optimiser": "Prodigy", "learning_rate": 1.0, "schedule": "constant", "folded": True,
-                    "when": "Finds the learning rate by itself."},
-        "With text encoders": {"text_encoder_learning_rate": 5e-4, "folded": True,
-                               "when": "When prompts hardly call the subject."},
+        "Prodigy": {
+            "optimiser": "Prodigy",
+            "learning_rate": 1.0,
+            "schedule": "constant",
+            "folded": True,
+            "when": "Finds the learning rate by itself.",
+        },
+        "With text encoders": {
+            "text_encoder_learning_rate": 5e-4,
+            "folded": True,
+            "when": "When prompts hardly call the subject.",
+        },
     },
     class_images=32,
     image_adapters={"Outfit": ImageAdapter(str(ASSETS / "pocket-outfits" / "ip-adapter-plus_pocket.safetensors"))},
@@ -280,30 +392,65 @@ SDXL = ModelFamily(
     download_gb=7.0,
     drawing={"steps": 30, "guidance": 6.0, "scheduler": "DPM++ 2M", "width": 1024, "height": 1024},
     training={
-        "rank": 32, "alpha": 32.0, "steps": 1000, "learning_rate": 1e-4, "batch_size": 1, "resolution": 1024,
-        "class_images": 200, "prior_loss_weight": 1.0, "checkpoint_every": 250, "sample_every": 250,
+        "rank": 32,
+        "alpha": 32.0,
+        "steps": 1000,
+        "learning_rate": 1e-4,
+        "batch_size": 1,
+        "resolution": 1024,
+        "class_images": 200,
+        "prior_loss_weight": 1.0,
+        "checkpoint_every": 250,
+        "sample_every": 250,
     },
     presets={
         "Quick": {"steps": 400, "rank": 8, "alpha": 8.0, "class_images": 0, "when": "A first look; no class images."},
         "Balanced": {"steps": 1000, "rank": 32, "alpha": 32.0, "when": "The usual choice for a character."},
         "Thorough": {"steps": 2000, "rank": 64, "alpha": 64.0, "when": "For fine detail; more photos help more."},
         "ID photo": _ID_PHOTO,
-        "16 GB card": {"rank": 16, "alpha": 16.0, "accumulation": 4, "gradient_checkpointing": True, "steps": 500,
-                       "optimiser": "AdamW 8-bit", "precision": "fp16", "folded": True,
-                       "when": "Every saving on, for a card of 16 GB or less."},
-        "Prodigy": {"rank": 32, "alpha": 32.0, "optimiser": "Prodigy", "learning_rate": 1.0, "schedule": "constant",
-                    "folded": True, "when": "Finds the learning rate by itself."},
-        "With text encoders": {"text_encoder_learning_rate": 5e-5, "folded": True,
-                               "when": "When prompts hardly call the subject."},
-        "Full": {"method": "full", "learning_rate": 2e-6, "optimiser": "AdamW 8-bit", "gradient_checkpointing": True,
-                 "schedule": "constant", "folded": True, "when": "The whole UNet; for cards of 48 GB and more."},
+        "16 GB card": {
+            "rank": 16,
+            "alpha": 16.0,
+            "accumulation": 4,
+            "gradient_checkpointing": True,
+            "steps": 500,
+            "optimiser": "AdamW 8-bit",
+            "precision": "fp16",
+            "folded": True,
+            "when": "Every saving on, for a card of 16 GB or less.",
+        },
+        "Prodigy": {
+            "rank": 32,
+            "alpha": 32.0,
+            "optimiser": "Prodigy",
+            "learning_rate": 1.0,
+            "schedule": "constant",
+            "folded": True,
+            "when": "Finds the learning rate by itself.",
+        },
+        "With text encoders": {
+            "text_encoder_learning_rate": 5e-5,
+            "folded": True,
+            "when": "When prompts hardly call the subject.",
+        },
+        "Full": {
+            "method": "full",
+            "learning_rate": 2e-6,
+            "optimiser": "AdamW 8-bit",
+            "gradient_checkpointing": True,
+            "schedule": "constant",
+            "folded": True,
+            "when": "The whole UNet; for cards of 48 GB and more.",
+        },
     },
     image_adapters={
         "Outfit": ImageAdapter(f"{_IP}/sdxl_models/ip-adapter_sdxl.safetensors", f"{_IP}/sdxl_models/image_encoder"),
-        "Outfit, finer": ImageAdapter(f"{_IP}/sdxl_models/ip-adapter-plus_sdxl_vit-h.safetensors",
-                                      f"{_IP}/models/image_encoder"),
-        "Face": ImageAdapter(f"{_IP}/sdxl_models/ip-adapter-plus-face_sdxl_vit-h.safetensors",
-                             f"{_IP}/models/image_encoder"),
+        "Outfit, finer": ImageAdapter(
+            f"{_IP}/sdxl_models/ip-adapter-plus_sdxl_vit-h.safetensors", f"{_IP}/models/image_encoder"
+        ),
+        "Face": ImageAdapter(
+            f"{_IP}/sdxl_models/ip-adapter-plus-face_sdxl_vit-h.safetensors", f"{_IP}/models/image_encoder"
+        ),
     },
     unet_millions=2567.0,
     **SDXL_LAYOUT,
@@ -321,8 +468,16 @@ SD15 = ModelFamily(
     dtype={"cpu": "float32", "cuda": "float16", "mps": "float16"},
     drawing={"steps": 35, "guidance": 7.5, "scheduler": "DPM++ 2M", "width": 512, "height": 512},
     training={
-        "rank": 8, "alpha": 8.0, "steps": 800, "learning_rate": 1e-4, "batch_size": 1, "resolution": 512,
-        "class_images": 200, "prior_loss_weight": 1.0, "checkpoint_every": 200, "sample_every": 200,
+        "rank": 8,
+        "alpha": 8.0,
+        "steps": 800,
+        "learning_rate": 1e-4,
+        "batch_size": 1,
+        "resolution": 512,
+        "class_images": 200,
+        "prior_loss_weight": 1.0,
+        "checkpoint_every": 200,
+        "sample_every": 200,
     },
     presets={
         "Quick": {"steps": 400, "rank": 4, "alpha": 4.0, "class_images": 0, "when": "A first look; no class images."},
@@ -375,8 +530,14 @@ def load_family(path: Path) -> ModelFamily:
     base: dict[str, Any] = {}
     if layout:
         base = {name: getattr({"sdxl": SDXL, "sd15": SD15}[layout], name) for name in known}
-        base |= {"name": path.stem, "title": path.stem, "vae": None, "variant": None, "download_gb": 0.0,
-                 "loras_of": (layout,)}
+        base |= {
+            "name": path.stem,
+            "title": path.stem,
+            "vae": None,
+            "variant": None,
+            "download_gb": 0.0,
+            "loras_of": (layout,),
+        }
     if "segmenters" in given and base:  # the usual one of others' is none of these
         base["masking"] = {name: value for name, value in base["masking"].items() if name != "segmenter"}
     # What is given changes what is there.

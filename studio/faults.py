@@ -13,13 +13,19 @@ FOR_PEOPLE = (ValueError, RuntimeError, MemoryError, FileNotFoundError, TimeoutE
 
 MEMORY = "There was not enough memory for this. Ask for a smaller picture or resolution, or close other programs."
 DISK = "The disk is full, so nothing more could be saved. What was saved is whole; free some space and try again."
-DENIED = "The Hugging Face hub asks for permission to fetch these weights. Accept the licence on the family's page " \
+DENIED = (
+    "The Hugging Face hub asks for permission to fetch these weights. Accept the licence on the family's page "
     "there and set HF_TOKEN, then try again."
-MISSING = "The Hugging Face hub has no such repository, or it is a private one. Check the spelling of the family's " \
+)
+MISSING = (
+    "The Hugging Face hub has no such repository, or it is a private one. Check the spelling of the family's "
     "weights; for a private one set HF_TOKEN, then try again."
+)
 BUSY = "The Hugging Face hub is turning requests away just now. Wait a few minutes, or set HF_TOKEN, then try again."
-OFFLINE = "The family's weights are not on this disk and the Hugging Face hub cannot be reached. Connect to the " \
+OFFLINE = (
+    "The family's weights are not on this disk and the Hugging Face hub cannot be reached. Connect to the "
     "internet once to fetch them, or take the pocket family, which needs nothing."
+)
 
 
 def explain(error: BaseException) -> str:
@@ -32,8 +38,10 @@ def explain(error: BaseException) -> str:
         return str(error)
     number = secrets.token_hex(3)
     log.error("fault %s", number, exc_info=error)
-    return f"Something went wrong that nobody foresaw (fault {number}; the log has the whole of it). Try again; " \
+    return (
+        f"Something went wrong that nobody foresaw (fault {number}; the log has the whole of it). Try again; "
         "if it comes back, report it with that number."
+    )
 
 
 def _known(error: BaseException) -> str | None:

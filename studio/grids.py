@@ -38,13 +38,20 @@ def layout_of(kept: PictureSet, library: Library) -> Layout:
     request = kept.request
     outfits = {outfit.slug: outfit.name for outfit in library.outfits()}
     scenes = {scene.slug: scene.name for scene in library.scenes()}
-    rows = [", ".join(outfits.get(use.slug, use.slug) for use in request.cell("", row, 0).outfits) or AS_THEY_ARE
-            for row in request.outfits or ()]
+    rows = [
+        ", ".join(outfits.get(use.slug, use.slug) for use in request.cell("", row, 0).outfits) or AS_THEY_ARE
+        for row in request.outfits or ()
+    ]
     several = request.seeds > 1
-    columns = [scenes.get(scene, scene) + (f", seed {(request.seed or 0) + number}" if several else "")
-               for scene in request.scenes for number in range(request.seeds)]
-    places = [[request.place(row, column, number) for column in range(len(request.scenes))
-               for number in range(request.seeds)] for row in range(len(rows))]
+    columns = [
+        scenes.get(scene, scene) + (f", seed {(request.seed or 0) + number}" if several else "")
+        for scene in request.scenes
+        for number in range(request.seeds)
+    ]
+    places = [
+        [request.place(row, column, number) for column in range(len(request.scenes)) for number in range(request.seeds)]
+        for row in range(len(rows))
+    ]
     here = {picture.id: picture for picture in library.pictures()}
     return Layout(rows, columns, places, {cell: here[id] for cell, id in kept.cells.items() if id in here})
 
@@ -89,8 +96,9 @@ def saved_grid(kept: PictureSet, library: Library, families: Mapping[str, ModelF
     return path
 
 
-def grid(rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[Picture | None]], size: tuple[int, int]
-         ) -> Image.Image:
+def grid(
+    rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[Picture | None]], size: tuple[int, int]
+) -> Image.Image:
     """A row of pictures for each name; None is an empty place. `size` is a cell's, in pixels, where all of them fit."""
     times: float = max(1, -(-LEAST // min(size)))
     times = min(times, MOST / (len(columns) * size[0]), MOST / (len(rows) * size[1]))

@@ -29,11 +29,13 @@ LETTERS = re.compile(r"[a-z]{3,5}")
 CRUDE = frozenset({"fck", "sht", "wtf", "kkk", "kkkk", "pms", "xxx"})  # rare, and not for somebody's name
 LONGEST = 40
 # Neighbouring consonants of ordinary words: with a vowel and only these, a token can be read aloud.
-PAIRS = frozenset("""
+PAIRS = frozenset(
+    """
     bb bl br bs ch ck cl cr cs ct dd dg dl dr ds dw ff fl fr fs ft gg gh gl gn gr gs hn hr ht kl kn kr ks lb lc ld lf
     lg lk ll lm lp ls lt lv mb mm mn mp ms nc nd ng nj nk nn ns nt nv nx pd ph pl pp pr ps pt rb rc rd rf rg rk rl rm
     rn rp rr rs rt rv rw sc sh sk sl sm sn sp ss st sw tb tc th tl tr ts tt tw wd wh wk wl wn wr ws xp xt zz
-""".split())
+""".split()
+)
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,14 @@ class Vocabulary:
         words = [word for word in sorted(whole, key=whole.__getitem__, reverse=True) if LETTERS.fullmatch(word)]
         if not self.is_small:  # people wrote of everything there: with a vowel it is likely somebody's name
             words = [word for word in words if word in WELL_KNOWN or not re.search(r"[aeiouy]", word)]
-        return tuple(word for word in words if word not in CRUDE and not reads_like_a_word(word)
-                     and len(self.tokens(word)) == 1 and not self.is_ordinary(word))
+        return tuple(
+            word
+            for word in words
+            if word not in CRUDE
+            and not reads_like_a_word(word)
+            and len(self.tokens(word)) == 1
+            and not self.is_ordinary(word)
+        )
 
 
 def vocabulary_of(weights: str, words: Mapping[str, Sequence[str]], config: str | None = None) -> Vocabulary | None:
@@ -114,8 +122,11 @@ def propose(vocabulary: Vocabulary | None, taken: Iterable[str] = (), count: int
     # The well-known ones first where the family has them too: prompts then read the same in every family.
     rare = vocabulary.rare_tokens
     tokens = [token for token in WELL_KNOWN if token in rare] + [token for token in rare if token not in WELL_KNOWN]
-    reason = "one token of this family, and no caption uses it: free to become your subject" if vocabulary.is_small \
+    reason = (
+        "one token of this family, and no caption uses it: free to become your subject"
+        if vocabulary.is_small
         else "one token of this family, among its rarest: free to become your subject"
+    )
     return [Proposal(token, reason) for token in tokens if token not in used][:count]
 
 
@@ -171,8 +182,9 @@ def from_name(name: str, vocabulary: Vocabulary | None, taken: Iterable[str] = (
         return ranks[check(token, vocabulary).level], reads_like_a_word(token), tokens, shift
 
     shift, token = min(shifted, key=cost)
-    return Proposal(token, f"{letters} with each letter moved {shift} along the alphabet: easy to find again, rare to "
-                    "read")
+    return Proposal(
+        token, f"{letters} with each letter moved {shift} along the alphabet: easy to find again, rare to read"
+    )
 
 
 def _shift(letters: str, by: int) -> str:
@@ -184,8 +196,11 @@ def reads_like_a_word(token: str) -> bool:
     token = token.lower()
     if token in WELL_KNOWN or not re.search(r"[aeiouy]", token) or re.search(r"q(?!u)", token):
         return False
-    return all(pair in PAIRS for pair in map("".join, zip(token, token[1:]))  # noqa: B905 - the last has no next
-               if not re.search(r"[^a-z]|[aeiouy]", pair))
+    return all(
+        pair in PAIRS
+        for pair in map("".join, zip(token, token[1:]))  # noqa: B905 - the last has no next
+        if not re.search(r"[^a-z]|[aeiouy]", pair)
+    )
 
 
 @lru_cache(maxsize=8)
@@ -202,13 +217,18 @@ def _from_merges(folder: Path) -> Tokenizer:
     """CLIP's tokenizer from vocab.json and merges.txt, as the hub's folders of SDXL and SD 1.5 have it."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-    merges = [tuple(line.split()) for line in (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
-              if line and not line.startswith("#version")]
+    merges = [
+        tuple(line.split())
+        for line in (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#version")
+    ]
     vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, end_of_word_suffix="</w>"))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(r"\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"), behavior="removed", invert=True),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r"\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"), behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     return tokenizer

@@ -177,7 +177,7 @@ def lowered(mask: Image.Image, pixels: int) -> Image.Image:
     """The mask without the uppermost pixels, so many, of each of its columns' pieces; the edge is hard."""
     inside = _inside(mask)
     above = np.cumsum(np.pad(inside, ((pixels + 1, 0), (0, 0))), axis=0)
-    return _image(above[pixels + 1:] - above[:-pixels - 1] == pixels + 1)
+    return _image(above[pixels + 1 :] - above[: -pixels - 1] == pixels + 1)
 
 
 def inverted(mask: Image.Image) -> Image.Image:
@@ -211,14 +211,16 @@ def share_of(mask: Image.Image) -> float:
     return float(_inside(mask).mean())
 
 
-OPERATIONS: Mapping[str, Callable[[Image.Image, float], Image.Image]] = MappingProxyType({
-    "grow": lambda mask, pixels: grown(mask, pixels),
-    "shrink": lambda mask, pixels: grown(mask, -pixels),
-    "feather": lambda mask, pixels: feathered(mask, pixels),
-    "fill": lambda mask, pixels: filled(mask),
-    "clean": lambda mask, pixels: cleaned(mask),
-    "invert": lambda mask, pixels: inverted(mask),
-})
+OPERATIONS: Mapping[str, Callable[[Image.Image, float], Image.Image]] = MappingProxyType(
+    {
+        "grow": lambda mask, pixels: grown(mask, pixels),
+        "shrink": lambda mask, pixels: grown(mask, -pixels),
+        "feather": lambda mask, pixels: feathered(mask, pixels),
+        "fill": lambda mask, pixels: filled(mask),
+        "clean": lambda mask, pixels: cleaned(mask),
+        "invert": lambda mask, pixels: inverted(mask),
+    }
+)
 
 
 def operated(mask: Image.Image, operation: str, pixels: float = 4) -> Image.Image:
@@ -229,8 +231,9 @@ def operated(mask: Image.Image, operation: str, pixels: float = 4) -> Image.Imag
     return OPERATIONS[operation](mask, pixels)
 
 
-def check_inside(points: Sequence[tuple[float, float, int]], box: Sequence[float] | None,
-                 size: tuple[int, int]) -> None:
+def check_inside(
+    points: Sequence[tuple[float, float, int]], box: Sequence[float] | None, size: tuple[int, int]
+) -> None:
     """Raises ValueError for points (x, y, label) and a box outside of a picture of this size (width, height)."""
     width, height = size
     for x, y, _ in points:
@@ -239,13 +242,16 @@ def check_inside(points: Sequence[tuple[float, float, int]], box: Sequence[float
     if box is not None:
         left, top, right, bottom = box
         if not (0 <= left < right <= width and 0 <= top < bottom <= height):
-            raise ValueError(f"The box {left:g}, {top:g}, {right:g}, {bottom:g} leaves the picture of {width} x "
-                             f"{height} px.")
+            raise ValueError(
+                f"The box {left:g}, {top:g}, {right:g}, {bottom:g} leaves the picture of {width} x {height} px."
+            )
 
 
 def _unlike(size: tuple[int, int], wanted: tuple[int, int]) -> str:
-    return f"The mask is {size[0]} x {size[1]} px and should be {wanted[0]} x {wanted[1]}; a mask must have the " \
+    return (
+        f"The mask is {size[0]} x {size[1]} px and should be {wanted[0]} x {wanted[1]}; a mask must have the "
         "picture's size."
+    )
 
 
 def _round(mask: Image.Image, pixels: float) -> tuple[slice, slice]:

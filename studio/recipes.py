@@ -48,14 +48,27 @@ class Recipe:
             recipe = cls(**{**data, **{kind: tuple(data.get(kind, ())) for kind in _USED}})
         except (TypeError, AttributeError) as error:
             raise ValueError(f"not a recipe of this studio: {error}") from error
-        parts = {"request": recipe.request, "family": recipe.family, "versions": recipe.versions,
-                 "estimates": recipe.estimates}
+        parts = {
+            "request": recipe.request,
+            "family": recipe.family,
+            "versions": recipe.versions,
+            "estimates": recipe.estimates,
+        }
         wrong = [name for name, part in parts.items() if not isinstance(part, dict)]
-        wrong += [kind for kind in _USED if not all(
-            isinstance(one, dict) and isinstance(one.get("slug"), str) and isinstance(one.get("name"), str)
-            for one in getattr(recipe, kind))]
-        wrong += ["estimates"] if "estimates" not in wrong and not all(
-            isinstance(value, int | float) for value in recipe.estimates.values()) else []
+        wrong += [
+            kind
+            for kind in _USED
+            if not all(
+                isinstance(one, dict) and isinstance(one.get("slug"), str) and isinstance(one.get("name"), str)
+                for one in getattr(recipe, kind)
+            )
+        ]
+        wrong += (
+            ["estimates"]
+            if "estimates" not in wrong
+            and not all(isinstance(value, int | float) for value in recipe.estimates.values())
+            else []
+        )
         wrong += [] if isinstance(recipe.created, str) else ["created"]
         if wrong:
             raise ValueError(f"not a recipe of this studio: {' and '.join(wrong)} cannot be read")
@@ -69,9 +82,13 @@ class Recipe:
         if ask.get("negative_prompt"):
             lines.append(f"Negative prompt: {ask['negative_prompt']}")
         settings = {
-            "Steps": ask.get("steps"), "Sampler": ask.get("scheduler"), "CFG scale": ask.get("guidance"),
-            "Seed": ask.get("seed"), "Size": f"{ask['width']}x{ask['height']}" if ask.get("width") else None,
-            "Model": self.family.get("name"), "Model hash": str(self.family.get("sha256", ""))[:10],
+            "Steps": ask.get("steps"),
+            "Sampler": ask.get("scheduler"),
+            "CFG scale": ask.get("guidance"),
+            "Seed": ask.get("seed"),
+            "Size": f"{ask['width']}x{ask['height']}" if ask.get("width") else None,
+            "Model": self.family.get("name"),
+            "Model hash": str(self.family.get("sha256", ""))[:10],
         }
         if self.loras:
             hashes = ", ".join(f"{lora.get('slug')}: {str(lora.get('sha256', ''))[:12]}" for lora in self.loras)
@@ -108,8 +125,9 @@ def read_png(path: Path) -> Recipe:
     except FileNotFoundError:
         raise ValueError(f"There is no picture {path.name}.") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path.name} is not a picture in PNG that can be read: only those saved by Understudy "
-                         "carry a recipe.") from error
+        raise ValueError(
+            f"{path.name} is not a picture in PNG that can be read: only those saved by Understudy carry a recipe."
+        ) from error
     if not isinstance(text, str):
         raise ValueError(f"{path.name} has no recipe inside: only pictures saved by Understudy, as PNG, carry one.")
     try:

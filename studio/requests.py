@@ -25,8 +25,9 @@ MOST_VALIDATION = 8
 MOST_RESOLUTIONS = 4
 LORA, FULL = METHODS = ("LoRA", "full")
 ADAMW, ADAMW_8BIT, PRODIGY = OPTIMISERS = ("AdamW", "AdamW 8-bit", "Prodigy")
-NEEDS_BITSANDBYTES = f"{ADAMW_8BIT} needs the package bitsandbytes: install it with pip install bitsandbytes, or " \
-    f"choose {ADAMW}."
+NEEDS_BITSANDBYTES = (
+    f"{ADAMW_8BIT} needs the package bitsandbytes: install it with pip install bitsandbytes, or choose {ADAMW}."
+)
 CONSTANT, COSINE = SCHEDULES = ("constant", "cosine")
 WHOLE, GARMENTS = PRIOR_REGIONS = ("picture", "garments")
 PRECISIONS = ("auto", "bf16", "fp16", "fp32")  # that a step computes in; what is learnt is always kept in fp32
@@ -117,13 +118,16 @@ class TrainRequest:
         within("sample_every", self.sample_every, 0, 100_000)
         text("validation_prompt", self.validation_prompt)
         if len(self.validation_prompts) > MOST_VALIDATION:
-            raise ValueError(f"validation_prompt may have at most {MOST_VALIDATION} lines, got "
-                             f"{len(self.validation_prompts)}")
+            raise ValueError(
+                f"validation_prompt may have at most {MOST_VALIDATION} lines, got {len(self.validation_prompts)}"
+            )
         within("seed", self.seed, 0, MAX_SEED)
         text_rate = self.text_encoder_learning_rate
         if self.optimiser == PRODIGY and text_rate and self.learning_rate and text_rate != self.learning_rate:
-            raise ValueError(f"{PRODIGY} finds one learning rate for all: set text_encoder_learning_rate to 0 or to "
-                             f"{self.learning_rate:g}, as learning_rate is; got {text_rate:g}.")
+            raise ValueError(
+                f"{PRODIGY} finds one learning rate for all: set text_encoder_learning_rate to 0 or to "
+                f"{self.learning_rate:g}, as learning_rate is; got {text_rate:g}."
+            )
 
     @property
     def way(self) -> str:
@@ -230,8 +234,20 @@ class SetRequest:
 
     def cell(self, scene: str, outfit: Any, number: int) -> DrawRequest:
         """The drawing of one cell: in a scene, which is a prompt, from the seed of that number."""
-        shared = {name: getattr(self, name) for name in (
-            "negative_prompt", "lora", "lora_scale", "steps", "guidance", "scheduler", "width", "height", "family")}
+        shared = {
+            name: getattr(self, name)
+            for name in (
+                "negative_prompt",
+                "lora",
+                "lora_scale",
+                "steps",
+                "guidance",
+                "scheduler",
+                "width",
+                "height",
+                "family",
+            )
+        }
         seed = None if self.seed is None else (self.seed + number) % (MAX_SEED + 1)
         return DrawRequest(f"{self.prompt}, {scene}" if scene else self.prompt, outfit=outfit, seed=seed, **shared)
 
@@ -281,15 +297,17 @@ class MaskRequest:
         object.__setattr__(self, "points", points_in(self.points))
         object.__setattr__(self, "box", box_in(self.box))
         if self.phrases.strip() and not self.terms:
-            raise ValueError("Name what to find in words, such as 'clothing' or 'hair, hat'; got "
-                             f"{self.phrases!r:.80}.")
+            raise ValueError(
+                f"Name what to find in words, such as 'clothing' or 'hair, hat'; got {self.phrases!r:.80}."
+            )
         if len(self.terms) > MOST_PHRASES or any(len(term) > LONGEST_PHRASE for term in self.terms):
             raise ValueError(f"Name at most {MOST_PHRASES} things, in at most {LONGEST_PHRASE} letters each.")
         if not self.terms and not self.points and self.box is None:
             raise ValueError("Say what to find: a phrase such as 'clothing', a point or a box.")
         if self.points and self.box is None and not any(label for _, _, label in self.points):
-            raise ValueError("Points that only take away leave nothing: add a point on the thing itself, or a box "
-                             "round it.")
+            raise ValueError(
+                "Points that only take away leave nothing: add a point on the thing itself, or a box round it."
+            )
 
     @property
     def terms(self) -> tuple[str, ...]:

@@ -38,18 +38,59 @@ class Intent:
     says: bool = True  # it takes words and LoRAs
 
 
-INTENTS: Mapping[str, Intent] = MappingProxyType({
-    "outfit": Intent("Change the outfit", "Begins anew under the mask; the whole picture is looked at.", 1.0, ORIGINAL,
-                     None, wears=True),
-    "detail": Intent("Fix a detail", "Keeps the shape of what is there; works on the part round the mask, at full "
-                     "resolution.", 0.6, ORIGINAL, 0.5),
-    "remove": Intent("Remove", "What surrounds the mask is drawn over it; words and LoRAs, which would put something "
-                     "there, are left out.", 0.35, SURROUNDINGS, None, says=False),
-})
+INTENTS: Mapping[str, Intent] = MappingProxyType(
+    {
+        "outfit": Intent(
+            "Change the outfit",
+            "Begins anew under the mask; the whole picture is looked at.",
+            1.0,
+            ORIGINAL,
+            None,
+            wears=True,
+        ),
+        "detail": Intent(
+            "Fix a detail",
+            "Keeps the shape of what is there; works on the part round the mask, at full resolution.",
+            0.6,
+            ORIGINAL,
+            0.5,
+        ),
+        "remove": Intent(
+            "Remove",
+            "What surrounds the mask is drawn over it; words and LoRAs, which would put something there, are left out.",
+            0.35,
+            SURROUNDINGS,
+            None,
+            says=False,
+        ),
+    }
+)
 # Clothes, to be told from the rest of a prompt where a family does not list the words it knows.
 WEARING, ELSEWHERE = ("dressed in", "in", "wearing"), ("with", "on", "at", "under", "near", "behind")
-GARMENTS = ("dress", "jacket", "coat", "hoodie", "sweater", "shirt", "t-shirt", "blouse", "pants", "trousers", "jeans",
-            "shorts", "skirt", "suit", "uniform", "robe", "cape", "outfit", "clothes", "shoes", "boots", "sneakers")
+GARMENTS = (
+    "dress",
+    "jacket",
+    "coat",
+    "hoodie",
+    "sweater",
+    "shirt",
+    "t-shirt",
+    "blouse",
+    "pants",
+    "trousers",
+    "jeans",
+    "shorts",
+    "skirt",
+    "suit",
+    "uniform",
+    "robe",
+    "cape",
+    "outfit",
+    "clothes",
+    "shoes",
+    "boots",
+    "sneakers",
+)
 
 
 def settled_repaint(request: RepaintRequest, library: Library, family: ModelFamily) -> RepaintRequest:
@@ -66,9 +107,14 @@ def settled_repaint(request: RepaintRequest, library: Library, family: ModelFami
     feather = usual_feather(size) if request.feather is None else request.feather
     padding = request.padding
     if padding is None:  # the whole picture, unless it is larger than what the family draws
-        padding = max(size) if size[0] * size[1] <= LARGER * family.resolution ** 2 else context(mask, CONTEXT)
-    return replace(request, picture=str(picture), mask=str(library.keep_image(mask)), feather=feather,
-                   padding=min(round(padding), MOST_SIDE))
+        padding = max(size) if size[0] * size[1] <= LARGER * family.resolution**2 else context(mask, CONTEXT)
+    return replace(
+        request,
+        picture=str(picture),
+        mask=str(library.keep_image(mask)),
+        feather=feather,
+        padding=min(round(padding), MOST_SIDE),
+    )
 
 
 def check_what_is_left(mask: Image.Image) -> None:
@@ -76,8 +122,10 @@ def check_what_is_left(mask: Image.Image) -> None:
     if box_of(mask) is None:
         raise ValueError("The mask is empty: paint over what shall change, or find it by a word.")
     if mask.getextrema()[0] >= WHITE:
-        raise ValueError("The mask covers the whole picture, so nothing of it would stay: leave something outside, or "
-                         "draw a new picture in Draw.")
+        raise ValueError(
+            "The mask covers the whole picture, so nothing of it would stay: leave something outside, or "
+            "draw a new picture in Draw."
+        )
 
 
 def usual_feather(size: tuple[int, int]) -> int:
@@ -94,8 +142,9 @@ def settled_wear(request: WearRequest, library: Library, family: ModelFamily) ->
     return replace(request, picture=pictures)
 
 
-def repainted_as(request: WearRequest, picture: str, mask: Image.Image, library: Library, family: ModelFamily
-                 ) -> RepaintRequest:
+def repainted_as(
+    request: WearRequest, picture: str, mask: Image.Image, library: Library, family: ModelFamily
+) -> RepaintRequest:
     """The repainting that dresses whoever is in one picture, where the mask is, whose edge is soft already.
 
     Raises ValueError, in a sentence, as `settled_repaint` does.
@@ -107,8 +156,18 @@ def repainted_as(request: WearRequest, picture: str, mask: Image.Image, library:
         lora = used_in(drawn.recipe, library, family) if lora is None else lora
     names = {field.name for field in fields(RepaintRequest)} & {field.name for field in fields(request)}
     same = {name: getattr(request, name) for name in names}
-    asked = RepaintRequest(**{**same, "picture": picture, "mask": mask, "prompt": prompt or "", "lora": lora,
-                              "fill": ORIGINAL, "feather": 0, "family": family.name})
+    asked = RepaintRequest(
+        **{
+            **same,
+            "picture": picture,
+            "mask": mask,
+            "prompt": prompt or "",
+            "lora": lora,
+            "fill": ORIGINAL,
+            "feather": 0,
+            "family": family.name,
+        }
+    )
     return settled_repaint(asked, library, family)
 
 
@@ -124,10 +183,10 @@ def without_clothes(prompt: str, family: ModelFamily) -> str:
         # garment to the last garment; a list of them goes on.
         worn = list(garment.finditer(clause))
         cuts = [0] if worn and dressing else []
-        before = clause[:worn[0].start()] if worn else ""
+        before = clause[: worn[0].start()] if worn else ""
         cuts += [found.start() for found in begins.finditer(before) if not turns.search(before, found.end())]
         dressing = bool(cuts)
-        clause = clause[:cuts[-1]].rstrip() + clause[worn[-1].end():] if cuts else clause
+        clause = clause[: cuts[-1]].rstrip() + clause[worn[-1].end() :] if cuts else clause
         clauses += [clause] if clause.strip() else []
     return ",".join(clauses).strip()
 

@@ -69,10 +69,22 @@ class Run:
     `request` is resolved: what the family decided is filled in. `asked` is what was given.
     """
 
-    def __init__(self, id: str, kind: str, title: str, request: Any, library: Library, family: ModelFamily | None, *,
-                 asked: Any = None, created: str | None = None, events: Iterable[Event] = (),
-                 status: str = QUEUED, keep: Callable[[Event], None] | None = None,
-                 on_cancel: Callable[[Run], None] | None = None) -> None:
+    def __init__(
+        self,
+        id: str,
+        kind: str,
+        title: str,
+        request: Any,
+        library: Library,
+        family: ModelFamily | None,
+        *,
+        asked: Any = None,
+        created: str | None = None,
+        events: Iterable[Event] = (),
+        status: str = QUEUED,
+        keep: Callable[[Event], None] | None = None,
+        on_cancel: Callable[[Run], None] | None = None,
+    ) -> None:
         self.id, self.kind, self.title, self.request = id, kind, title, request
         self.library, self.family, self.asked = library, family, asked or request
         self.checkpoint: Path | None = None  # where a training goes on from
@@ -91,7 +103,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """"queued", "running", "paused", "finished", "cancelled" or "failed"."""
+        """ "queued", "running", "paused", "finished", "cancelled" or "failed"."""
         return self._status
 
     @property
@@ -195,14 +207,19 @@ class Run:
         if self.kind == "train":
             saved = [event.slug for event in events if isinstance(event, LoraSaved)]
             return next((lora for lora in self.library.loras() if lora.slug in saved[-1:]), None)
-        return [self.library.picture(event.path) for event in events
-                if isinstance(event, PictureDrawn) and Path(event.path).is_file()]
+        return [
+            self.library.picture(event.path)
+            for event in events
+            if isinstance(event, PictureDrawn) and Path(event.path).is_file()
+        ]
 
     def progress(self) -> Progress:
         """How far it is, from its events alone."""
         events, preview = self.snapshot(), self._latest
-        last = next((event for event in reversed(events)
-                     if isinstance(event, StepFinished | StageReported | PictureDrawn)), None)
+        last = next(
+            (event for event in reversed(events) if isinstance(event, StepFinished | StageReported | PictureDrawn)),
+            None,
+        )
         if self.kind in ("draw", "set", "repaint"):
             drawn = next((event for event in reversed(events) if isinstance(event, PictureDrawn)), None)
             return self._drawing_progress(drawn, last, preview)
@@ -213,13 +230,19 @@ class Run:
         if isinstance(last, StageReported):
             done = f" {last.done} of {last.total}" if last.total else ""
             step = next((event for event in reversed(events) if isinstance(event, StepFinished)), None)
-            fraction = last.done / last.total if last.total and self.kind == "mask" else \
-                step.step / step.total if step else 0.0
+            fraction = (
+                last.done / last.total
+                if last.total and self.kind == "mask"
+                else step.step / step.total
+                if step
+                else 0.0
+            )
             return Progress(fraction, step.seconds_left if step else None, f"{last.stage}{done}")
         return Progress(0.0, None, "starting" if self._status == RUNNING else self._status)
 
-    def _drawing_progress(self, drawn: PictureDrawn | None, last: Event | None, preview: PreviewDrawn | None
-                          ) -> Progress:
+    def _drawing_progress(
+        self, drawn: PictureDrawn | None, last: Event | None, preview: PreviewDrawn | None
+    ) -> Progress:
         count = drawn.count if drawn else getattr(self.request, "total", self.request.count)
         done = drawn.index + 1 if drawn else 0
         if done >= count or self.ended:

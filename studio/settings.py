@@ -47,20 +47,30 @@ class Quota:
             if not isinstance(value, bool) and not value > 0:
                 raise ValueError(f"quota: {name} must be above 0, got {value}")
 
-    def check(self, request: TrainRequest | DrawRequest | SetRequest | RepaintRequest | WearRequest | MaskRequest
-              | MergeRequest) -> None:
+    def check(
+        self,
+        request: TrainRequest | DrawRequest | SetRequest | RepaintRequest | WearRequest | MaskRequest | MergeRequest,
+    ) -> None:
         """Raises ValueError, naming the limit, for a resolved request that asks for more than a visitor may."""
-        limits = {"count": self.count, "width": self.side, "height": self.side, "resolution": self.side,
-                  "batch_size": self.batch_size, "class_images": self.class_images,
-                  "class_checks": self.class_checks, "rank": self.rank}
+        limits = {
+            "count": self.count,
+            "width": self.side,
+            "height": self.side,
+            "resolution": self.side,
+            "batch_size": self.batch_size,
+            "class_images": self.class_images,
+            "class_checks": self.class_checks,
+            "rank": self.rank,
+        }
         if isinstance(request, SetRequest):
             limits["count"] = self.set_count
         if isinstance(request, TrainRequest):
             limits["steps"] = self.train_steps
             self._check_training(request)
         if isinstance(request, WearRequest) and request.total > self.count:
-            raise ValueError(f"On this shared host pictures times count may be at most {self.count}, got "
-                             f"{request.total}.")
+            raise ValueError(
+                f"On this shared host pictures times count may be at most {self.count}, got {request.total}."
+            )
         for name, most in limits.items():
             asked = getattr(request, name, None)
             if asked is not None and asked > most:
@@ -75,8 +85,10 @@ class Quota:
             raise ValueError(f"On this shared host more resolutions may be at most {self.side}.")
         often = min(request.checkpoint_every or request.steps or 1, request.sample_every or request.steps or 1)
         if (request.steps or 1) / often > MOST_LOOKS:
-            raise ValueError(f"On this shared host a training may be looked at {MOST_LOOKS} times at most: take a "
-                             "larger number for checkpoint every and sample every.")
+            raise ValueError(
+                f"On this shared host a training may be looked at {MOST_LOOKS} times at most: take a "
+                "larger number for checkpoint every and sample every."
+            )
 
 
 @dataclass(frozen=True)
@@ -123,12 +135,14 @@ def read_settings(flags: Sequence[str], environment: Mapping[str, str]) -> Setti
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="app.py", description="Serve the studio in the browser.")
-    parser.add_argument("--library", metavar="FOLDER", help="where subjects, LoRAs and pictures are kept "
-                        "(UNDERSTUDY_LIBRARY; library)")
+    parser.add_argument(
+        "--library", metavar="FOLDER", help="where subjects, LoRAs and pictures are kept (UNDERSTUDY_LIBRARY; library)"
+    )
     parser.add_argument("--family", metavar="NAME", help="the base model (UNDERSTUDY_FAMILY; pocket)")
     parser.add_argument("--family-folder", metavar="FOLDER", help="your own families, one YAML file each")
-    parser.add_argument("--host", metavar="ADDRESS", help="who may connect (GRADIO_SERVER_NAME; 127.0.0.1: this "
-                        "machine alone)")
+    parser.add_argument(
+        "--host", metavar="ADDRESS", help="who may connect (GRADIO_SERVER_NAME; 127.0.0.1: this machine alone)"
+    )
     parser.add_argument("--port", metavar="NUMBER", help="GRADIO_SERVER_PORT; the first free one from 7860 on")
     return parser
 

@@ -16,15 +16,23 @@ from studio.requests import TrainRequest, as_json
 from studio.runs import FAILED, FINISHED, QUEUED, RUNNING, Run, one_story
 
 log = logging.getLogger(__name__)
-LOCKED = "Another studio has this library open and alone may train in it. Close that one, then try again; drawing " \
+LOCKED = (
+    "Another studio has this library open and alone may train in it. Close that one, then try again; drawing "
     "works here meanwhile."
+)
 
 
 class Trainings:
     """Those of one library, on an executor it shares. `check` raises ValueError for what a visitor may not ask."""
 
-    def __init__(self, library: Library, executor: LocalExecutor, families: Mapping[str, ModelFamily],
-                 usual: ModelFamily, check: Callable[[Any, ModelFamily], None]) -> None:
+    def __init__(
+        self,
+        library: Library,
+        executor: LocalExecutor,
+        families: Mapping[str, ModelFamily],
+        usual: ModelFamily,
+        check: Callable[[Any, ModelFamily], None],
+    ) -> None:
         self._library, self._executor, self._families = library, executor, families
         self._usual, self._check = usual, check
         self._past: dict[str, Run] = {}
@@ -45,8 +53,11 @@ class Trainings:
 
         What a later version wrote and is unknown here is left out.
         """
-        return [run for record in self._library.runs() if record.id not in besides
-                and (run := self._recorded(record)) is not None]
+        return [
+            run
+            for record in self._library.runs()
+            if record.id not in besides and (run := self._recorded(record)) is not None
+        ]
 
     def one_past(self, id: str) -> Run | None:
         """The one of that id, as `past` has it; no other's events are read."""
@@ -75,10 +86,16 @@ class Trainings:
         """Let all go on that an earlier process could not end; none where another studio trains in the library."""
         if not self._locked:
             return []
-        waiting = [record for record in self._library.runs() if record.status in (QUEUED, RUNNING)
-                   and self._executor.run(record.id) is None]
-        return [run for record in sorted(waiting, key=lambda record: record.created)
-                if (run := self._resumed(record)) is not None]
+        waiting = [
+            record
+            for record in self._library.runs()
+            if record.status in (QUEUED, RUNNING) and self._executor.run(record.id) is None
+        ]
+        return [
+            run
+            for record in sorted(waiting, key=lambda record: record.created)
+            if (run := self._resumed(record)) is not None
+        ]
 
     def pick(self, run: Run, step: int) -> Lora:
         """A checkpoint of a run as a LoRA of the library. Raises ValueError for a step that has none."""
@@ -87,9 +104,14 @@ class Trainings:
         if run.kind != "train" or step not in steps:
             known = f"it has {', '.join(map(str, steps))}" if steps else "it has none any more"
             raise ValueError(f"{run.title} has no checkpoint of step {step!r:.20}; {known}.")
-        lora = self._executor.ask("studio.engine.exporting:keep_checkpoint", self._library,
-                                  folder / f"{step:06d}.safetensors", run.request,
-                                  self._library.subject(run.request.subject), family=self._family(run.request))
+        lora = self._executor.ask(
+            "studio.engine.exporting:keep_checkpoint",
+            self._library,
+            folder / f"{step:06d}.safetensors",
+            run.request,
+            self._library.subject(run.request.subject),
+            family=self._family(run.request),
+        )
         saved = LoraSaved(lora.slug, step, max(steps) if run.status == FINISHED else step)
         self._library.append_event(run.id, to_json(saved))
         run.add(saved)
@@ -146,8 +168,17 @@ class Trainings:
         if record.id in self._past:
             return self._past[record.id]
         try:
-            run = Run(record.id, record.kind, record.title, request_from_json(record.request), self._library, None,
-                      created=record.created, events=self._story(record), status=record.status)
+            run = Run(
+                record.id,
+                record.kind,
+                record.title,
+                request_from_json(record.request),
+                self._library,
+                None,
+                created=record.created,
+                events=self._story(record),
+                status=record.status,
+            )
         except ValueError as error:
             log.warning("the run %s was left out: %s", record.id, error)
             return None

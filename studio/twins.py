@@ -18,6 +18,9 @@ def both_ways(request: TrainRequest, family: ModelFamily, seed: int | None = Non
     """
     images = request.class_images or family.training["class_images"] or family.class_images
     chosen = next((one for one in (request.seed, seed) if one is not None), None)
-    shared = replace(request, class_checks=request.class_checks or CHECKS,
-                     seed=secrets.randbelow(MAX_SEED) if chosen is None else chosen)
+    shared = replace(
+        request,
+        class_checks=request.class_checks or CHECKS,
+        seed=secrets.randbelow(MAX_SEED) if chosen is None else chosen,
+    )
     return replace(shared, class_images=images), replace(shared, class_images=0)

@@ -23,8 +23,10 @@ def settled(request: Asked, library: Library, family: ModelFamily) -> Asked:
     """
     known = {outfit.slug: outfit for outfit in library.outfits()} if _wears(request) else {}
     if isinstance(request, SetRequest):
-        rows = [[_settled(use, known, family) for use in request.cell("", row, 0).outfits] or None
-                for row in request.outfits or ()]
+        rows = [
+            [_settled(use, known, family) for use in request.cell("", row, 0).outfits] or None
+            for row in request.outfits or ()
+        ]
         return replace(request, outfits=rows)
     return replace(request, outfit=[_settled(use, known, family) for use in request.outfits] or None)
 

@@ -7,30 +7,91 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 # Words that carry no picture of their own, or that every family reads past.
-GRAMMAR = frozenset("""
+GRAMMAR = frozenset(
+    """
     a an the this that these those some any one two three few many of in on at by to from for with without into onto
     over under near behind before beside between above below around through and or but not no as is are was be being
     has have having it its he she they them his her their who which while very quite really just only also
     wearing wears dressed holding holds carrying standing looking shown seen view side front
     outfit clothes clothing colour color colored coloured plain light bright
     cartoon drawing drawn picture image illustration photo style scene background character person
-""".split())
+""".split()
+)
 # What people say for what a small family calls otherwise; used only where the family knows the second word.
 SYNONYMS: Mapping[str, str] = {
-    "ocean": "beach", "sea": "beach", "seaside": "beach", "shore": "beach", "sand": "desert", "dunes": "desert",
-    "woods": "forest", "jungle": "forest", "trees": "forest", "tree": "forest", "city": "street", "town": "street",
-    "road": "street", "garden": "park", "meadow": "park", "winter": "snow", "snowy": "snow", "ice": "snow",
-    "lady": "woman", "guy": "man", "child": "girl", "kid": "boy", "kitten": "cat", "kitty": "cat", "bunny": "rabbit",
-    "android": "robot", "mug": "cup", "pot": "teapot", "rucksack": "backpack", "bag": "backpack", "lantern": "lamp",
-    "coat": "jacket", "blazer": "jacket", "parka": "jacket", "pullover": "sweater", "jumper": "sweater",
-    "sweatshirt": "hoodie", "shirt": "t-shirt", "tshirt": "t-shirt", "tee": "t-shirt", "gown": "dress",
-    "trousers": "pants", "jeans": "pants", "leggings": "pants", "cap": "hat", "spectacles": "glasses",
-    "sunglasses": "glasses", "shawl": "scarf", "parasol": "umbrella", "tiara": "crown",
-    "happy": "smiling", "smile": "smiling", "laughing": "smiling", "unhappy": "sad", "crying": "sad",
-    "mad": "angry", "furious": "angry", "shocked": "surprised", "amazed": "surprised",
-    "gray": "grey", "violet": "purple", "cyan": "teal", "turquoise": "teal", "golden": "yellow", "blond": "blonde",
-    "crimson": "red", "scarlet": "red", "navy": "blue", "rose": "pink", "beige": "brown", "running": "walking",
-    "jumping": "arms raised", "cheering": "arms raised",
+    "ocean": "beach",
+    "sea": "beach",
+    "seaside": "beach",
+    "shore": "beach",
+    "sand": "desert",
+    "dunes": "desert",
+    "woods": "forest",
+    "jungle": "forest",
+    "trees": "forest",
+    "tree": "forest",
+    "city": "street",
+    "town": "street",
+    "road": "street",
+    "garden": "park",
+    "meadow": "park",
+    "winter": "snow",
+    "snowy": "snow",
+    "ice": "snow",
+    "lady": "woman",
+    "guy": "man",
+    "child": "girl",
+    "kid": "boy",
+    "kitten": "cat",
+    "kitty": "cat",
+    "bunny": "rabbit",
+    "android": "robot",
+    "mug": "cup",
+    "pot": "teapot",
+    "rucksack": "backpack",
+    "bag": "backpack",
+    "lantern": "lamp",
+    "coat": "jacket",
+    "blazer": "jacket",
+    "parka": "jacket",
+    "pullover": "sweater",
+    "jumper": "sweater",
+    "sweatshirt": "hoodie",
+    "shirt": "t-shirt",
+    "tshirt": "t-shirt",
+    "tee": "t-shirt",
+    "gown": "dress",
+    "trousers": "pants",
+    "jeans": "pants",
+    "leggings": "pants",
+    "cap": "hat",
+    "spectacles": "glasses",
+    "sunglasses": "glasses",
+    "shawl": "scarf",
+    "parasol": "umbrella",
+    "tiara": "crown",
+    "happy": "smiling",
+    "smile": "smiling",
+    "laughing": "smiling",
+    "unhappy": "sad",
+    "crying": "sad",
+    "mad": "angry",
+    "furious": "angry",
+    "shocked": "surprised",
+    "amazed": "surprised",
+    "gray": "grey",
+    "violet": "purple",
+    "cyan": "teal",
+    "turquoise": "teal",
+    "golden": "yellow",
+    "blond": "blonde",
+    "crimson": "red",
+    "scarlet": "red",
+    "navy": "blue",
+    "rose": "pink",
+    "beige": "brown",
+    "running": "walking",
+    "jumping": "arms raised",
+    "cheering": "arms raised",
 }
 LONGEST_LIST = 4  # unknown words that a note names
 

@@ -61,8 +61,11 @@ def serve(library: Path, log: Path) -> Iterator[Served]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SPACE_", "UNDERSTUDY_"))}
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "app.py", "--library", str(library), "--port", str(port)], cwd=ROOT,
-            env=kept | {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}, stdout=output, stderr=subprocess.STDOUT,
+            [sys.executable, "app.py", "--library", str(library), "--port", str(port)],
+            cwd=ROOT,
+            env=kept | {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     served = Served(f"http://127.0.0.1:{port}", library, log, process.pid)
     try:

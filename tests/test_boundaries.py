@@ -50,8 +50,11 @@ def test_each_layer_imports_only_what_lies_below_it(pattern, forbidden):
 
 
 def test_the_studio_never_imports_the_pocketworld():
-    found = {str(path.relative_to(ROOT)): bad
-             for path in (*ROOT.glob("studio/**/*.py"), ROOT / "app.py") if (bad := reached(path, {"pocketworld"}))}
+    found = {
+        str(path.relative_to(ROOT)): bad
+        for path in (*ROOT.glob("studio/**/*.py"), ROOT / "app.py")
+        if (bad := reached(path, {"pocketworld"}))
+    }
     assert not found
 
 

@@ -23,8 +23,16 @@ from studio.execution import LocalExecutor
 from studio.families import POCKET
 
 ROOT = Path(__file__).resolve().parent.parent
-QUICK = {"steps": 8, "checkpoint_every": 3, "sample_every": 8, "class_images": 1, "prior_region": "picture",
-         "batch_size": 1, "rank": 2, "seed": 5}
+QUICK = {
+    "steps": 8,
+    "checkpoint_every": 3,
+    "sample_every": 8,
+    "class_images": 1,
+    "prior_region": "picture",
+    "batch_size": 1,
+    "rank": 2,
+    "seed": 5,
+}
 TRAINING = studio.TrainRequest(subject="mika", **QUICK)
 DRAWING = studio.DrawRequest(prompt="a cartoon of sks girl on the beach", steps=3, seed=7)
 
@@ -85,8 +93,8 @@ def desk(tmp_path, executor):
 
 
 def test_a_script_teaches_a_subject_and_draws_it(trained):
-    lora, = trained.library.loras()
-    picture, = trained.library.pictures()
+    (lora,) = trained.library.loras()
+    (picture,) = trained.library.pictures()
     assert lora.path.stat().st_size > 1000 and lora.trigger == "sks girl"
     assert picture.recipe.request["lora"] == lora.slug
     assert picture.image.size == (trained.family.resolution,) * 2
@@ -101,7 +109,7 @@ def test_a_picture_draws_again_to_the_pixel(trained):
 
 def test_the_pixels_of_a_picture_do_not_depend_on_the_count(desk):
     two = desk.start(studio.DrawRequest(prompt="a cat in the snow", steps=2, seed=7, count=2)).result(60)
-    second, = desk.start(studio.DrawRequest(prompt="a cat in the snow", steps=2, seed=8)).result(60)
+    (second,) = desk.start(studio.DrawRequest(prompt="a cat in the snow", steps=2, seed=8)).result(60)
     assert np.array_equal(pixels(two[1]), pixels(second))
     assert np.array_equal(pixels(desk.replay(two[1].path)), pixels(second))
 
@@ -145,12 +153,15 @@ def test_an_image_without_a_recipe_is_refused_in_a_sentence(desk, tmp_path):
         studio.replay(tmp_path / "plain.png")
 
 
-@pytest.mark.parametrize("request_, words", [
-    (studio.TrainRequest(subject="nobody"), "no subject 'nobody'; known are mika"),
-    (studio.DrawRequest(prompt="a cat", lora="nothing"), "no LoRA 'nothing'; there is none yet"),
-    (studio.DrawRequest(prompt="a cat", scheduler="Magic"), "no scheduler 'Magic'; known are"),
-    (studio.DrawRequest(prompt="a cat", family="huge"), "no family 'huge'; known are pocket, sdxl"),
-])
+@pytest.mark.parametrize(
+    "request_, words",
+    [
+        (studio.TrainRequest(subject="nobody"), "no subject 'nobody'; known are mika"),
+        (studio.DrawRequest(prompt="a cat", lora="nothing"), "no LoRA 'nothing'; there is none yet"),
+        (studio.DrawRequest(prompt="a cat", scheduler="Magic"), "no scheduler 'Magic'; known are"),
+        (studio.DrawRequest(prompt="a cat", family="huge"), "no family 'huge'; known are pocket, sdxl"),
+    ],
+)
 def test_what_is_not_there_is_refused_at_once_with_what_there_is(desk, request_, words):
     with pytest.raises(ValueError, match=words):
         desk.start(request_)
@@ -241,11 +252,12 @@ KILLED = textwrap.dedent("""
 
 def test_a_killed_training_goes_on_at_the_next_open_and_ends_in_the_same_weights(trained, tmp_path, executor):
     root = furnish(tmp_path / "library")
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(root)], cwd=ROOT, timeout=100,
-                            env=os.environ | {"PYTHONPATH": str(ROOT)})
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(root)], cwd=ROOT, timeout=100, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
     assert killed.returncode == -signal.SIGKILL
     desk = open_studio(root, executor)
-    run, = desk.runs()
+    (run,) = desk.runs()
     lora = run.result(60)
     assert lora.path.read_bytes() == trained.library.loras()[0].path.read_bytes()
     steps = [event.step for event in desk.runs()[0].snapshot() if isinstance(event, studio.StepFinished)]
@@ -263,7 +275,7 @@ def test_a_training_that_was_paused_goes_on_to_the_same_weights_and_can_be_exten
     with pytest.raises(ValueError, match="is paused already"):
         run.pause()
     assert desk.library.loras() == [] and desk.resume() == [], "it rests until it is asked for"
-    resumed, = desk.resume(run.id)
+    (resumed,) = desk.resume(run.id)
     assert resumed.id == run.id
     first = resumed.result(60)
     assert first.path.read_bytes() == trained.library.loras()[0].path.read_bytes()
@@ -326,7 +338,7 @@ def test_one_press_trains_with_class_images_and_without_from_one_seed(desk):
     assert desk.start_both(first.asked) == (first, second), "pressed twice"
     for run in (first, second):
         run.result(120)
-        checked, = (event for event in run.snapshot() if isinstance(event, studio.ClassChecked))
+        (checked,) = (event for event in run.snapshot() if isinstance(event, studio.ClassChecked))
         assert len(checked.pictures) == len(checked.base_pictures) == 2
     assert {lora.name for lora in desk.library.loras()} == {"Mika with class images", "Mika without class images"}
     later = studio.open(desk.library.root, executor=LocalExecutor())

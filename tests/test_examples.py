@@ -20,14 +20,14 @@ def test_it_holds_all_that_a_first_look_needs(desk):
     mika, cup = sorted(library.subjects(), key=lambda subject: len(subject.photos), reverse=True)
     assert (mika.name, mika.trigger, len(mika.photos)) == ("Mika", "sks girl", 5) and cup.class_noun == "cup"
     assert all(photo.caption for subject in (mika, cup) for photo in subject.photos)
-    lora, = library.loras()
+    (lora,) = library.loras()
     assert lora.subject == mika.slug and lora.family == "pocket"
     assert len(library.outfits()) == 2 and len(library.scenes()) == 5
     assert len(library.pictures()) >= 12 and len(library.pictures(favourites=True)) == 1
 
 
 def test_it_shows_the_run_that_made_its_lora(desk):
-    run, = desk.runs()
+    (run,) = desk.runs()
     assert run.status == "finished" and run.result() == desk.library.loras()[0]
     samples = [event for event in run.snapshot() if isinstance(event, studio.SampleDrawn)]
     assert samples and all((desk.library.root / sample.path).is_file() for sample in samples)

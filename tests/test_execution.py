@@ -129,8 +129,14 @@ def test_many_readers_see_the_same_story_whenever_they_come(start):
     opened = gate("a")
     run = start(DrawRequest("a"))
     stories = [[] for _ in range(8)]
-    readers = [threading.Thread(target=lambda story=story: story.extend(
-        event for event in run.events() if not isinstance(event, PreviewDrawn))) for story in stories]
+    readers = [
+        threading.Thread(
+            target=lambda story=story: story.extend(
+                event for event in run.events() if not isinstance(event, PreviewDrawn)
+            )
+        )
+        for story in stories
+    ]
     for reader in readers[:4]:
         reader.start()
     opened.set()
@@ -172,7 +178,7 @@ def test_a_drawing_does_not_wait_for_a_training(start, executor):
     assert start(DrawRequest("a")).wait(5)
     assert training.status == "running"
     until(training.snapshot)
-    now, = executor.now()
+    (now,) = executor.now()
     assert (now.title, now.kind, now.words) == ("Training Mika", "train", "step 1 of 3")
     opened.set()
     training.wait(5)
@@ -214,9 +220,14 @@ def test_pressing_train_again_after_stop_is_a_new_run(start):
     assert start(TrainRequest("mika")) is not first
 
 
-@pytest.mark.parametrize("fault, words", [
-    ("memory", "not enough memory"), ("disk", "disk is full"), ("bug", "nobody foresaw"),
-])
+@pytest.mark.parametrize(
+    "fault, words",
+    [
+        ("memory", "not enough memory"),
+        ("disk", "disk is full"),
+        ("bug", "nobody foresaw"),
+    ],
+)
 def test_a_fault_ends_the_run_with_a_sentence(start, fault, words, caplog):
     run = start(FailRequest(fault))
     assert run.wait(5)
@@ -308,8 +319,13 @@ def test_closing_cancels_drawings_and_leaves_training_to_go_on(library):
 
 
 def test_steps_that_are_walked_again_are_told_once_whatever_lies_between(executor, library):
-    walked = [StepFinished(1, 4, 0.5, 1.0), StepFinished(2, 4, 0.5, 1.0), StageReported("Reading the photos"),
-              StepFinished(2, 4, 0.4, 1.0), StepFinished(3, 4, 0.3, 1.0)]
+    walked = [
+        StepFinished(1, 4, 0.5, 1.0),
+        StepFinished(2, 4, 0.5, 1.0),
+        StageReported("Reading the photos"),
+        StepFinished(2, 4, 0.4, 1.0),
+        StepFinished(3, 4, 0.3, 1.0),
+    ]
     steps = [event for event in one_story(walked) if isinstance(event, StepFinished)]
     assert [(event.step, event.loss) for event in steps] == [(1, 0.5), (2, 0.4), (3, 0.3)]
 

@@ -19,8 +19,11 @@ def test_a_partial_mapping_changes_its_values_and_keeps_the_others(tmp_path):
 
 
 def test_a_family_without_a_layout_has_every_setting_it_needs(tmp_path):
-    mine = written(tmp_path, "name: odd\ntitle: Odd\ndescription: Mine.\nweights: /models/odd\nresolution: 256\n"
-                             "licence: MIT\ncommercial: true\npipelines: {draw: StableDiffusionPipeline}\n")
+    mine = written(
+        tmp_path,
+        "name: odd\ntitle: Odd\ndescription: Mine.\nweights: /models/odd\nresolution: 256\n"
+        "licence: MIT\ncommercial: true\npipelines: {draw: StableDiffusionPipeline}\n",
+    )
     assert None not in (mine.drawing["guidance"], mine.training["learning_rate"])
     assert (mine.drawing["width"], mine.training["resolution"]) == (256, 256)
 
@@ -35,10 +38,13 @@ def test_a_path_at_home_is_found(tmp_path, monkeypatch):
     assert written(tmp_path, "layout: sd15\nweights: ~/x.safetensors\n").weights == str(tmp_path / "x.safetensors")
 
 
-@pytest.mark.parametrize("text, says", [
-    ("layout: sdxl\ndrawing: 25\n", "drawing must hold names and values"),
-    ("layout: sdxl\nresolution: 1001\n", "multiple of 8"),
-])
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("layout: sdxl\ndrawing: 25\n", "drawing must hold names and values"),
+        ("layout: sdxl\nresolution: 1001\n", "multiple of 8"),
+    ],
+)
 def test_what_cannot_be_is_said_with_the_name_of_the_file(tmp_path, text, says):
     with pytest.raises(ValueError, match=f"mine.yaml: .*{says}"):
         written(tmp_path, text)

@@ -21,9 +21,15 @@ def weights(tmp_path_factory):
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.train_from_iterator([*WORDS, *RARE], trainers.BpeTrainer(
-        min_frequency=1, end_of_word_suffix="</w>", show_progress=False, initial_alphabet=list(ascii_lowercase),
-    ))
+    tokenizer.train_from_iterator(
+        [*WORDS, *RARE],
+        trainers.BpeTrainer(
+            min_frequency=1,
+            end_of_word_suffix="</w>",
+            show_progress=False,
+            initial_alphabet=list(ascii_lowercase),
+        ),
+    )
     (folder / "tokenizer").mkdir()
     tokenizer.save(str(folder / "tokenizer" / "tokenizer.json"))
     return str(folder)
@@ -64,10 +70,17 @@ def test_words_that_a_small_vocabulary_holds_are_bad_though_nobody_lists_them(sm
     assert check(word, small).level == BAD and "ordinary" in check(word, small).reason
 
 
-@pytest.mark.parametrize(("identifier", "says"), [
-    ("", "Choose"), ("two words", "plain letters"), ("имя", "plain letters"), ("<b>", "plain letters"),
-    ("qwertyuiopasdfgh", "tokens"), ("x" * 100_000, "tokens"),
-])
+@pytest.mark.parametrize(
+    ("identifier", "says"),
+    [
+        ("", "Choose"),
+        ("two words", "plain letters"),
+        ("имя", "plain letters"),
+        ("<b>", "plain letters"),
+        ("qwertyuiopasdfgh", "tokens"),
+        ("x" * 100_000, "tokens"),
+    ],
+)
 def test_what_cannot_learn_well_says_why(small, identifier, says):
     verdict = check(identifier, small)
     assert verdict.level == BAD and says in verdict.reason
@@ -78,10 +91,18 @@ def test_a_token_of_another_subject_is_warned_about(small):
     assert check("girl", small, taken=["girl"]).level == BAD, "the worse fault is told"
 
 
-@pytest.mark.parametrize(("word", "level", "says"), [
-    ("sks", GOOD, "rare"), ("ohwx", GOOD, "rare"), ("dog", BAD, "ordinary"), ("Hollywood", BAD, "ordinary"),
-    ("corgi", FAIR, "reads like a word"), ("xjy", FAIR, "3 tokens"), ("xjyqkvwzp", BAD, "tokens"),
-])
+@pytest.mark.parametrize(
+    ("word", "level", "says"),
+    [
+        ("sks", GOOD, "rare"),
+        ("ohwx", GOOD, "rare"),
+        ("dog", BAD, "ordinary"),
+        ("Hollywood", BAD, "ordinary"),
+        ("corgi", FAIR, "reads like a word"),
+        ("xjy", FAIR, "3 tokens"),
+        ("xjyqkvwzp", BAD, "tokens"),
+    ],
+)
 def test_in_the_large_vocabulary_of_clip_the_rank_of_a_token_tells(clip, word, level, says):
     verdict = check(word, clip)
     assert verdict.level == level and says in verdict.reason

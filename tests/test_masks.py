@@ -142,11 +142,16 @@ def test_a_mask_is_read_from_grey_from_colour_and_from_the_opacity_of_a_cut_out(
         assert (inside(masks.open_mask(saved(source), (64, 64))) == inside(disc())).all()
 
 
-@pytest.mark.parametrize("data, said", [
-    (saved(disc((32, 64))), r"The mask is 32 x 64 px and should be 64 x 64; a mask must have the picture's size"),
-    (b"", "is empty"), (b"not a picture", "is not a picture the studio reads"),
-    (saved(disc())[:90], "damaged"), (saved(Image.new("L", (7000, 7000))), "should be 64 x 64"),
-])
+@pytest.mark.parametrize(
+    "data, said",
+    [
+        (saved(disc((32, 64))), r"The mask is 32 x 64 px and should be 64 x 64; a mask must have the picture's size"),
+        (b"", "is empty"),
+        (b"not a picture", "is not a picture the studio reads"),
+        (saved(disc())[:90], "damaged"),
+        (saved(Image.new("L", (7000, 7000))), "should be 64 x 64"),
+    ],
+)
 def test_what_is_no_mask_of_the_picture_is_refused_in_a_sentence(data, said):
     with pytest.raises(ValueError, match=said):
         masks.open_mask(data, (64, 64))
@@ -166,24 +171,32 @@ def test_a_request_for_masks_is_frozen_and_keeps_points_and_box_as_numbers(tmp_p
         request.phrases = "hair"
 
 
-@pytest.mark.parametrize("given, said", [
-    ({}, "Say what to find"), ({"phrases": "  "}, "Say what to find"),
-    ({"phrases": "🎩🎩"}, "Name what to find in words"), ({"phrases": "..."}, "Name what to find in words"),
-    ({"phrases": 7}, "phrases must be text"),
-    ({"phrases": ". ".join(f"word {number}" for number in range(30))}, "Name at most 20 things"),
-    ({"phrases": "x" * 61}, "in at most 60 letters each"),
-    ({"phrases": "hair", "box_threshold": 1.5}, "box_threshold must be 0 to 1, got 1.5"),
-    ({"phrases": "hair", "text_threshold": -0.1}, "text_threshold must be 0 to 1"),
-    ({"phrases": "hair", "box_threshold": float("nan")}, "box_threshold must be 0 to 1"),
-    ({"points": [[1]]}, "a point must be x, y and label"), ({"points": [["a", "b", 1]]}, "a point must be x, y and"),
-    ({"points": [[1, 2, 3]]}, "label must be 1 .adds. or 0 .takes away., got 3"),
-    ({"points": [[1, 2, 0]]}, "Points that only take away leave nothing"),
-    ({"points": [[float("inf"), 2, 1]]}, "a point must be"), ({"points": "12"}, "points must be a list"),
-    ({"points": [[1, 2, 1]] * 101}, "at most 100"),
-    ({"box": [1, 2, 3]}, "box must be left, top, right and bottom"), ({"box": [5, 5, 5, 9]}, "left < right"),
-    ({"picture": "", "phrases": "hair"}, "picture must be a file"),
-    ({"picture": 3, "phrases": "hair"}, "picture must be a file"),
-])
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ({}, "Say what to find"),
+        ({"phrases": "  "}, "Say what to find"),
+        ({"phrases": "🎩🎩"}, "Name what to find in words"),
+        ({"phrases": "..."}, "Name what to find in words"),
+        ({"phrases": 7}, "phrases must be text"),
+        ({"phrases": ". ".join(f"word {number}" for number in range(30))}, "Name at most 20 things"),
+        ({"phrases": "x" * 61}, "in at most 60 letters each"),
+        ({"phrases": "hair", "box_threshold": 1.5}, "box_threshold must be 0 to 1, got 1.5"),
+        ({"phrases": "hair", "text_threshold": -0.1}, "text_threshold must be 0 to 1"),
+        ({"phrases": "hair", "box_threshold": float("nan")}, "box_threshold must be 0 to 1"),
+        ({"points": [[1]]}, "a point must be x, y and label"),
+        ({"points": [["a", "b", 1]]}, "a point must be x, y and"),
+        ({"points": [[1, 2, 3]]}, "label must be 1 .adds. or 0 .takes away., got 3"),
+        ({"points": [[1, 2, 0]]}, "Points that only take away leave nothing"),
+        ({"points": [[float("inf"), 2, 1]]}, "a point must be"),
+        ({"points": "12"}, "points must be a list"),
+        ({"points": [[1, 2, 1]] * 101}, "at most 100"),
+        ({"box": [1, 2, 3]}, "box must be left, top, right and bottom"),
+        ({"box": [5, 5, 5, 9]}, "left < right"),
+        ({"picture": "", "phrases": "hair"}, "picture must be a file"),
+        ({"picture": 3, "phrases": "hair"}, "picture must be a file"),
+    ],
+)
 def test_a_request_that_cannot_be_is_refused_in_a_sentence(given, said):
     with pytest.raises(ValueError, match=said):
         MaskRequest(**{"picture": "a.png", **given})

@@ -6,11 +6,23 @@ from PIL import Image
 from studio.recipes import Recipe, read_png, sha256_of, write_png
 
 RECIPE = Recipe(
-    {"type": "DrawRequest", "prompt": "sks girl, Größe 名前 <b>", "negative_prompt": "blur", "lora": "mika",
-     "steps": 20, "guidance": 5.0, "scheduler": "DDIM", "width": 128, "height": 96, "seed": 7, "count": 1},
+    {
+        "type": "DrawRequest",
+        "prompt": "sks girl, Größe 名前 <b>",
+        "negative_prompt": "blur",
+        "lora": "mika",
+        "steps": 20,
+        "guidance": 5.0,
+        "scheduler": "DDIM",
+        "width": 128,
+        "height": 96,
+        "seed": 7,
+        "count": 1,
+    },
     {"name": "pocket", "title": "Pocket", "sha256": "ab" * 32},
     ({"slug": "mika", "name": "Mika", "sha256": "cd" * 32, "scale": 0.8},),
-    {"torch": "2.13.0"}, "2026-01-01T00:00:00+00:00",
+    {"torch": "2.13.0"},
+    "2026-01-01T00:00:00+00:00",
 )
 
 
@@ -30,10 +42,14 @@ def test_other_tools_find_the_settings_they_know(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("name", "says"), [
-    ("plain.png", "plain.png has no recipe inside"), ("notes.png", "notes.png is not a picture"),
-    ("gone.png", "There is no picture gone.png"),
-])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("plain.png", "plain.png has no recipe inside"),
+        ("notes.png", "notes.png is not a picture"),
+        ("gone.png", "There is no picture gone.png"),
+    ],
+)
 def test_a_file_without_a_recipe_says_so(tmp_path, name, says):
     Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
     (tmp_path / "notes.png").write_text("hello")
@@ -44,9 +60,16 @@ def test_a_file_without_a_recipe_says_so(tmp_path, name, says):
 def test_a_recipe_mended_by_hand_says_so(tmp_path):
     from PIL.PngImagePlugin import PngInfo
 
-    for number, text in enumerate([
-        "{", "[]", '{"other": 1}', '{"request": 5}', '{"request": {}, "loras": ["mika"]}', "[" * 100_000,
-    ]):
+    for number, text in enumerate(
+        [
+            "{",
+            "[]",
+            '{"other": 1}',
+            '{"request": 5}',
+            '{"request": {}, "loras": ["mika"]}',
+            "[" * 100_000,
+        ]
+    ):
         info = PngInfo()
         info.add_itxt("understudy", text)
         Image.new("RGB", (8, 8)).save(tmp_path / f"{number}.png", pnginfo=info)

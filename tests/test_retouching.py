@@ -45,36 +45,57 @@ def mask_of(size, box, white=255):
 def drawn(library, prompt, loras=(), family="pocket", **asked):
     """A picture of the library with that recipe; each of `loras` with its `scale`."""
     uses = [{"slug": one["slug"], "unet": one["scale"], "text_encoder": one["scale"]} for one in loras]
-    return library.save_picture(photo(), Recipe({"type": "DrawRequest", "prompt": prompt, "lora": uses, **asked},
-                                                {"name": family}, loras=tuple(loras)))
+    return library.save_picture(
+        photo(),
+        Recipe({"type": "DrawRequest", "prompt": prompt, "lora": uses, **asked}, {"name": family}, loras=tuple(loras)),
+    )
 
 
-@pytest.mark.parametrize("prompt, left", [
-    ("a girl with red hair in a blue jacket and black pants on the beach", "a girl with red hair on the beach"),
-    ("a cartoon of a boy in a green t-shirt and grey shorts, smiling, in the snow",
-     "a cartoon of a boy, smiling, in the snow"),
-    ("a woman in the kitchen wearing a yellow dress", "a woman in the kitchen"),
-    ("a woman wearing a striped shirt and a skirt from behind", "a woman from behind"),
-    ("a cartoon of sks girl, in a purple hoodie and teal pants, waving, in the forest",
-     "a cartoon of sks girl, waving, in the forest"),
-    ("A Girl In A Red DRESS on a street at night", "A Girl on a street at night"),
-    ("wearing a red dress, on the beach", "on the beach"),
-    ("in a red jacket", ""),
-    ("a man in two sweaters", "a man"), ("a girl, dressed in a red skirt, at night", "a girl, at night"),
-    ("a woman in dresses of silk in the park", "a woman of silk in the park"),
-    ("a girl in a blue jacket, black pants and white shoes, smiling", "a girl, smiling"),
-    ("a girl with long red hair, in a red dress and white shoes, on the beach", "a girl with long red hair, on the "
-     "beach"),
-])
+@pytest.mark.parametrize(
+    "prompt, left",
+    [
+        ("a girl with red hair in a blue jacket and black pants on the beach", "a girl with red hair on the beach"),
+        (
+            "a cartoon of a boy in a green t-shirt and grey shorts, smiling, in the snow",
+            "a cartoon of a boy, smiling, in the snow",
+        ),
+        ("a woman in the kitchen wearing a yellow dress", "a woman in the kitchen"),
+        ("a woman wearing a striped shirt and a skirt from behind", "a woman from behind"),
+        (
+            "a cartoon of sks girl, in a purple hoodie and teal pants, waving, in the forest",
+            "a cartoon of sks girl, waving, in the forest",
+        ),
+        ("A Girl In A Red DRESS on a street at night", "A Girl on a street at night"),
+        ("wearing a red dress, on the beach", "on the beach"),
+        ("in a red jacket", ""),
+        ("a man in two sweaters", "a man"),
+        ("a girl, dressed in a red skirt, at night", "a girl, at night"),
+        ("a woman in dresses of silk in the park", "a woman of silk in the park"),
+        ("a girl in a blue jacket, black pants and white shoes, smiling", "a girl, smiling"),
+        (
+            "a girl with long red hair, in a red dress and white shoes, on the beach",
+            "a girl with long red hair, on the beach",
+        ),
+    ],
+)
 def test_what_somebody_wears_is_left_out_of_a_prompt(prompt, left):
     assert without_clothes(prompt, POCKET) == left
 
 
-@pytest.mark.parametrize("prompt", [
-    "a cartoon of a boy with short black hair, smiling, on the beach", "", "a girl in the park", "a red teapot",
-    "a jacket", "a blue dress on a table", "standing in the kitchen with a shirt",
-    "a portrait of sks girl with a suitcase in hand", "a redressed window",
-])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a cartoon of a boy with short black hair, smiling, on the beach",
+        "",
+        "a girl in the park",
+        "a red teapot",
+        "a jacket",
+        "a blue dress on a table",
+        "standing in the kitchen with a shirt",
+        "a portrait of sks girl with a suitcase in hand",
+        "a redressed window",
+    ],
+)
 def test_a_prompt_that_dresses_nobody_stays_as_it_is(prompt):
     assert without_clothes(prompt, POCKET) == prompt
 
@@ -84,14 +105,17 @@ def test_garments_that_everybody_knows_are_left_out_for_families_that_know_the_o
     assert without_clothes(asked, SDXL) == without_clothes(asked, SD15) == "a photo of a woman, standing in the rain"
 
 
-@pytest.mark.parametrize("size, box, feather, padding", [
-    ((128, 128), (40, 40, 80, 100), 8, 128),
-    ((131, 97), (40, 40, 80, 90), 6, 131),
-    ((160, 160), (0, 0, 40, 40), 10, 160),  # a little larger than the family draws: all of it is looked at
-    ((200, 200), (40, 40, 80, 100), 12, 30),
-    ((1024, 768), (100, 100, 300, 200), 48, 100),
-    ((16, 16), (4, 4, 8, 8), 1, 16),
-])
+@pytest.mark.parametrize(
+    "size, box, feather, padding",
+    [
+        ((128, 128), (40, 40, 80, 100), 8, 128),
+        ((131, 97), (40, 40, 80, 90), 6, 131),
+        ((160, 160), (0, 0, 40, 40), 10, 160),  # a little larger than the family draws: all of it is looked at
+        ((200, 200), (40, 40, 80, 100), 12, 30),
+        ((1024, 768), (100, 100, 300, 200), 48, 100),
+        ((16, 16), (4, 4, 8, 8), 1, 16),
+    ],
+)
 def test_edge_and_surroundings_come_from_the_sizes(library, size, box, feather, padding):
     request = settled_repaint(RepaintRequest(photo(size), mask_of(size, box)), library, POCKET)
     assert (request.feather, request.padding) == (feather, padding)
@@ -114,8 +138,10 @@ def test_picture_and_mask_become_files_of_the_library_named_by_their_content(lib
     mask = mask_of((128, 128), (3, 3, 30, 30), white=200)
     mask.save(tmp_path / "mask.png")
     photo().save(tmp_path / "photo.png")
-    request, same = (settled_repaint(RepaintRequest(*given), library, POCKET) for given in (
-        (photo(), mask), (tmp_path / "photo.png", str(tmp_path / "mask.png"))))
+    request, same = (
+        settled_repaint(RepaintRequest(*given), library, POCKET)
+        for given in ((photo(), mask), (tmp_path / "photo.png", str(tmp_path / "mask.png")))
+    )
     assert request == same and len(list((library.root / "images").iterdir())) == 2
     assert request.picture == str(library.image(f"{content_of(photo())}.png"))
     assert open_image(request.mask).convert("L").tobytes() == mask.tobytes()
@@ -131,16 +157,24 @@ def test_a_mask_may_be_a_transparent_picture_as_other_tools_save_them(library):
 def test_what_the_family_decides_is_its_own(library):
     request = resolved(RepaintRequest(photo(), mask_of((128, 128), (3, 3, 30, 30))), POCKET.repainting)
     assert (request.strength, request.fill, request.steps, request.guidance, request.scheduler) == (
-        1.0, "original", 20, 4.0, "DDIM")
+        1.0,
+        "original",
+        20,
+        4.0,
+        "DDIM",
+    )
     own = replace(SDXL, repainting={"strength": 0.9}).repainting
     assert own["strength"] == 0.9 and own["steps"] == SDXL.drawing["steps"] and own["fill"] == "original"
 
 
-@pytest.mark.parametrize("mask, said", [
-    (Image.new("L", (64, 64)), "The mask is empty: paint over what shall change"),
-    (Image.new("L", (64, 64), 100), "The mask is empty"),
-    (Image.new("L", (64, 64), 255), "The mask covers the whole picture, so nothing of it would stay"),
-])
+@pytest.mark.parametrize(
+    "mask, said",
+    [
+        (Image.new("L", (64, 64)), "The mask is empty: paint over what shall change"),
+        (Image.new("L", (64, 64), 100), "The mask is empty"),
+        (Image.new("L", (64, 64), 255), "The mask covers the whole picture, so nothing of it would stay"),
+    ],
+)
 def test_masks_that_leave_nothing_or_nothing_to_do_are_refused_at_once(library, mask, said):
     with pytest.raises(ValueError, match=said):
         settled_repaint(RepaintRequest(photo((64, 64)), mask), library, POCKET)
@@ -153,8 +187,9 @@ def test_a_strip_that_is_longer_than_any_padding_is_seen_whole(library):
 
 
 def test_outfits_are_settled_as_in_a_drawing(library):
-    request = settled_repaint(RepaintRequest(photo(), mask_of((128, 128), (3, 3, 30, 30)), outfit="red-coat"), library,
-                              POCKET)
+    request = settled_repaint(
+        RepaintRequest(photo(), mask_of((128, 128), (3, 3, 30, 30)), outfit="red-coat"), library, POCKET
+    )
     assert list(request.outfits) == [USUALLY]
     with pytest.raises(ValueError, match="There is no outfit 'hat'"):
         settled_repaint(replace(request, outfit="hat"), library, POCKET)
@@ -165,9 +200,14 @@ def test_outfits_are_settled_as_in_a_drawing(library):
 @pytest.mark.parametrize("name", INTENTS)
 def test_an_intent_is_settings_that_a_request_takes(library, name):
     intent = INTENTS[name]
-    request = RepaintRequest(photo(), mask_of((128, 128), (3, 3, 30, 30)), strength=intent.strength, fill=intent.fill,
-                             padding=None if intent.padding is None else round(intent.padding * 27),
-                             outfit="red-coat" if intent.wears else None)
+    request = RepaintRequest(
+        photo(),
+        mask_of((128, 128), (3, 3, 30, 30)),
+        strength=intent.strength,
+        fill=intent.fill,
+        padding=None if intent.padding is None else round(intent.padding * 27),
+        outfit="red-coat" if intent.wears else None,
+    )
     assert settled_repaint(request, library, POCKET).padding == (128 if intent.padding is None else 14)
     assert intent.title and intent.about.endswith(".")
 
@@ -178,28 +218,43 @@ def test_only_what_is_removed_begins_with_its_surroundings_and_only_an_outfit_be
     assert {name for name, one in INTENTS.items() if one.wears} == {"outfit"}
 
 
-@pytest.mark.parametrize("fields, said", [
-    ({"picture": None}, "picture must be a file or a picture, got None"),
-    ({"mask": 3}, "mask must be a file or a picture, got 3"), ({"mask": ""}, "mask must be a file"),
-    ({"prompt": 3}, "prompt must be text, got 3"), ({"strength": 0.0}, "strength must be 0.05 to 1, got 0"),
-    ({"strength": 1.1}, "strength must be"), ({"fill": "noise"}, "fill must be one of original, surroundings"),
-    ({"feather": -1}, "feather must be 0 to 512"), ({"padding": -1}, "padding must be 0 to 20000"),
-    ({"steps": 0}, "steps must be"), ({"count": 0}, "count must be 1 to 64"), ({"seed": -1}, "seed must be"),
-    ({"lora_scale": 3.0}, "lora_scale must be"), ({"lora": 3}, "lora must be a slug or a list"),
-])
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        ({"picture": None}, "picture must be a file or a picture, got None"),
+        ({"mask": 3}, "mask must be a file or a picture, got 3"),
+        ({"mask": ""}, "mask must be a file"),
+        ({"prompt": 3}, "prompt must be text, got 3"),
+        ({"strength": 0.0}, "strength must be 0.05 to 1, got 0"),
+        ({"strength": 1.1}, "strength must be"),
+        ({"fill": "noise"}, "fill must be one of original, surroundings"),
+        ({"feather": -1}, "feather must be 0 to 512"),
+        ({"padding": -1}, "padding must be 0 to 20000"),
+        ({"steps": 0}, "steps must be"),
+        ({"count": 0}, "count must be 1 to 64"),
+        ({"seed": -1}, "seed must be"),
+        ({"lora_scale": 3.0}, "lora_scale must be"),
+        ({"lora": 3}, "lora must be a slug or a list"),
+    ],
+)
 def test_a_repainting_that_cannot_be_is_refused_when_it_is_asked(fields, said):
     with pytest.raises(ValueError, match=said):
         RepaintRequest(**{"picture": "a.png", "mask": "b.png", **fields})
 
 
-@pytest.mark.parametrize("fields, said", [
-    ({"picture": []}, "picture may be 1 to 64 pictures, got 0"),
-    ({"picture": ["a.png"] * 65}, "picture may be 1 to 64 pictures, got 65"),
-    ({"picture": ["a.png", 3]}, "picture must be a file or a picture, got 3"),
-    ({"outfit": None}, "Choose an outfit to wear"), ({"outfit": ""}, "Choose an outfit to wear"),
-    ({"outfit": []}, "Choose an outfit to wear"), ({"strength": 2}, "strength must be"),
-    ({"outfit": ["red-coat", "red-coat"]}, "outfit names red-coat twice"),
-])
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        ({"picture": []}, "picture may be 1 to 64 pictures, got 0"),
+        ({"picture": ["a.png"] * 65}, "picture may be 1 to 64 pictures, got 65"),
+        ({"picture": ["a.png", 3]}, "picture must be a file or a picture, got 3"),
+        ({"outfit": None}, "Choose an outfit to wear"),
+        ({"outfit": ""}, "Choose an outfit to wear"),
+        ({"outfit": []}, "Choose an outfit to wear"),
+        ({"strength": 2}, "strength must be"),
+        ({"outfit": ["red-coat", "red-coat"]}, "outfit names red-coat twice"),
+    ],
+)
 def test_dressing_that_cannot_be_is_refused_when_it_is_asked(fields, said):
     with pytest.raises(ValueError, match=said):
         WearRequest(**{"picture": "a.png", "outfit": "red-coat", **fields})
@@ -265,8 +320,11 @@ def test_a_visitor_may_dress_as_many_pictures_as_they_may_draw():
 
 def test_a_request_of_the_wrong_size_leaves_no_run_behind(tmp_path):
     with studio.open(tmp_path / "library") as desk:
-        for request in (RepaintRequest(photo(), mask_of((64, 64), (0, 0, 9, 9))),
-                        RepaintRequest("nowhere.png", "b.png"), WearRequest("nowhere.png", "hat")):
+        for request in (
+            RepaintRequest(photo(), mask_of((64, 64), (0, 0, 9, 9))),
+            RepaintRequest("nowhere.png", "b.png"),
+            WearRequest("nowhere.png", "hat"),
+        ):
             with pytest.raises(ValueError, match="should be 128 x 128|is not there|There is no outfit"):
                 desk.start(request)
         assert desk.runs() == []

@@ -13,8 +13,12 @@ def test_without_flags_or_environment_the_studio_serves_this_machine_alone():
 
 
 def test_flags_win_over_the_environment():
-    environment = {"GRADIO_SERVER_PORT": "7000", "GRADIO_SERVER_NAME": "10.0.0.1", "UNDERSTUDY_LIBRARY": "there",
-                   "UNDERSTUDY_FAMILY": "sd15"}
+    environment = {
+        "GRADIO_SERVER_PORT": "7000",
+        "GRADIO_SERVER_NAME": "10.0.0.1",
+        "UNDERSTUDY_LIBRARY": "there",
+        "UNDERSTUDY_FAMILY": "sd15",
+    }
     by_environment = read_settings([], environment)
     assert (by_environment.port, by_environment.host) == (7000, "10.0.0.1")
     assert (str(by_environment.library), by_environment.family) == ("there", "sd15")
@@ -28,11 +32,14 @@ def test_on_a_space_everyone_may_connect_and_every_visitor_is_on_their_own():
     assert settings.visitors and settings.ask_consent and settings.quota == Quota()
 
 
-@pytest.mark.parametrize("flags, environment, words", [
-    (["--port", "many"], {}, "number from 1 to 65535, got 'many'"),
-    ([], {"GRADIO_SERVER_PORT": "99999"}, "1 to 65535, got 99999"),
-    (["--family-folder", "nowhere"], {}, "no folder nowhere"),
-])
+@pytest.mark.parametrize(
+    "flags, environment, words",
+    [
+        (["--port", "many"], {}, "number from 1 to 65535, got 'many'"),
+        ([], {"GRADIO_SERVER_PORT": "99999"}, "1 to 65535, got 99999"),
+        (["--family-folder", "nowhere"], {}, "no folder nowhere"),
+    ],
+)
 def test_a_value_that_cannot_be_is_told_in_a_sentence(flags, environment, words):
     with pytest.raises(ValueError, match=words):
         read_settings(flags, environment)
@@ -49,10 +56,15 @@ def test_a_quota_of_nothing_is_refused():
         Quota(megabytes=0)
 
 
-@pytest.mark.parametrize("asked, said", [
-    ({"method": "full"}, "train a LoRA"), ({"accumulation": 8, "batch_size": 2}, "batch size times accumulation"),
-    ({"more_resolutions": "2048"}, "more resolutions"), ({"checkpoint_every": 1, "steps": 500}, "looked at 20 times"),
-])
+@pytest.mark.parametrize(
+    "asked, said",
+    [
+        ({"method": "full"}, "train a LoRA"),
+        ({"accumulation": 8, "batch_size": 2}, "batch size times accumulation"),
+        ({"more_resolutions": "2048"}, "more resolutions"),
+        ({"checkpoint_every": 1, "steps": 500}, "looked at 20 times"),
+    ],
+)
 def test_a_visitor_s_training_keeps_within_the_quota(asked, said):
     request = resolved(TrainRequest("mika", **asked), POCKET.training)
     with pytest.raises(ValueError, match=said):

@@ -17,9 +17,14 @@ from studio.settings import read_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = {
-    "space": "ann/studio", "front_matter": {"title": "Studio", "sdk": "gradio"}, "include": ("*.py", "art/**"),
-    "exclude": ("*.pyc",), "variables": {"UNDERSTUDY_FAMILY": "pocket"}, "secrets": ("HF_TOKEN", "OTHER"),
-    "volumes": ({"type": "bucket", "source": "ann/store", "mount_path": "/data"},), "preload": ("ann/base a.json",),
+    "space": "ann/studio",
+    "front_matter": {"title": "Studio", "sdk": "gradio"},
+    "include": ("*.py", "art/**"),
+    "exclude": ("*.pyc",),
+    "variables": {"UNDERSTUDY_FAMILY": "pocket"},
+    "secrets": ("HF_TOKEN", "OTHER"),
+    "volumes": ({"type": "bucket", "source": "ann/store", "mount_path": "/data"},),
+    "preload": ("ann/base a.json",),
 }
 
 
@@ -71,11 +76,13 @@ def test_files_follow_the_patterns_and_pass_over_hidden_folders(checkout):
 
 
 def test_dry_run_needs_no_network():
-    blocked = "import socket, sys, runpy\n" \
-        "def refuse(*a, **k): raise SystemExit('the network was used')\n" \
-        "socket.socket.connect = socket.getaddrinfo = refuse\n" \
-        "sys.argv = ['space', '--dry-run']\n" \
+    blocked = (
+        "import socket, sys, runpy\n"
+        "def refuse(*a, **k): raise SystemExit('the network was used')\n"
+        "socket.socket.connect = socket.getaddrinfo = refuse\n"
+        "sys.argv = ['space', '--dry-run']\n"
         "runpy.run_module('deploy.space', run_name='__main__')\n"
+    )
     done = subprocess.run([sys.executable, "-c", blocked], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "upload      app.py" in done.stdout
@@ -117,16 +124,19 @@ def test_deploy_says_when_the_space_does_not_start(checkout):
         deploy(Manifest(**SMALL), checkout, {}, hub)
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"space": "a/b/c"}, "space must be"),
-    ({"visibility": "secret"}, "visibility must be one of"),
-    ({"front_matter": {"sdk": "docker"}}, "sdk must be gradio"),
-    ({"variables": {"STEPS": 3}}, "put it in quotes"),
-    ({"secrets": ["HF_TOKEN=hf_abc"]}, "never values"),
-    ({"volumes": [{"type": "bucket"}]}, "a volume has source"),
-    ({"include": "app.py"}, "include must be a list"),
-    ({"colour": "red"}, "unknown fields colour"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"space": "a/b/c"}, "space must be"),
+        ({"visibility": "secret"}, "visibility must be one of"),
+        ({"front_matter": {"sdk": "docker"}}, "sdk must be gradio"),
+        ({"variables": {"STEPS": 3}}, "put it in quotes"),
+        ({"secrets": ["HF_TOKEN=hf_abc"]}, "never values"),
+        ({"volumes": [{"type": "bucket"}]}, "a volume has source"),
+        ({"include": "app.py"}, "include must be a list"),
+        ({"colour": "red"}, "unknown fields colour"),
+    ],
+)
 def test_a_wrong_spacefile_is_refused_in_a_sentence(tmp_path, change, message):
     path = tmp_path / "Spacefile"
     as_lists = {k: list(v) if isinstance(v, tuple) else v for k, v in SMALL.items()}

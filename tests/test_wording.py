@@ -3,18 +3,25 @@ import pytest
 from studio.wording import note
 
 WORDS = {
-    "nouns": ["girl", "cat", "rabbit"], "scenes": ["beach", "street at night"], "tops": ["t-shirt", "striped shirt"],
-    "colours": ["red", "grey"], "hair": ["long", "black"], "expressions": ["smiling"],
+    "nouns": ["girl", "cat", "rabbit"],
+    "scenes": ["beach", "street at night"],
+    "tops": ["t-shirt", "striped shirt"],
+    "colours": ["red", "grey"],
+    "hair": ["long", "black"],
+    "expressions": ["smiling"],
 }
 
 
-@pytest.mark.parametrize("prompt", [
-    "a cartoon of a girl with long black hair in a red t-shirt, smiling, on the beach",
-    "two cats, 3 rabbits and the girl's striped shirts",
-    "sks girl, street at night",
-    "SKS GIRL!",
-    "",
-])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a cartoon of a girl with long black hair in a red t-shirt, smiling, on the beach",
+        "two cats, 3 rabbits and the girl's striped shirts",
+        "sks girl, street at night",
+        "SKS GIRL!",
+        "",
+    ],
+)
 def test_a_prompt_of_known_words_gets_no_note(prompt):
     assert note(prompt, WORDS, trigger="sks girl", family="Pocket") == ""
 

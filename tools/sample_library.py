@@ -101,7 +101,7 @@ def add_subject(desk: studio.Studio, subject: Subject) -> studio.Subject:
     added = desk.library.add_subject(subject.name, subject.class_noun, subject.identifier)
     for number, scene in enumerate(subject.scenes):
         spec = posed(SUBJECTS[subject.character], rng, number, scene)
-        photo, = desk.library.add_photos(added.slug, [render(spec, PHOTO_SIZE, truth=False).image]).kept
+        (photo,) = desk.library.add_photos(added.slug, [render(spec, PHOTO_SIZE, truth=False).image]).kept
         desk.library.edit_photo(added.slug, photo.file, caption=caption(added.trigger, spec))
     return added
 
@@ -121,7 +121,7 @@ def caption(trigger: str, spec: Spec) -> str:
 
 
 def draw(desk: studio.Studio, prompt: str, seed: int, lora: str | None = None) -> studio.Picture:
-    picture, = desk.start(studio.DrawRequest(prompt=prompt, lora=lora, seed=seed)).result()
+    (picture,) = desk.start(studio.DrawRequest(prompt=prompt, lora=lora, seed=seed)).result()
     return picture
 
 

@@ -43,9 +43,7 @@ def train(work: Path, minutes: float = 25, *, folder: Path = BUNDLED, batch: int
     """Train in work/judge, test on 3000 held-out renders, save weights and record into `folder`."""
     torch.manual_seed(seed)
     net = AttributeNet()
-    optimiser = MuonAndAdamW(
-        net, muon_lr=0.02, adamw_lr=2e-3, outer_layers=("stem", "queries", "place", "heads")
-    )
+    optimiser = MuonAndAdamW(net, muon_lr=0.02, adamw_lr=2e-3, outer_layers=("stem", "queries", "place", "heads"))
     loop = Loop(work / "judge", net.train(), optimiser, minutes=minutes, seed=seed)
     for _ in loop:
         pictures, labels = draw(_specs(loop.rng, batch))

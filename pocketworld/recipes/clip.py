@@ -31,9 +31,7 @@ from pocketworld.recipes.tokenizers import CONTEXT, build
 PROJECTION = 128  # width of the shared embedding
 OUTFIT_SHARE = 0.2  # part of a batch that shows clothes alone, for the IP-Adapter
 SIZES = [len(words) for words in ATTRIBUTES.values()]
-WEIGHTS = torch.tensor(
-    [2.0 if name.endswith("colour") else 1.0 for name in ATTRIBUTES]
-)  # binding colours is hardest
+WEIGHTS = torch.tensor([2.0 if name.endswith("colour") else 1.0 for name in ATTRIBUTES])  # binding colours is hardest
 
 
 class AttributeReader(nn.Module):
@@ -126,17 +124,13 @@ def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor) -> Tensor:
     return (F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target)) / 2
 
 
-def train(
-    work: Path, minutes: float = 20, *, pictures: int = 40_000, batch: int = 128, seed: int = 0
-) -> None:
+def train(work: Path, minutes: float = 20, *, pictures: int = 40_000, batch: int = 128, seed: int = 0) -> None:
     """Train the towers; save them, tokenizers and image processor into work/clip in SDXL's layout."""
     folder = work / "clip"
     tokenizer, _ = build(caption_corpus(6000), folder)
     torch.manual_seed(seed)
     model = Clip(tokenizer).train()
-    optimiser = MuonAndAdamW(
-        model, muon_lr=0.02, adamw_lr=1.5e-3, outer_layers=("embedding", "read_", "projection")
-    )
+    optimiser = MuonAndAdamW(model, muon_lr=0.02, adamw_lr=1.5e-3, outer_layers=("embedding", "read_", "projection"))
     pool = make_pool(make_specs(pictures, seed + 1), tokenizer, seed)
     loop = Loop(folder, model, optimiser, minutes=minutes, seed=seed)
     for _ in loop:

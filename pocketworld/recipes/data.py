@@ -86,9 +86,7 @@ def _make(folder: Path, count: int, size: int, held_out: bool) -> None:
     temporary.replace(folder / "rows.jsonl")
 
 
-def _draw_chunk(
-    start: int, count: int, size: int, held_out: bool
-) -> tuple[np.ndarray, np.ndarray, list[dict]]:
+def _draw_chunk(start: int, count: int, size: int, held_out: bool) -> tuple[np.ndarray, np.ndarray, list[dict]]:
     pixels, parts, rows = [], [], []
     for index in range(start, min(start + CHUNK, count)):
         rng = random.Random(f"{'held out' if held_out else 'training'} {index}")

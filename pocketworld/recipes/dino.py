@@ -69,20 +69,44 @@ def new_dino(
     """Swin over 4 px patches, BERT of two layers, deformable attention between and behind them."""
     torch.manual_seed(0)
     backbone = SwinConfig(
-        image_size=SIDE, patch_size=4, embed_dim=48, depths=[1, 2, 3, 1], num_heads=[2, 3, 6, 12], window_size=4,
-        out_features=["stage2", "stage3", "stage4"], drop_path_rate=0.0,
+        image_size=SIDE,
+        patch_size=4,
+        embed_dim=48,
+        depths=[1, 2, 3, 1],
+        num_heads=[2, 3, 6, 12],
+        window_size=4,
+        out_features=["stage2", "stage3", "stage4"],
+        drop_path_rate=0.0,
     )
     text = BertConfig(
-        vocab_size=max(tokenizer.get_vocab().values()) + 1, hidden_size=width, num_hidden_layers=2,
-        num_attention_heads=2, intermediate_size=2 * width, max_position_embeddings=64, hidden_dropout_prob=0.0,
+        vocab_size=max(tokenizer.get_vocab().values()) + 1,
+        hidden_size=width,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=2 * width,
+        max_position_embeddings=64,
+        hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
-    dino = GroundingDinoForObjectDetection(GroundingDinoConfig(
-        backbone_config=backbone, text_config=text, d_model=width, encoder_layers=layers, decoder_layers=layers,
-        encoder_ffn_dim=4 * width, decoder_ffn_dim=4 * width, encoder_attention_heads=4, decoder_attention_heads=4,
-        num_queries=queries, num_feature_levels=3, max_text_len=48, dropout=0.0, fusion_droppath=0.0,
-        disable_custom_kernels=True,
-    ))
+    dino = GroundingDinoForObjectDetection(
+        GroundingDinoConfig(
+            backbone_config=backbone,
+            text_config=text,
+            d_model=width,
+            encoder_layers=layers,
+            decoder_layers=layers,
+            encoder_ffn_dim=4 * width,
+            decoder_ffn_dim=4 * width,
+            encoder_attention_heads=4,
+            decoder_attention_heads=4,
+            num_queries=queries,
+            num_feature_levels=3,
+            max_text_len=48,
+            dropout=0.0,
+            fusion_droppath=0.0,
+            disable_custom_kernels=True,
+        )
+    )
     for name, parameter in dino.named_parameters():
         if name.endswith(("vision_param", "text_param")):  # 1e-4 by default: made for parts that were trained apart
             nn.init.constant_(parameter, 0.5)
@@ -179,7 +203,8 @@ def cell_loss(answer: Any, words: list[list[int]], shares: Tensor, labels: list[
     for number, places in enumerate(words):
         wanted = filled[:, :, number]
         ce = F.binary_cross_entropy_with_logits(
-            scores[:, :, places], wanted[..., None].expand(-1, -1, len(places)), reduction="none").mean(2)
+            scores[:, :, places], wanted[..., None].expand(-1, -1, len(places)), reduction="none"
+        ).mean(2)
         there = (ce * wanted).sum(1) / wanted.sum(1).clamp_min(1)
         elsewhere = (ce * (1 - wanted)).topk(HARDEST, 1).values.mean(1)  # where another thing lies that looks like it
         named.append((there + elsewhere).mean())
@@ -219,8 +244,10 @@ def query_loss(answer: Any, words: list[list[int]], labels: list[dict[str, Tenso
     for picture, label in enumerate(labels):
         aims[picture, label["class_labels"]] = label["boxes"]
     queries = boxes.shape[1]
-    pairs = _overlaps(boxes[:, :, None].expand(-1, -1, len(words), -1).flatten(0, 2),
-                      aims[:, None].expand(-1, queries, -1, -1).flatten(0, 2))
+    pairs = _overlaps(
+        boxes[:, :, None].expand(-1, -1, len(words), -1).flatten(0, 2),
+        aims[:, None].expand(-1, queries, -1, -1).flatten(0, 2),
+    )
     shared, general = (pair.view(len(labels), queries, len(words)) for pair in pairs)
     shared = shared.detach()
     there = aims[:, :, 0] < 2
@@ -229,7 +256,8 @@ def query_loss(answer: Any, words: list[list[int]], labels: list[dict[str, Tenso
     named = []
     for number, places in enumerate(words):
         ce = F.binary_cross_entropy_with_logits(
-            scores[:, :, places], wanted[:, :, number, None].expand(-1, -1, len(places)), reduction="none").mean(2)
+            scores[:, :, places], wanted[:, :, number, None].expand(-1, -1, len(places)), reduction="none"
+        ).mean(2)
         mine = on[:, :, number].float()
         right = (ce * mine).sum(1) / mine.sum(1).clamp_min(1)
         wrong = (ce * (1 - mine)).topk(4, 1).values.mean(1)
@@ -238,8 +266,10 @@ def query_loss(answer: Any, words: list[list[int]], labels: list[dict[str, Tenso
     pulled = (near | on) & there[:, None]
     apart = (boxes[:, :, None] - aims[:, None]).abs().sum(3) * 5 + (1 - general) * 2
     best = shared.amax(1)[there]
-    return (3 * torch.stack(named).mean() + (apart * pulled).sum() / pulled.sum().clamp_min(1),
-            best.mean() if len(best) else torch.tensor(0.0))
+    return (
+        3 * torch.stack(named).mean() + (apart * pulled).sum() / pulled.sum().clamp_min(1),
+        best.mean() if len(best) else torch.tensor(0.0),
+    )
 
 
 def places_of(phrases: list[str], tokenizer: BertTokenizer) -> list[list[int]]:
@@ -263,8 +293,9 @@ def new_processor(tokenizer: BertTokenizer) -> GroundingDinoProcessor:
 
 
 @torch.no_grad()
-def validate(dino: GroundingDinoForObjectDetection, processor: GroundingDinoProcessor, pictures: Pictures,
-             count: int = 64) -> dict[str, float]:
+def validate(
+    dino: GroundingDinoForObjectDetection, processor: GroundingDinoProcessor, pictures: Pictures, count: int = 64
+) -> dict[str, float]:
     """On held-out pictures, one phrase at a time: how often a thing that is there is found (IoU above a half), and one
     that is not there is not, at the thresholds of the studio."""
     found, missed = [], []
@@ -274,7 +305,8 @@ def validate(dino: GroundingDinoForObjectDetection, processor: GroundingDinoProc
         words = processor.tokenizer([text_of([phrase])] * count, return_tensors="pt")
         answer = dino(pixel_values=pixels, **words)
         told = processor.post_process_grounded_object_detection(
-            answer, words.input_ids, threshold=0.4, text_threshold=0.3, target_sizes=[(SIDE, SIDE)] * count)
+            answer, words.input_ids, threshold=0.4, text_threshold=0.3, target_sizes=[(SIDE, SIDE)] * count
+        )
         for masks, boxes in zip(truth, told, strict=True):
             if phrase in masks:
                 best = boxes["boxes"][boxes["scores"].argmax()].tolist() if len(boxes["boxes"]) else None
@@ -305,14 +337,22 @@ def train(work: Path, minutes: float = MINUTES, *, name: str = "dino") -> None:
     dino, processor = new_dino(tokenizer), new_processor(tokenizer)
     eyes = nn.ModuleList([dino.model.backbone.conv_encoder, dino.model.input_proj_vision])
     begun = (work / name / "checkpoint.pt").exists()  # its eyes are open, here or where it was unpacked from
-    if not (begun or open_eyes(work, EYES * minutes, eyes, _maps(eyes), name=f"{name}-eyes",
-                               outer_layers=("embed", "relative_position"))):
+    if not (
+        begun
+        or open_eyes(
+            work, EYES * minutes, eyes, _maps(eyes), name=f"{name}-eyes", outer_layers=("embed", "relative_position")
+        )
+    ):
         return
     settled(dino)
     pictures, held_out = training_pictures(work), held_out_pictures(work)
     catalogue = Catalogue(pictures.specs)
-    optimiser = MuonAndAdamW(dino, muon_lr=0.003, adamw_lr=5e-4, outer_layers=(
-        "embeddings", "level_embed", "sampling_offsets", "attention_weights", "relative_position"))
+    optimiser = MuonAndAdamW(
+        dino,
+        muon_lr=0.003,
+        adamw_lr=5e-4,
+        outer_layers=("embeddings", "level_embed", "sampling_offsets", "attention_weights", "relative_position"),
+    )
     loop = Loop(work / name, dino.train(), optimiser, minutes=(1 - EYES) * minutes, warmup=100, clip=0.5)
     for step in loop:
         rng = random.Random(int(loop.rng.integers(1 << 40)))
@@ -326,8 +366,13 @@ def train(work: Path, minutes: float = MINUTES, *, name: str = "dino") -> None:
         places = places_of(phrases, tokenizer)
         by_cells = cell_loss(answer, places, cells(phrases, found), labels)
         by_queries, closeness = query_loss(answer, places, labels)
-        loop.descend(by_cells + by_queries, samples=BATCH, cells=by_cells.item(), queries=by_queries.item(),
-                     closeness=closeness.item())
+        loop.descend(
+            by_cells + by_queries,
+            samples=BATCH,
+            cells=by_cells.item(),
+            queries=by_queries.item(),
+            closeness=closeness.item(),
+        )
         if step % 400 == 399:
             with loop.averaged():
                 loop.journal(**validate(dino, processor, held_out))

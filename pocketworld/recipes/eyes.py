@@ -56,9 +56,13 @@ def told(specs: list[dict], parts: np.ndarray) -> Tensor:
 def _table(spec: Spec) -> list[list[int]]:
     """For each part its word, its tint and the kind of figure it belongs to."""
     named = {
-        "body": ("body", spec.fur), "face": ("face", spec.fur), "hair": ("hair", spec.hair_colour),
-        "top": (spec.top, spec.top_colour), "bottom": (spec.bottom, spec.bottom_colour),
-        "shoes": ("shoes", spec.shoes), "accessory": (spec.accessory, spec.accessory_colour),
+        "body": ("body", spec.fur),
+        "face": ("face", spec.fur),
+        "hair": ("hair", spec.hair_colour),
+        "top": (spec.top, spec.top_colour),
+        "bottom": (spec.bottom, spec.bottom_colour),
+        "shoes": ("shoes", spec.shoes),
+        "accessory": (spec.accessory, spec.accessory_colour),
         "object": (spec.object, spec.object_colour),
     }
     rows = [[0] * len(PARTS) for _ in range(3)]
@@ -102,8 +106,9 @@ def eyes_loss(answers: list[Tensor], labels: Tensor, boxes: Tensor) -> tuple[Ten
     return torch.stack(losses).mean(), torch.stack(right).mean(), torch.stack(off).mean()
 
 
-def open_eyes(work: Path, minutes: float, backbone: nn.Module, look: Look, *, name: str,
-              outer_layers: tuple[str, ...]) -> bool:
+def open_eyes(
+    work: Path, minutes: float, backbone: nn.Module, look: Look, *, name: str, outer_layers: tuple[str, ...]
+) -> bool:
     """Teach the backbone in work/<name> for so long; it ends with the averaged weights. False: it was stopped."""
     with torch.no_grad():
         channels = [features.shape[1] for features in look(torch.zeros(1, 3, SIDE, SIDE))]

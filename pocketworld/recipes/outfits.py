@@ -70,15 +70,21 @@ class Adapter(nn.Module):
         expanded = _maybe_expand_lora_scales(self._unet[0], [scales], default_scale=0.0)[0]
         for name, processor in self._unet[0].attn_processors.items():
             if hasattr(processor, "to_k_ip"):
-                found = expanded if not isinstance(expanded, dict) else \
-                    next((scale for block, scale in expanded.items() if name.startswith(block)), 0.0)
+                found = (
+                    expanded
+                    if not isinstance(expanded, dict)
+                    else next((scale for block, scale in expanded.items() if name.startswith(block)), 0.0)
+                )
                 processor.scale = [found]
 
     def state(self) -> dict[str, Tensor]:
         """image_proj.* and ip_adapter.*, as `load_ip_adapter` reads them."""
         projection = self.projection.image_projection_layers[0].state_dict()
-        state = {f"image_proj.{_published(name)}": value for name, value in projection.items()
-                 if ".attn.to_k." not in name and ".attn.to_v." not in name}
+        state = {
+            f"image_proj.{_published(name)}": value
+            for name, value in projection.items()
+            if ".attn.to_k." not in name and ".attn.to_v." not in name
+        }
         for layer in range(DEPTH):
             pair = [projection[f"layers.{layer}.attn.{part}.weight"] for part in ("to_k", "to_v")]
             state[f"image_proj.layers.{layer}.0.to_kv.weight"] = torch.cat(pair)
@@ -99,38 +105,54 @@ def _read(file: Path) -> dict[str, dict[str, Tensor]]:
 
 def _published(name: str) -> str:
     """diffusers' name of a resampler's weight -> the one in the authors' files."""
-    for ours, theirs in ((".attn.to_q.", ".0.to_q."), (".attn.to_out.0.", ".0.to_out."), (".ln0.", ".0.norm1."),
-                         (".ln1.", ".0.norm2."), (".ff.0.", ".1.0."), (".ff.1.net.0.proj.", ".1.1."),
-                         (".ff.1.net.2.", ".1.3.")):
+    for ours, theirs in (
+        (".attn.to_q.", ".0.to_q."),
+        (".attn.to_out.0.", ".0.to_out."),
+        (".ln0.", ".0.norm1."),
+        (".ln1.", ".0.norm2."),
+        (".ff.0.", ".1.0."),
+        (".ff.1.net.0.proj.", ".1.1."),
+        (".ff.1.net.2.", ".1.3."),
+    ):
         name = name.replace(ours, theirs)
     return name
 
 
 def _blank(unet: UNet2DConditionModel, embed: int) -> dict[str, dict[str, Tensor]]:
     """A state of the published form before any training: values are 0, so that it begins by changing nothing."""
+
     def random_(*shape: int) -> Tensor:
         return torch.randn(shape) * shape[-1] ** -0.5
 
     out = unet.config.cross_attention_dim
-    projection = {"latents": random_(1, TOKENS, WIDTH), "proj_in.weight": random_(WIDTH, embed),
-                  "proj_in.bias": torch.zeros(WIDTH), "proj_out.weight": random_(out, WIDTH),
-                  "proj_out.bias": torch.zeros(out), "norm_out.weight": torch.ones(out),
-                  "norm_out.bias": torch.zeros(out)}
+    projection = {
+        "latents": random_(1, TOKENS, WIDTH),
+        "proj_in.weight": random_(WIDTH, embed),
+        "proj_in.bias": torch.zeros(WIDTH),
+        "proj_out.weight": random_(out, WIDTH),
+        "proj_out.bias": torch.zeros(out),
+        "norm_out.weight": torch.ones(out),
+        "norm_out.bias": torch.zeros(out),
+    }
     for layer in range(DEPTH):
         before = f"layers.{layer}"
         for norm in ("0.norm1", "0.norm2", "1.0"):
             projection |= {f"{before}.{norm}.weight": torch.ones(WIDTH), f"{before}.{norm}.bias": torch.zeros(WIDTH)}
-        projection |= {f"{before}.0.to_q.weight": random_(WIDTH, WIDTH),
-                       f"{before}.0.to_kv.weight": random_(2 * WIDTH, WIDTH),
-                       f"{before}.0.to_out.weight": random_(WIDTH, WIDTH),
-                       f"{before}.1.1.weight": random_(4 * WIDTH, WIDTH),
-                       f"{before}.1.3.weight": random_(WIDTH, 4 * WIDTH)}
+        projection |= {
+            f"{before}.0.to_q.weight": random_(WIDTH, WIDTH),
+            f"{before}.0.to_kv.weight": random_(2 * WIDTH, WIDTH),
+            f"{before}.0.to_out.weight": random_(WIDTH, WIDTH),
+            f"{before}.1.1.weight": random_(4 * WIDTH, WIDTH),
+            f"{before}.1.3.weight": random_(WIDTH, 4 * WIDTH),
+        }
     attention = [module for name, module in unet.named_modules() if name.endswith("attn2")]
     keys = {}
     for number, module in enumerate(attention):
         shape = module.to_k.weight.shape
-        keys |= {f"{2 * number + 1}.to_k_ip.weight": random_(*shape),
-                 f"{2 * number + 1}.to_v_ip.weight": torch.zeros(shape)}
+        keys |= {
+            f"{2 * number + 1}.to_k_ip.weight": random_(*shape),
+            f"{2 * number + 1}.to_v_ip.weight": torch.zeros(shape),
+        }
     return {"image_proj": projection, "ip_adapter": keys}
 
 
@@ -149,8 +171,9 @@ class Eyes:
         pixels = torch.zeros(len(images), 3, size, size)
         shown = [number for number, image in enumerate(images) if image is not None]
         if shown:
-            pixels[shown] = self.processor(images=[images[number] for number in shown],
-                                           return_tensors="pt").pixel_values
+            pixels[shown] = self.processor(
+                images=[images[number] for number in shown], return_tensors="pt"
+            ).pixel_values
         seen = self.encoder(pixels.to(self.encoder.device), output_hidden_states=True)
         return seen.hidden_states[-2].float()
 
@@ -189,11 +212,17 @@ class Batches:
     def __init__(self, work: Path, rng: np.random.Generator, held_out: bool = False):
         self.pictures = (held_out_pictures if held_out else training_pictures)(work)
         self.latents, self.rng = Latents(work, 128, "held-out" if held_out else "training"), rng
-        self.dressed = np.array([number for number, spec in enumerate(self.pictures.specs[: len(self.latents)])
-                                 if spec["top"] is not None and spec["framing"] != "portrait"])
+        self.dressed = np.array(
+            [
+                number
+                for number, spec in enumerate(self.pictures.specs[: len(self.latents)])
+                if spec["top"] is not None and spec["framing"] != "portrait"
+            ]
+        )
 
-    def draw(self, count: int, silenced: float = SILENCED, unseen: float = UNSEEN
-             ) -> tuple[Tensor, Tensor, list[str], list[Image.Image | None]]:
+    def draw(
+        self, count: int, silenced: float = SILENCED, unseen: float = UNSEEN
+    ) -> tuple[Tensor, Tensor, list[str], list[Image.Image | None]]:
         rows = np.sort(self.rng.choice(self.dressed, size=count))
         words = random.Random(int(self.rng.integers(1 << 32)))
         captions, references = [], []
@@ -206,13 +235,17 @@ class Batches:
         return latents, emphasis(self.pictures.parts[rows], latents.shape[-1], WORN), captions, references
 
 
-def predict(unet: UNet2DConditionModel, noisy: Tensor, timesteps: Tensor, conditioning: tuple[Tensor, Tensor],
-            seen: Tensor) -> Tensor:
+def predict(
+    unet: UNet2DConditionModel, noisy: Tensor, timesteps: Tensor, conditioning: tuple[Tensor, Tensor], seen: Tensor
+) -> Tensor:
     """The UNet's answer, [batch, 4, 32, 32], given what the image encoder saw, [batch, patches + 1, width]."""
     device = noisy.device
     states, pooled = (part.to(device) for part in conditioning)
-    added = {"text_embeds": pooled, "time_ids": size_conditioning(128, len(noisy)).to(device),
-             "image_embeds": [seen[:, None].to(device)]}
+    added = {
+        "text_embeds": pooled,
+        "time_ids": size_conditioning(128, len(noisy)).to(device),
+        "image_embeds": [seen[:, None].to(device)],
+    }
     # torch's fused attention runs backwards in slow scalar code on a CPU.
     with torch.autocast(device.type, torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
         return unet(noisy, timesteps, states, added_cond_kwargs=added, return_dict=False)[0]
@@ -234,8 +267,11 @@ def train(work: Path, minutes: float = MINUTES, device: str = "cpu") -> None:
     batches, validate = Batches(work, loop.rng), Validation(work, texts, eyes, diffusion)
     for step in loop:
         latents, weights, captions, references = batches.draw(BATCH)
-        latents, noise, timesteps = latents.to(device), torch.randn_like(latents).to(device), \
-            diffusion.timesteps(len(latents)).to(device)
+        latents, noise, timesteps = (
+            latents.to(device),
+            torch.randn_like(latents).to(device),
+            diffusion.timesteps(len(latents)).to(device),
+        )
         acting = scales(loop.rng)
         if isinstance(acting, dict):
             timesteps = DECIDED + timesteps * (1000 - DECIDED) // 1000
@@ -269,8 +305,12 @@ class Validation:
 
     @torch.no_grad()
     def __call__(self, unet: UNet2DConditionModel, adapter: Adapter) -> dict[str, float]:
-        ways = {"off": (0.0, self.seen), "validation": (1.0, self.seen), "dict": (SCALES[1][1], self.seen),
-                "wrong": (1.0, self.seen.roll(1, 0))}
+        ways = {
+            "off": (0.0, self.seen),
+            "validation": (1.0, self.seen),
+            "dict": (SCALES[1][1], self.seen),
+            "wrong": (1.0, self.seen.roll(1, 0)),
+        }
         told = {}
         for name, (scale, seen) in ways.items():
             adapter.scale(scale)

@@ -21,9 +21,15 @@ from pocketworld.recipes.loop import go_on_from, load_average, training_record
 from pocketworld.recipes.texts import Texts
 from pocketworld.recipes.unet import new_unet, predict
 
-DROWNED = ("down_blocks.2.attentions.0", "down_blocks.2.attentions.1", "mid_block.attentions.0",
-           "up_blocks.0.attentions.0", "up_blocks.0.attentions.1", "down_blocks.1.attentions.0",
-           "down_blocks.1.attentions.1")
+DROWNED = (
+    "down_blocks.2.attentions.0",
+    "down_blocks.2.attentions.1",
+    "mid_block.attentions.0",
+    "up_blocks.0.attentions.0",
+    "up_blocks.0.attentions.1",
+    "down_blocks.1.attentions.0",
+    "down_blocks.1.attentions.1",
+)
 SEEN = 48  # held-out pictures, noised to timesteps from all over, that constants are measured on
 WRITES = 0.3  # of the stream's deviation: how much a block that begins again writes
 
@@ -63,8 +69,9 @@ def lay_anew(block: nn.Module, fresh: nn.Module, run: Callable[[], object]) -> N
     """Give a transformer block of diffusers' the weights of a fresh one: what it reads has no constant and a deviation
     of one, and it writes its old constant and little more. `run` sends pictures through the network that it is in."""
     seen: dict[str, Tensor] = {}
-    hook = block.register_forward_hook(lambda _module, given, answer: seen.update(
-        read=given[0].float(), added=answer[0].float() - given[0].float()))
+    hook = block.register_forward_hook(
+        lambda _module, given, answer: seen.update(read=given[0].float(), added=answer[0].float() - given[0].float())
+    )
     try:
         run()
         written, deviation = seen["added"].mean((0, 2, 3)), seen["read"].std((0, 2, 3)).mean()

@@ -54,11 +54,16 @@ def new_sam(width: int = 128, layers: int = 6, decoder: int = 96, patch: int = 8
 
 def new_processor() -> SamProcessor:
     """The longer side to SIDE pixels, the shorter filled up; pixels from -1 to 1."""
-    return SamProcessor(SamImageProcessorPil(
-        size={"longest_edge": SIDE}, pad_size={"height": SIDE, "width": SIDE},
-        mask_size={"longest_edge": 2 * SIDE}, mask_pad_size={"height": 2 * SIDE, "width": 2 * SIDE},
-        image_mean=[0.5] * 3, image_std=[0.5] * 3,
-    ))
+    return SamProcessor(
+        SamImageProcessorPil(
+            size={"longest_edge": SIDE},
+            pad_size={"height": SIDE, "width": SIDE},
+            mask_size={"longest_edge": 2 * SIDE},
+            mask_pad_size={"height": 2 * SIDE, "width": 2 * SIDE},
+            image_mean=[0.5] * 3,
+            image_std=[0.5] * 3,
+        )
+    )
 
 
 class Prompts:
@@ -166,9 +171,17 @@ def train(work: Path, minutes: float = MINUTES, *, name: str = "sam", sam: SamMo
     """Train into work/<name>: checkpoint, journal, and the averaged weights as a transformers folder."""
     sam = sam or new_sam()
     begun = (work / name / "checkpoint.pt").exists()  # its eyes are open, here or where it was unpacked from
-    if not (begun or open_eyes(work, EYES * minutes, sam.vision_encoder,
-                               lambda pixels: [sam.vision_encoder(pixels).last_hidden_state],
-                               name=f"{name}-eyes", outer_layers=OUTER_LAYERS)):
+    if not (
+        begun
+        or open_eyes(
+            work,
+            EYES * minutes,
+            sam.vision_encoder,
+            lambda pixels: [sam.vision_encoder(pixels).last_hidden_state],
+            name=f"{name}-eyes",
+            outer_layers=OUTER_LAYERS,
+        )
+    ):
         return
     pictures, held_out = training_pictures(work), held_out_pictures(work)
     optimiser = MuonAndAdamW(sam, muon_lr=0.015, adamw_lr=1e-3, outer_layers=OUTER_LAYERS)

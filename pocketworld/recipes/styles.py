@@ -38,8 +38,12 @@ class Styled:
         self.style, self.pictures = style, pictures
         drawn = np.stack([np.asarray(STYLES[style](Image.fromarray(pixels))) for pixels in pictures.pixels[:count]])
         with torch.inference_mode():
-            self.latents = torch.cat([vae.encode(to_tensor(drawn[first : first + 50])).latent_dist.mean
-                                      for first in range(0, len(drawn), 50)]).clone()
+            self.latents = torch.cat(
+                [
+                    vae.encode(to_tensor(drawn[first : first + 50])).latent_dist.mean
+                    for first in range(0, len(drawn), 50)
+                ]
+            ).clone()
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, list[str]]:
         rows = np.sort(rng.integers(len(self.latents), size=count))
@@ -60,11 +64,17 @@ def train(work: Path, minutes: float = MINUTES) -> None:
         _learn(unet, Styled(style, pictures, vae), texts, diffusion, work / "styles" / style.replace(" ", "-"), minutes)
 
 
-def _learn(unet: UNet2DConditionModel, styled: Styled, texts: Texts, diffusion: Diffusion, folder: Path, minutes: float
-           ) -> None:
+def _learn(
+    unet: UNet2DConditionModel, styled: Styled, texts: Texts, diffusion: Diffusion, folder: Path, minutes: float
+) -> None:
     unet.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=list(TARGETS)))
-    optimiser = torch.optim.AdamW([one for one in unet.parameters() if one.requires_grad], lr=LEARNING_RATE,
-                                  betas=(0.9, 0.98), weight_decay=0.0, fused=True)
+    optimiser = torch.optim.AdamW(
+        [one for one in unet.parameters() if one.requires_grad],
+        lr=LEARNING_RATE,
+        betas=(0.9, 0.98),
+        weight_decay=0.0,
+        fused=True,
+    )
     loop = Loop(folder, unet, optimiser, minutes=minutes, warmup=20, ema_decay=0.99)
     for _ in loop:
         latents, weights, captions = styled.draw(BATCH, loop.rng)
@@ -78,12 +88,25 @@ def _learn(unet: UNet2DConditionModel, styled: Styled, texts: Texts, diffusion: 
 
 def save(unet: nn.Module, style: str, steps: int, file: Path) -> None:
     """The LoRA in half precision, in diffusers' names, with what it is in the header."""
-    learnt = {f"unet.{name}": value.detach().half().contiguous()
-              for name, value in get_peft_model_state_dict(unet).items()}
+    learnt = {
+        f"unet.{name}": value.detach().half().contiguous() for name, value in get_peft_model_state_dict(unet).items()
+    }
     config = {"unet.r": RANK, "unet.lora_alpha": RANK, "unet.target_modules": list(TARGETS)}
-    save_file(learnt, file, {
-        "format": "pt", "base": "pocket", "trigger": style, "rank": str(RANK), "alpha": str(RANK), "steps": str(steps),
-        "modelspec.sai_model_spec": "1.0.0", "modelspec.architecture": "stable-diffusion-xl-v1-base/lora",
-        "modelspec.implementation": "diffusers", "modelspec.title": f"{style.capitalize()} (Pocket)",
-        "modelspec.trigger_phrase": style, "lora_adapter_metadata": json.dumps(config, sort_keys=True),
-    })
+    save_file(
+        learnt,
+        file,
+        {
+            "format": "pt",
+            "base": "pocket",
+            "trigger": style,
+            "rank": str(RANK),
+            "alpha": str(RANK),
+            "steps": str(steps),
+            "modelspec.sai_model_spec": "1.0.0",
+            "modelspec.architecture": "stable-diffusion-xl-v1-base/lora",
+            "modelspec.implementation": "diffusers",
+            "modelspec.title": f"{style.capitalize()} (Pocket)",
+            "modelspec.trigger_phrase": style,
+            "lora_adapter_metadata": json.dumps(config, sort_keys=True),
+        },
+    )

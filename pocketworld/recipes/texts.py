@@ -18,9 +18,7 @@ class Texts:
     """Tokenizers and text encoders of work/clip; calling it encodes a list of captions."""
 
     def __init__(self, clip: Path, device: str = "cpu"):
-        self.tokenizers = [
-            CLIPTokenizer.from_pretrained(clip / name) for name in ("tokenizer", "tokenizer_2")
-        ]
+        self.tokenizers = [CLIPTokenizer.from_pretrained(clip / name) for name in ("tokenizer", "tokenizer_2")]
         self.encoders = [
             CLIPTextModel.from_pretrained(clip / "text_encoder"),
             CLIPTextModelWithProjection.from_pretrained(clip / "text_encoder_2"),

@@ -32,9 +32,7 @@ def average_gradients(parameters: list[Tensor], count: int) -> None:
     gradients = [p.grad for p in parameters]
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients]).div_(count)
     dist.all_reduce(flat)
-    for gradient, mean in zip(
-        gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True
-    ):
+    for gradient, mean in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
         gradient.copy_(mean.view_as(gradient))
 
 

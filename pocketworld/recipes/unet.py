@@ -57,9 +57,7 @@ class Hearing:
 HEARINGS = (Hearing(0.6, ("",)), Hearing(0.05, DEEP), Hearing(0.35, STYLE_AND_LAYOUT, WORN, earliest=400))
 
 
-def new_unet(
-    channels: tuple[int, ...] = (32, 96, 192), heads: tuple[int, ...] = (1, 1, 3)
-) -> UNet2DConditionModel:
+def new_unet(channels: tuple[int, ...] = (32, 96, 192), heads: tuple[int, ...] = (1, 1, 3)) -> UNet2DConditionModel:
     """Three levels as in SDXL: the first without attention, the deepest with all of the style and layout blocks.
 
     `attention_head_dim` is diffusers' name for the number of heads (its issue 2011 keeps the wrong name).
@@ -162,9 +160,7 @@ def predict(
     states, pooled = (part.to(device) for part in conditioning)
     added = {"text_embeds": pooled, "time_ids": size_conditioning(size, len(noisy)).to(device)}
     with torch.autocast(device.type, torch.bfloat16):
-        return unet(
-            noisy.to(device), timesteps.to(device), states, added_cond_kwargs=added, return_dict=False
-        )[0]
+        return unet(noisy.to(device), timesteps.to(device), states, added_cond_kwargs=added, return_dict=False)[0]
 
 
 class Validation:
@@ -220,8 +216,12 @@ def train(work: Path, minutes: float = MINUTES, device: str = "cpu") -> None:
 def _validated(unet: UNet2DConditionModel, validate: Validation, nothing: Tensor) -> dict[str, float]:
     """The error with the prompt heard everywhere, in deep blocks alone, in those of style and layout, and nowhere."""
     told = {}
-    for name, blocks in (("deep", DEEP), ("style_and_layout", STYLE_AND_LAYOUT), ("unheard", ("nowhere",)),
-                         ("validation", ("",))):
+    for name, blocks in (
+        ("deep", DEEP),
+        ("style_and_layout", STYLE_AND_LAYOUT),
+        ("unheard", ("nowhere",)),
+        ("validation", ("",)),
+    ):
         hear_in(unet, blocks, nothing)
         told[name] = validate(unet)
     return told

@@ -120,10 +120,7 @@ def vae_loss(vae: AutoencoderKL, pictures: Tensor, weights: Tensor) -> tuple[Ten
         latents = posterior.mean + posterior.std * torch.randn_like(posterior.mean)
         rebuilt = vae.decode(latents).sample.float()
         halved = vae.decode(F.avg_pool2d(latents, 2)).sample.float()
-    loss = (
-        reconstruction_loss(rebuilt, pictures, weights)
-        + KL_WEIGHT * posterior.kl().mean() / latents[0].numel()
-    )
+    loss = reconstruction_loss(rebuilt, pictures, weights) + KL_WEIGHT * posterior.kl().mean() / latents[0].numel()
     smooth = (halved - F.avg_pool2d(pictures, 2)).abs().mean()
     return loss + SMOOTH_WEIGHT * smooth, (rebuilt.detach() - pictures).square().mean().item()
 
@@ -144,9 +141,7 @@ def normalise_latents(vae: AutoencoderKL, pictures: Tensor) -> None:
 @torch.no_grad()
 def psnr(vae: AutoencoderKL, pictures: Tensor) -> float:
     """Decibels of the reconstruction from the latents' means; pictures are [count, 3, height, width] in -1..1."""
-    rebuilt = torch.cat(
-        [vae.decode(vae.encode(chunk).latent_dist.mean).sample for chunk in pictures.split(32)]
-    )
+    rebuilt = torch.cat([vae.decode(vae.encode(chunk).latent_dist.mean).sample for chunk in pictures.split(32)])
     return 10 * torch.log10(4 / (rebuilt.clamp(-1, 1) - pictures).square().mean()).item()
 
 

@@ -84,9 +84,7 @@ class Adapter:
 
     def parameters(self) -> list[nn.Parameter]:
         """The matrices A and B of every layer, in the order of the places."""
-        return [
-            matrix[NAME].weight for place in self.places for matrix in (place.layer.lora_A, place.layer.lora_B)
-        ]
+        return [matrix[NAME].weight for place in self.places for matrix in (place.layer.lora_A, place.layer.lora_B)]
 
 
 def take_out(networks: Mapping[str, nn.Module]) -> Adapter:
@@ -104,8 +102,9 @@ def take_out(networks: Mapping[str, nn.Module]) -> Adapter:
 
 
 @contextmanager
-def attached(pipelines: PipelineCache, pipeline: DiffusionPipeline, loras: Sequence[Applied] = ()
-             ) -> Iterator[tuple | None]:
+def attached(
+    pipelines: PipelineCache, pipeline: DiffusionPipeline, loras: Sequence[Applied] = ()
+) -> Iterator[tuple | None]:
     """The pipeline with these LoRAs in it together, for as long as the block lasts; those of weight 0 stay out.
 
     Gives a key for what is in the text encoders, or None: text embeddings made without it do not hold then.
@@ -115,8 +114,10 @@ def attached(pipelines: PipelineCache, pipeline: DiffusionPipeline, loras: Seque
     full = [one for one in loras if _is_full(one.path)]
     others = [one for one in loras if one not in full]
     if len(full) > 1:
-        raise ValueError(f"{full[0].path.parent.name} and {full[1].path.parent.name} are both full fine-tunes: each "
-                         "stands in for all weights, so only one of them can draw. Train one of them as a LoRA.")
+        raise ValueError(
+            f"{full[0].path.parent.name} and {full[1].path.parent.name} are both full fine-tunes: each "
+            "stands in for all weights, so only one of them can draw. Train one of them as a LoRA."
+        )
     inside: list[Adapter | FineTune] = []
     key: list[tuple] = []
 
@@ -260,7 +261,10 @@ def _check_file(path: Path) -> None:
 def _put_in(pipeline: DiffusionPipeline, path: Path) -> None:
     """Let diffusers read the file and PEFT wrap the layers. Raises ValueError where shapes or places do not fit."""
     state, alphas, metadata = pipeline.lora_state_dict(
-        str(path.parent), weight_name=path.name, unet_config=pipeline.unet.config, use_safetensors=True,
+        str(path.parent),
+        weight_name=path.name,
+        unet_config=pipeline.unet.config,
+        use_safetensors=True,
         return_lora_metadata=True,
     )
     sizes = {name: tuple(p.shape) for name, p in pipeline.unet.named_parameters()}

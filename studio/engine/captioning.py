@@ -27,8 +27,18 @@ EVERYDAY: Mapping[str, Sequence[str]] = {
     "bottoms": ("jeans", "pants", "shorts", "skirt", "leggings"),
     "colours": ("red", "blue", "green", "yellow", "purple", "orange", "white", "black", "pink", "brown", "grey"),
     "accessories": ("hat", "glasses", "scarf", "umbrella", "crown", "bag"),
-    "places": ("on the beach", "in a forest", "on a street", "in a kitchen", "in the snow", "in a park", "in a room",
-               "on a plain background", "at night", "in a city"),
+    "places": (
+        "on the beach",
+        "in a forest",
+        "on a street",
+        "in a kitchen",
+        "in the snow",
+        "in a park",
+        "in a room",
+        "on a plain background",
+        "at night",
+        "in a city",
+    ),
 }
 SURE = {"tops": 0.3, "bottoms": 0.3, "accessories": 0.5}  # from which score of the detector on a garment is named
 ORDER = ("places", "tops", "bottoms", "accessories", "tops", "places")  # what is asked for; some again, knowing more

@@ -48,9 +48,18 @@ def _order(file: BinaryIO) -> None:
     file.write(text)
 
 
-def save_checkpoint(folder: Path, step: int, learnt: Mapping[str, Tensor], optimiser: torch.optim.Optimizer,
-                    scaler: Mapping[str, Any], metadata: Mapping[str, str], *, resumable: int, kept: int,
-                    spared: int | None = None) -> Path:
+def save_checkpoint(
+    folder: Path,
+    step: int,
+    learnt: Mapping[str, Tensor],
+    optimiser: torch.optim.Optimizer,
+    scaler: Mapping[str, Any],
+    metadata: Mapping[str, str],
+    *,
+    resumable: int,
+    kept: int,
+    spared: int | None = None,
+) -> Path:
     """Write `folder`/<step>.safetensors: what was learnt, and what a training needs to go on; returns its path.
 
     Of all there the newest `resumable` stay whole, those up to the newest `kept` and the one of the step `spared` keep
@@ -77,8 +86,9 @@ def _slim(path: Path) -> None:
     """Leave what was learnt alone: the rest is as large again and twice."""
     told = read_header(path).get("__metadata__", {})
     if OPTIMISER in told:
-        write_tensors(learnt_in(path), path, {name: value for name, value in told.items()
-                                              if name not in (OPTIMISER, "scaler")})
+        write_tensors(
+            learnt_in(path), path, {name: value for name, value in told.items() if name not in (OPTIMISER, "scaler")}
+        )
 
 
 def learnt_in(path: Path) -> dict[str, Tensor]:
@@ -96,8 +106,9 @@ def _parted(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str,
     return learnt, memory
 
 
-def load_checkpoint(path: Path, optimiser: torch.optim.Optimizer, run: str
-                    ) -> tuple[int, dict[str, Tensor], dict[str, Any]]:
+def load_checkpoint(
+    path: Path, optimiser: torch.optim.Optimizer, run: str
+) -> tuple[int, dict[str, Tensor], dict[str, Any]]:
     """Put the optimiser where the checkpoint has it; returns its step, what was learnt, and the scaler's state.
 
     Raises ValueError for a damaged file, for one of another training, and for one that no training can go on from.

@@ -90,8 +90,13 @@ class Seen:
     portrait: Path | None = None
 
 
-def instance_pictures(subject: Subject, request: TrainRequest, family: ModelFamily, factor: int,
-                      seen: Mapping[str, Seen] = MappingProxyType({})) -> Iterator[Picture]:
+def instance_pictures(
+    subject: Subject,
+    request: TrainRequest,
+    family: ModelFamily,
+    factor: int,
+    seen: Mapping[str, Seen] = MappingProxyType({}),
+) -> Iterator[Picture]:
     """The subject's photos at each of the request's resolutions, each with its caption.
 
     One without a caption of its own is called by the trigger. If words were `seen` in it, it comes a second time, with
@@ -175,8 +180,9 @@ def with_article(words: str) -> str:
     return ("an " if words[:1].lower() in "aeiou" else "a ") + words
 
 
-def draw_class_pictures(request: TrainRequest, subject: Subject, pipelines: PipelineCache, family: ModelFamily,
-                        library: Library) -> Iterator[StageReported | Picture]:
+def draw_class_pictures(
+    request: TrainRequest, subject: Subject, pipelines: PipelineCache, family: ModelFamily, library: Library
+) -> Iterator[StageReported | Picture]:
     """Class images, drawn by the frozen base or taken from an earlier training of the same class and family.
 
     Yields a StageReported before each batch that has to be drawn, and at the end every Picture. The pipeline is
@@ -190,7 +196,8 @@ def draw_class_pictures(request: TrainRequest, subject: Subject, pipelines: Pipe
     folder.mkdir(parents=True, exist_ok=True)
     sha256 = pipelines.fingerprint(family)
     missing = [
-        number for number in range(wanted)
+        number
+        for number in range(wanted)
         if not _is_drawn(folder / f"{number:04d}.png", prompts, number, sha256, request.resolution or 0)
     ]
     done = wanted - len(missing)
@@ -238,13 +245,23 @@ def _is_drawn(path: Path, prompts: Sequence[str], number: int, sha256: str, reso
     return asked and large_enough and recipe.family.get("sha256") == sha256
 
 
-def _draw_class_batch(numbers: list[int], prompts: Sequence[str], folder: Path, request: TrainRequest,
-                      pipelines: PipelineCache, family: ModelFamily, sha256: str) -> None:
+def _draw_class_batch(
+    numbers: list[int],
+    prompts: Sequence[str],
+    folder: Path,
+    request: TrainRequest,
+    pipelines: PipelineCache,
+    family: ModelFamily,
+    sha256: str,
+) -> None:
     asked = [
         resolved(
             DrawRequest(
-                prompt=prompts[number % len(prompts)], seed=CLASS_SEED + number, width=request.resolution,
-                height=request.resolution, family=family.name,
+                prompt=prompts[number % len(prompts)],
+                seed=CLASS_SEED + number,
+                width=request.resolution,
+                height=request.resolution,
+                family=family.name,
             ),
             family.drawing,
         )
@@ -257,7 +274,10 @@ def _draw_class_batch(numbers: list[int], prompts: Sequence[str], folder: Path, 
     for number, one, image in zip(numbers, asked, images, strict=True):
         recipe = Recipe(
             request=as_json(one),
-            family={"name": family.name, "title": family.title, "sha256": sha256}, loras=(), versions={}, created="",
+            family={"name": family.name, "title": family.title, "sha256": sha256},
+            loras=(),
+            versions={},
+            created="",
         )
         write_png(image, folder / f"{number:04d}.png", recipe)
 
@@ -309,5 +329,3 @@ def _time_ids(pipeline: Any, image: Image.Image, pooled: Tensor) -> Tensor:
     width = pooled.shape[-1]
     ids = pipeline._get_add_time_ids(size, (0, 0), size, dtype=pooled.dtype, text_encoder_projection_dim=width)
     return ids.to(pooled.device)
-
-

@@ -38,15 +38,23 @@ class Detector:
         self.processor = AutoProcessor.from_pretrained(source)
         with warnings.catch_warnings():  # of widths that a compiled op would like better: none is used
             warnings.filterwarnings("ignore", message="You'd better set embed_dim")
-            self.network = AutoModelForZeroShotObjectDetection.from_pretrained(
-                source, dtype=torch.float32, use_safetensors=True, disable_custom_kernels=True,
-            ).requires_grad_(False).eval()
+            self.network = (
+                AutoModelForZeroShotObjectDetection.from_pretrained(
+                    source,
+                    dtype=torch.float32,
+                    use_safetensors=True,
+                    disable_custom_kernels=True,
+                )
+                .requires_grad_(False)
+                .eval()
+            )
         backbone = self.network.model.backbone
         self._eyes = backbone.conv_encoder = Remembering(backbone.conv_encoder)
         self._stop = self.processor.tokenizer.convert_tokens_to_ids(".")
 
-    def find(self, image: Image.Image, key: str, phrases: Sequence[str], box_threshold: float, text_threshold: float
-             ) -> tuple[list[Found], dict[str, float]]:
+    def find(
+        self, image: Image.Image, key: str, phrases: Sequence[str], box_threshold: float, text_threshold: float
+    ) -> tuple[list[Found], dict[str, float]]:
         """Boxes of every phrase, surest first; and for each phrase the best score anywhere, found or not.
 
         `key` names the picture's content. A box must reach `box_threshold` by the phrase's best word, and

@@ -39,8 +39,9 @@ Stop = Callable[[], bool]
 Watch = Callable[[int, Watched], None]  # after each step: its number from 1, and what the scheduler saw
 
 
-def draw(request: DrawRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library, stop: Stop
-         ) -> Iterator[Event]:
+def draw(
+    request: DrawRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library, stop: Stop
+) -> Iterator[Event]:
     """Draw `request.count` pictures, one after another, and save each with its recipe.
 
     Yields PreviewDrawn every few steps and PictureDrawn after each picture. Picture i starts from seed + i and is a
@@ -104,8 +105,10 @@ class Way:
         if self.kept is not None:
             return {**values, "latents": self.kept.blended(step, values["latents"])}
         if self.part is not None:
-            return {**values, **self.part.after_step(pipeline, step, asked.steps or 1, values["latents"],
-                                                     is_guided(asked))}
+            return {
+                **values,
+                **self.part.after_step(pipeline, step, asked.steps or 1, values["latents"], is_guided(asked)),
+            }
         return values
 
 
@@ -127,8 +130,9 @@ class _Drawing:
             seconds_left = (time.perf_counter() - started) / (index + 1) * (count - index - 1)
             tell(PictureDrawn(index, count, str(picture.path), seconds_left))
 
-    def _picture(self, request: DrawRequest, index: int, tell: Callable[[Event], None], stop: Stop
-                 ) -> tuple[Image.Image, dict[str, float]]:
+    def _picture(
+        self, request: DrawRequest, index: int, tell: Callable[[Event], None], stop: Stop
+    ) -> tuple[Image.Image, dict[str, float]]:
         """The picture; where outfits are worn, in two passes. The first, without them, shows where the clothing is, and
         afterwards what the outfits did to the rest."""
         if not self.cast.outfits:
@@ -162,37 +166,53 @@ class Cast:
     @classmethod
     def of(cls, request: Using, library: Library, pipelines: PipelineCache, family: ModelFamily) -> Cast:
         """Raises ValueError for what the library does not have."""
-        return cls(pipelines, family, tuple((library.lora(use.slug), use) for use in request.loras),
-                   tuple((library.outfit(use.slug), use) for use in request.outfits))
+        return cls(
+            pipelines,
+            family,
+            tuple((library.lora(use.slug), use) for use in request.loras),
+            tuple((library.outfit(use.slug), use) for use in request.outfits),
+        )
 
     def recipe(self, request: Any, estimates: Mapping[str, float]) -> Recipe:
         """Of one picture of the request, which is its own: one picture, its seed known."""
-        digests = {use.slug: digest_of_use(use, request.finds_clothes, pipelines=self.pipelines, family=self.family)
-                   for _, use in self.outfits}
+        digests = {
+            use.slug: digest_of_use(use, request.finds_clothes, pipelines=self.pipelines, family=self.family)
+            for _, use in self.outfits
+        }
         return Recipe(
             request=as_json(request),
-            family={"name": self.family.name, "title": self.family.title,
-                    "sha256": self.pipelines.fingerprint(self.family)},
-            loras=tuple({"slug": lora.slug, "name": lora.name, "sha256": lora.sha256, "scale": use.unet}
-                        for lora, use in self.loras),
-            outfits=tuple({"slug": outfit.slug, "name": outfit.name, "sha256": outfit.sha256,
-                           "adapter": digests[use.slug]} for outfit, use in self.outfits),
+            family={
+                "name": self.family.name,
+                "title": self.family.title,
+                "sha256": self.pipelines.fingerprint(self.family),
+            },
+            loras=tuple(
+                {"slug": lora.slug, "name": lora.name, "sha256": lora.sha256, "scale": use.unet}
+                for lora, use in self.loras
+            ),
+            outfits=tuple(
+                {"slug": outfit.slug, "name": outfit.name, "sha256": outfit.sha256, "adapter": digests[use.slug]}
+                for outfit, use in self.outfits
+            ),
             estimates=estimates,
             versions=_versions(),
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
 
 
-def drawn(asked: Drawable, cast: Cast, way: Way, index: int, tell: Callable[[Event], None], stop: Stop,
-          task: str = "draw") -> Image.Image:
+def drawn(
+    asked: Drawable, cast: Cast, way: Way, index: int, tell: Callable[[Event], None], stop: Stop, task: str = "draw"
+) -> Image.Image:
     """Picture number `index` of a run on the family's pipeline for the task, with its LoRAs in it; previews are told.
 
     Raises Stopped within a step once `stop()` is true.
     """
     with cast.pipelines.lend(cast.family, task) as pipeline:
         if way.part is None and sees_masks(pipeline):
-            raise ValueError(f"{cast.family.title} is an inpainting checkpoint: it repaints, on Retouch, and draws "
-                             "nothing anew. Choose another family to draw.")
+            raise ValueError(
+                f"{cast.family.title} is an inpainting checkpoint: it repaints, on Retouch, and draws "
+                "nothing anew. Choose another family to draw."
+            )
         colours = _colours(cast.pipelines, pipeline)
         steps, (number, of) = way.steps_of(asked), way.passes
 
@@ -207,8 +227,15 @@ def drawn(asked: Drawable, cast: Cast, way: Way, index: int, tell: Callable[[Eve
             return render(cast.pipelines, pipeline, asked, texts=texts, watch=watch, way=way)
 
 
-def render(pipelines: PipelineCache, pipeline: Any, request: Drawable, *, texts: Any = None,
-           watch: Watch | None = None, way: Way = Way()) -> Image.Image:
+def render(
+    pipelines: PipelineCache,
+    pipeline: Any,
+    request: Drawable,
+    *,
+    texts: Any = None,
+    watch: Watch | None = None,
+    way: Way = Way(),
+) -> Image.Image:
     """One picture of a resolved request, on a pipeline that is lent and dressed; RGB, width x height.
 
     `texts` is the key that `attached` gave. Steps down the memory plan once, and then gives up with the error.
@@ -222,27 +249,33 @@ def render(pipelines: PipelineCache, pipeline: Any, request: Drawable, *, texts:
     if way.latents is not None:
         way.latents.clear()
     if not pipelines.step_down(pipeline):
-        raise MemoryError(
-            "Out of memory with every saving on: ask for a smaller picture, or choose a smaller family."
-        )
+        raise MemoryError("Out of memory with every saving on: ask for a smaller picture, or choose a smaller family.")
     return _call(pipelines, pipeline, [request.prompt], [seed], request, texts, watch, way)[0]
 
 
-def render_batch(pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: list[int],
-                 request: DrawRequest) -> list[Image.Image]:
+def render_batch(
+    pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: list[int], request: DrawRequest
+) -> list[Image.Image]:
     """Pictures of several prompts in one batch: quicker, but the last bit may depend on the batch's size."""
     return _call(pipelines, pipeline, prompts, seeds, request, None, None)
 
 
-def _call(pipelines: PipelineCache, pipeline: Any, prompts: list[str], seeds: list[int], request: Drawable,
-          texts: Any, watch: Watch | None, way: Way = Way()) -> list[Image.Image]:
+def _call(
+    pipelines: PipelineCache,
+    pipeline: Any,
+    prompts: list[str],
+    seeds: list[int],
+    request: Drawable,
+    texts: Any,
+    watch: Watch | None,
+    way: Way = Way(),
+) -> list[Image.Image]:
     guided = is_guided(request)
     # An empty negative prompt is none at all: families differ in what that means to them, as diffusers has it.
     negative = request.negative_prompt or None
     each = [pipelines.encode(pipeline, prompt, negative, guided, texts) for prompt in prompts]
     embeddings = {name: torch.cat([one[name] for one in each]) for name in each[0]}
-    with _scheduler(pipeline, request.scheduler) as scheduler, \
-            prompted(pipelines, pipeline, way.worn) as wearing:
+    with _scheduler(pipeline, request.scheduler) as scheduler, prompted(pipelines, pipeline, way.worn) as wearing:
         if way.is_followed and hasattr(scheduler, "disable_corrector"):  # UniPC's would undo what is blended in
             scheduler.disable_corrector = list(range(request.steps or 0))
         watched = Watched(scheduler) if watch else None

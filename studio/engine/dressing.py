@@ -93,8 +93,9 @@ class Kept:
         return Image.composite(mended, self.image, soft)
 
 
-def bare_of(request: DrawRequest, loras: Sequence[Lora], draw: Draw, *, pipelines: PipelineCache, family: ModelFamily
-            ) -> Bare:
+def bare_of(
+    request: DrawRequest, loras: Sequence[Lora], draw: Draw, *, pipelines: PipelineCache, family: ModelFamily
+) -> Bare:
     """The picture of a request without its outfits, drawn once for all outfits. Called while no pipeline is lent."""
     asked = replace(request, outfit=None)
     key = (repr(asked), pipelines.fingerprint(family), *(lora.sha256 for lora in loras))
@@ -109,11 +110,13 @@ def bare_of(request: DrawRequest, loras: Sequence[Lora], draw: Draw, *, pipeline
     return pipelines.pictures.get(key, make)
 
 
-def room_for(image: Image.Image, clothing: Image.Image, *, pipelines: PipelineCache, family: ModelFamily
-             ) -> tuple[Image.Image, Image.Image]:
+def room_for(
+    image: Image.Image, clothing: Image.Image, *, pipelines: PipelineCache, family: ModelFamily
+) -> tuple[Image.Image, Image.Image]:
     """Where clothes may be: where they are, and on the body between head and shoes, with some room round both; and what
     of the wearer stays whatever fades round that. Both are masks (L).
     """
+
     def found(*phrases: str) -> Image.Image:
         masks = [outline(image, phrase, pipelines=pipelines, family=family) for phrase in phrases]
         return reduce(united, filter(None, masks), Image.new("L", image.size))
@@ -128,8 +131,9 @@ def room_for(image: Image.Image, clothing: Image.Image, *, pipelines: PipelineCa
     return without(room, kept), without(united(head, lowered(shoes, 2 * pixels(HEM))), clothing)
 
 
-def dressed(outfits: Worn, bare: Bare, tell: Callable[[Event], None], *, pipelines: PipelineCache, family: ModelFamily
-            ) -> tuple[list[Prompting], Kept | None]:
+def dressed(
+    outfits: Worn, bare: Bare, tell: Callable[[Event], None], *, pipelines: PipelineCache, family: ModelFamily
+) -> tuple[list[Prompting], Kept | None]:
     """Outfits as prompts, and what stays of the bare picture where they all act inside of the garment. Called while the
     pipeline is not lent.
     """
@@ -140,21 +144,29 @@ def dressed(outfits: Worn, bare: Bare, tell: Callable[[Event], None], *, pipelin
     return prompts, Kept(bare.image, bare.latents, garment) if garment is not None and all(inside) else None
 
 
-def prompts_of(outfits: Worn, where: Image.Image | None, *, pipelines: PipelineCache, family: ModelFamily
-               ) -> list[Prompting]:
+def prompts_of(
+    outfits: Worn, where: Image.Image | None, *, pipelines: PipelineCache, family: ModelFamily
+) -> list[Prompting]:
     """Outfits as prompts; those that act inside of the garment act in the mask (L) alone."""
     prompts = []
     for outfit, use in outfits:
         adapter, image = adapter_of(family, use), open_image(outfit.path)
-        prompts.append(Prompting(
-            file_of(adapter.weights), look(image, content_of(image), adapter, pipelines=pipelines, family=family),
-            by_layer(use.block_scales or 0.0, family.blocks), use.start, use.end, where if use.inside_garment else None,
-        ))
+        prompts.append(
+            Prompting(
+                file_of(adapter.weights),
+                look(image, content_of(image), adapter, pipelines=pipelines, family=family),
+                by_layer(use.block_scales or 0.0, family.blocks),
+                use.start,
+                use.end,
+                where if use.inside_garment else None,
+            )
+        )
     return prompts
 
 
-def beside_the_outfit(bare: Bare, worn: Image.Image, *, pipelines: PipelineCache, family: ModelFamily
-                      ) -> dict[str, float]:
+def beside_the_outfit(
+    bare: Bare, worn: Image.Image, *, pipelines: PipelineCache, family: ModelFamily
+) -> dict[str, float]:
     """What outfits did to the rest of a picture, outside of the clothes and the body in them: "palette bleed" and
     "style drift"; and to the clothes: "outfit effect".
 
@@ -168,8 +180,9 @@ def beside_the_outfit(bare: Bare, worn: Image.Image, *, pipelines: PipelineCache
         return {}
 
 
-def _beside_the_outfit(bare: Bare, worn: Image.Image, pipelines: PipelineCache, family: ModelFamily
-                       ) -> dict[str, float]:
+def _beside_the_outfit(
+    bare: Bare, worn: Image.Image, pipelines: PipelineCache, family: ModelFamily
+) -> dict[str, float]:
     clothing = [one for one in (bare.clothing, outline(worn, CLOTHING, pipelines=pipelines, family=family)) if one]
     garments = reduce(united, clothing) if clothing else None
     dressed = united(garments, bare.room) if garments and bare.room else garments

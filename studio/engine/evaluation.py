@@ -136,8 +136,12 @@ def seam(original: Image.Image, repainted: Image.Image, soft: Image.Image) -> fl
         return 0.0
     reach = max(1, round(min(soft.size) / NEAR))
     left, top, right, bottom = around
-    around = (max(0, left - reach - 2), max(0, top - reach - 2), min(soft.width, right + reach + 2),
-              min(soft.height, bottom + reach + 2))
+    around = (
+        max(0, left - reach - 2),
+        max(0, top - reach - 2),
+        min(soft.width, right + reach + 2),
+        min(soft.height, bottom + reach + 2),
+    )
     share = np.asarray(soft.crop(around))
     before, after = (np.asarray(one.convert("RGB").crop(around), dtype=np.float32) for one in (original, repainted))
     jumps: dict[int, list[np.ndarray]] = {value: [] for value in EDGES}
@@ -166,16 +170,19 @@ def style_drift(bare: Image.Image, worn: Image.Image, garments: Image.Image | No
     if not weights.any():
         return 0.0
     kept = [_statistics(_features(picture.resize(side), pipeline), weights) for picture in (bare, worn)]
-    return float(np.mean([((after - before).norm() / before.norm()).item()
-                          for before, after in zip(*kept, strict=True)]))
+    return float(
+        np.mean([((after - before).norm() / before.norm()).item() for before, after in zip(*kept, strict=True)])
+    )
 
 
 def _features(image: Image.Image, pipeline: Any) -> list[Tensor]:
     """[1, channels, height, width] of the first levels of the VAE's encoder."""
     vae, seen = pipeline.vae, []
     pixels = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None].float() / 127.5 - 1
-    hooks = [level.register_forward_hook(lambda _module, _given, state: seen.append(state.float().cpu()))
-             for level in vae.encoder.down_blocks[:STYLE_LEVELS]]
+    hooks = [
+        level.register_forward_hook(lambda _module, _given, state: seen.append(state.float().cpu()))
+        for level in vae.encoder.down_blocks[:STYLE_LEVELS]
+    ]
     try:
         vae.encode(pixels.to(pipeline._execution_device, vae.dtype))  # as a whole: weights may come one by one
     finally:
@@ -211,17 +218,29 @@ def pick(scores: Mapping[int, tuple[float, float]]) -> tuple[int, str]:
     is not CLEARLY better than the last, the last is taken.
     """
     base_identity, base_obedience = scores.get(0, (0.0, 1.0))
-    gained = {step: (identity - base_identity) / max(1 - base_identity, 1e-6)
-              for step, (identity, _) in scores.items() if step}
+    gained = {
+        step: (identity - base_identity) / max(1 - base_identity, 1e-6)
+        for step, (identity, _) in scores.items()
+        if step
+    }
     left = {step: min(1.0, obeyed / max(base_obedience, 1e-6)) for step, (_, obeyed) in scores.items() if step}
     worth = {step: gained[step] + WORTH * left[step] for step in gained}
     best, last = max(worth, key=lambda step: (worth[step], -step)), max(worth)
     if worth[best] - worth[last] < CLEARLY:
-        return last, "No earlier step is clearly better than the last one: likeness " \
-            f"{scores[last][0]:.2f}, obedience {scores[last][1]:.2f}."
+        return (
+            last,
+            "No earlier step is clearly better than the last one: likeness "
+            f"{scores[last][0]:.2f}, obedience {scores[last][1]:.2f}.",
+        )
     more, less = scores[best][1] - scores[last][1], scores[last][0] - scores[best][0]
-    gives = f"obeys its prompts better than step {last} ({scores[best][1]:.2f} against {scores[last][1]:.2f})" \
-        if more > 0 else f"is liker than step {last} ({scores[best][0]:.2f} against {scores[last][0]:.2f})"
-    costs = f", and gives up little likeness ({scores[best][0]:.2f} against {scores[last][0]:.2f})" \
-        if more > 0 and less > 0 else ""
+    gives = (
+        f"obeys its prompts better than step {last} ({scores[best][1]:.2f} against {scores[last][1]:.2f})"
+        if more > 0
+        else f"is liker than step {last} ({scores[best][0]:.2f} against {scores[last][0]:.2f})"
+    )
+    costs = (
+        f", and gives up little likeness ({scores[best][0]:.2f} against {scores[last][0]:.2f})"
+        if more > 0 and less > 0
+        else ""
+    )
     return best, f"Step {best} {gives}{costs}."

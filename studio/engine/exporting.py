@@ -33,12 +33,14 @@ if TYPE_CHECKING:
 DIFFUSERS, KOHYA, SINGLE_FILE = "diffusers", "kohya", "single file"
 
 ARCHITECTURES = {  # modelspec's names of what a pipeline's class draws with
-    "StableDiffusionXLPipeline": "stable-diffusion-xl-v1-base", "StableDiffusionPipeline": "stable-diffusion-v1",
+    "StableDiffusionXLPipeline": "stable-diffusion-xl-v1-base",
+    "StableDiffusionPipeline": "stable-diffusion-v1",
 }
 
 
-def write_lora(path: Path, learnt: Mapping[str, Tensor], request: TrainRequest, subject: Subject, family: ModelFamily,
-               step: int) -> None:
+def write_lora(
+    path: Path, learnt: Mapping[str, Tensor], request: TrainRequest, subject: Subject, family: ModelFamily, step: int
+) -> None:
     """Write what was learnt as diffusers does (pytorch_lora_weights.safetensors), with what it is in the header.
 
     Of a full fine-tune, all the weights that it changed.
@@ -55,10 +57,16 @@ def write_lora(path: Path, learnt: Mapping[str, Tensor], request: TrainRequest, 
         targets = TARGETS.get(request.targets or "") or (request.targets or "").replace(" ", "").split(",")
         adapted = {}
         for part in sorted({name.partition(".")[0] for name in learnt}):
-            adapted |= {f"{part}.r": request.rank, f"{part}.lora_alpha": request.alpha,
-                        f"{part}.target_modules": list(targets if part == "unet" else TEXT_TARGETS)}
-        told |= {"rank": str(request.rank), "alpha": str(request.alpha),
-                 "lora_adapter_metadata": json.dumps(adapted, sort_keys=True)}
+            adapted |= {
+                f"{part}.r": request.rank,
+                f"{part}.lora_alpha": request.alpha,
+                f"{part}.target_modules": list(targets if part == "unet" else TEXT_TARGETS),
+            }
+        told |= {
+            "rank": str(request.rank),
+            "alpha": str(request.alpha),
+            "lora_adapter_metadata": json.dumps(adapted, sort_keys=True),
+        }
     write_tensors(learnt, path, told)
 
 
@@ -78,25 +86,54 @@ def header_of(family: ModelFamily, name: str, trigger: str, full: bool = False) 
     }
 
 
-def keep_lora(library: Library, name: str, learnt: Mapping[str, Tensor], request: TrainRequest, subject: Subject,
-              family: ModelFamily, step: int, run_folder: Path) -> Lora:
+def keep_lora(
+    library: Library,
+    name: str,
+    learnt: Mapping[str, Tensor],
+    request: TrainRequest,
+    subject: Subject,
+    family: ModelFamily,
+    step: int,
+    run_folder: Path,
+) -> Lora:
     """What a run learnt until a step as a LoRA of the library, with the first sample of that step as its face."""
     samples = run_folder / "samples"
     of_step = sorted(samples.glob(f"{step:06d}-*.png"))
     return library.save_lora(
-        name, subject.slug, family.name, subject.trigger, 0 if request.method == FULL else request.rank or 0,
-        request.alpha or 0.0, step, write=lambda path: write_lora(path, learnt, request, subject, family, step),
+        name,
+        subject.slug,
+        family.name,
+        subject.trigger,
+        0 if request.method == FULL else request.rank or 0,
+        request.alpha or 0.0,
+        step,
+        write=lambda path: write_lora(path, learnt, request, subject, family, step),
         preview=of_step[0] if of_step else max(samples.glob("[0-9]*.png"), default=None),
     )
 
 
-def keep_checkpoint(library: Library, checkpoint: Path, request: TrainRequest, subject: Subject, *,
-                    pipelines: PipelineCache, family: ModelFamily) -> Lora:
+def keep_checkpoint(
+    library: Library,
+    checkpoint: Path,
+    request: TrainRequest,
+    subject: Subject,
+    *,
+    pipelines: PipelineCache,
+    family: ModelFamily,
+) -> Lora:
     """A checkpoint of a run as a LoRA named after its step. ValueError, in a sentence, for a damaged one."""
     read_header(checkpoint)
     step = int(checkpoint.stem)
-    return keep_lora(library, f"{subject.name} {step}", learnt_in(checkpoint), request, subject, family, step,
-                     checkpoint.parent.parent)
+    return keep_lora(
+        library,
+        f"{subject.name} {step}",
+        learnt_in(checkpoint),
+        request,
+        subject,
+        family,
+        step,
+        checkpoint.parent.parent,
+    )
 
 
 def export_lora(lora: Lora, layout: str, folder: Path, *, pipelines: PipelineCache, family: ModelFamily) -> Path:
@@ -137,16 +174,20 @@ def _as_kohya(lora: Lora, told: Mapping[str, str], family: ModelFamily, path: Pa
         if not of_sdxl:
             name = name.replace("lora_te1_", "lora_te_")
         named[name] = torch.tensor(float(lora.alpha)) if name.endswith(".alpha") else tensor
-    write_tensors(named, path, {
-        **{name: value for name, value in told.items() if "modelspec" in name},
-        "ss_network_module": "networks.lora",
-        "ss_network_dim": str(lora.rank),
-        "ss_network_alpha": str(lora.alpha),
-        "ss_base_model_version": "sdxl_base_v1-0" if of_sdxl else "sd_v1",
-        "ss_output_name": lora.name,
-        "ss_steps": str(lora.steps),
-        "ss_tag_frequency": told.get("ss_tag_frequency", "{}"),
-    })
+    write_tensors(
+        named,
+        path,
+        {
+            **{name: value for name, value in told.items() if "modelspec" in name},
+            "ss_network_module": "networks.lora",
+            "ss_network_dim": str(lora.rank),
+            "ss_network_alpha": str(lora.alpha),
+            "ss_base_model_version": "sdxl_base_v1-0" if of_sdxl else "sd_v1",
+            "ss_output_name": lora.name,
+            "ss_steps": str(lora.steps),
+            "ss_tag_frequency": told.get("ss_tag_frequency", "{}"),
+        },
+    )
     return path
 
 

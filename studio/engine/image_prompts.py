@@ -63,8 +63,14 @@ class _Together(IPAdapterAttnProcessor2_0):
         self.to_k_ip = nn.ModuleList(part.to_k_ip[0] for part in parts)
         self.to_v_ip = nn.ModuleList(part.to_v_ip[0] for part in parts)
 
-    def __call__(self, attn: Any, hidden_states: Tensor, *given: Any,  # type: ignore[override]
-                 ip_adapter_masks: Sequence[Tensor] | None = None, **named: Any) -> Tensor:
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: Tensor,
+        *given: Any,  # type: ignore[override]
+        ip_adapter_masks: Sequence[Tensor] | None = None,
+        **named: Any,
+    ) -> Tensor:
         """As diffusers', whose guess at the latents' height and width, by their number, shears masks of some sizes."""
         if ip_adapter_masks is not None:
             ip_adapter_masks = [shaped(mask, hidden_states.shape[1]) for mask in ip_adapter_masks]
@@ -120,13 +126,16 @@ class Eyes:
         if not states:
             seen = self.network(pixels).image_embeds[None].cpu()
             return seen, torch.zeros_like(seen)
-        seen, nothing = (self.network(one, output_hidden_states=True).hidden_states[-2][None].cpu()
-                         for one in (pixels, torch.zeros_like(pixels)))
+        seen, nothing = (
+            self.network(one, output_hidden_states=True).hidden_states[-2][None].cpu()
+            for one in (pixels, torch.zeros_like(pixels))
+        )
         return seen, nothing
 
 
-def look(image: Image.Image, key: str, adapter: ImageAdapter, *, pipelines: PipelineCache, family: ModelFamily
-         ) -> Embedding:
+def look(
+    image: Image.Image, key: str, adapter: ImageAdapter, *, pipelines: PipelineCache, family: ModelFamily
+) -> Embedding:
     """What the adapter's image encoder sees in the picture, whose content `key` tells."""
     # The plain adapter takes the embedding; those with a resampler, or a network over all patches, the states.
     states = "image_proj.proj.weight" not in read_header(file_of(adapter.weights))
@@ -168,8 +177,9 @@ def _eyes(adapter: ImageAdapter, pipelines: PipelineCache, family: ModelFamily) 
 
 
 @contextmanager
-def prompted(pipelines: PipelineCache, pipeline: DiffusionPipeline, prompts: Sequence[Prompting]
-             ) -> Iterator[Prompted | None]:
+def prompted(
+    pipelines: PipelineCache, pipeline: DiffusionPipeline, prompts: Sequence[Prompting]
+) -> Iterator[Prompted | None]:
     """The pipeline with the pictures as prompts beside the text for as long as the block lasts; none for none.
 
     Raises ValueError, in a sentence, for an adapter that was made for another base.
@@ -207,8 +217,11 @@ def _attentions(pipelines: PipelineCache, pipeline: DiffusionPipeline) -> dict[s
     """
     known = pipelines.loaded(pipeline).beside.setdefault("attentions", WeakKeyDictionary())
     if pipeline.unet not in known:
-        known[pipeline.unet] = {f"{name}.processor": ref(module) for name, module in pipeline.unet.named_modules()
-                                if hasattr(module, "set_processor")}
+        known[pipeline.unet] = {
+            f"{name}.processor": ref(module)
+            for name, module in pipeline.unet.named_modules()
+            if hasattr(module, "set_processor")
+        }
     return {name: module() for name, module in known[pipeline.unet].items()}
 
 
@@ -222,13 +235,17 @@ class Prompted:
 
     def arguments(self, guided: bool, width: int, height: int) -> dict[str, Any]:
         """Keyword arguments of the call."""
-        seen = [(torch.cat([one.embedding[1], one.embedding[0]]) if guided else one.embedding[0]).to(self.dtype)
-                for one in self.prompts]
+        seen = [
+            (torch.cat([one.embedding[1], one.embedding[0]]) if guided else one.embedding[0]).to(self.dtype)
+            for one in self.prompts
+        ]
         given: dict[str, Any] = {"ip_adapter_image_embeds": seen}
         if any(one.mask is not None for one in self.prompts):
             process = IPAdapterMaskProcessor()
-            masks = [process.preprocess(one.mask or Image.new("L", (width, height), 255), height=height, width=width)
-                     for one in self.prompts]
+            masks = [
+                process.preprocess(one.mask or Image.new("L", (width, height), 255), height=height, width=width)
+                for one in self.prompts
+            ]
             given["cross_attention_kwargs"] = {"ip_adapter_masks": [mask[None, :, 0] for mask in masks]}
         return given
 
@@ -269,11 +286,14 @@ def load(pipeline: DiffusionPipeline, path: Path) -> Loaded:
     try:
         unet._load_ip_adapter_weights([state], low_cpu_mem_usage=False)
         made = {name: one for name, one in unet.attn_processors.items() if isinstance(one, IPAdapterAttnProcessor2_0)}
-        return Loaded(unet.encoder_hid_proj.image_projection_layers[0].requires_grad_(False), {
-            name: one.requires_grad_(False) for name, one in made.items()})
+        return Loaded(
+            unet.encoder_hid_proj.image_projection_layers[0].requires_grad_(False),
+            {name: one.requires_grad_(False) for name, one in made.items()},
+        )
     except (KeyError, RuntimeError) as error:
-        raise ValueError(f"{path.name} was made for another base than {type(pipeline).__name__}; choose the adapter of "
-                         "this family.") from error
+        raise ValueError(
+            f"{path.name} was made for another base than {type(pipeline).__name__}; choose the adapter of this family."
+        ) from error
     finally:
         # In this order: a resampler has attention of its own, which would be counted as the UNet's.
         unet.encoder_hid_proj, unet.config.encoder_hid_dim_type = projection, kind

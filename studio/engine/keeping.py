@@ -23,8 +23,7 @@ def recent(store: OrderedDict[Key, Kept], key: Key, make: Callable[[], Kept], mo
 
 
 class Remembered(Generic[Key, Kept]):
-    """A store of so many bytes for several threads; what it keeps has `nbytes`. Two that ask at once may both make it.
-    """
+    """A store of so many bytes for several threads; what it keeps has `nbytes`. Two that ask at once may both make it."""
 
     def __init__(self, most: int) -> None:
         self._most, self._store, self._lock = most, OrderedDict[Key, Kept](), threading.Lock()

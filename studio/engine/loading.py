@@ -102,9 +102,7 @@ def load(family: ModelFamily, dtype: torch.dtype) -> DiffusionPipeline:
     else:
         if family.config is None:
             raise ValueError(f"{family.title} is a single file; its `config` must name a folder of configurations.")
-        pipeline = kind.from_single_file(
-            str(source), config=family.config, dtype=dtype, local_files_only=True, **own
-        )
+        pipeline = kind.from_single_file(str(source), config=family.config, dtype=dtype, local_files_only=True, **own)
     if getattr(pipeline, "watermark", None) is not None:
         pipeline.watermark = None  # needs a package of its own, and marks pixels that must reproduce
     for module in modules(pipeline).values():

@@ -32,8 +32,16 @@ NOTES = "seen.json"
 LARGEST = 2048  # pixels, of what is kept
 
 
-def look_at(subject: Subject, request: TrainRequest, folder: Path, *, afresh: bool, pipelines: PipelineCache,
-            family: ModelFamily, library: Library) -> Iterator[StageReported]:
+def look_at(
+    subject: Subject,
+    request: TrainRequest,
+    folder: Path,
+    *,
+    afresh: bool,
+    pipelines: PipelineCache,
+    family: ModelFamily,
+    library: Library,
+) -> Iterator[StageReported]:
     """Find out what the training wants to know about each photo and keep it in the folder; `seen_in` reads it.
 
     What is known already is not asked again, unless the photo was cropped anew. Where the networks for it cannot be
@@ -63,14 +71,17 @@ def look_at(subject: Subject, request: TrainRequest, folder: Path, *, afresh: bo
 def seen_in(folder: Path) -> dict[str, Seen]:
     """What was found out about each photo, by its file."""
     return {
-        file: Seen(noted.get("words", ""), *(folder / noted[name] if name in noted else None
-                                             for name in ("garments", "portrait")))
+        file: Seen(
+            noted.get("words", ""),
+            *(folder / noted[name] if name in noted else None for name in ("garments", "portrait")),
+        )
         for file, noted in _notes(folder).items()
     }
 
 
-def _look(photo: Photo, subject: Subject, request: TrainRequest, pipelines: PipelineCache, family: ModelFamily
-          ) -> tuple[str, dict[str, Image.Image]]:
+def _look(
+    photo: Photo, subject: Subject, request: TrainRequest, pipelines: PipelineCache, family: ModelFamily
+) -> tuple[str, dict[str, Image.Image]]:
     """Words for the photo, and pictures by the names of Seen's fields."""
     image, made = taken(photo), {}
     if request.portrait:
@@ -94,8 +105,9 @@ def _weighs(request: TrainRequest) -> bool:
     return request.garment_weight is not None and request.garment_weight < 1
 
 
-def portrait_of(image: Image.Image, class_noun: str, *, pipelines: PipelineCache, family: ModelFamily
-                ) -> Image.Image | None:
+def portrait_of(
+    image: Image.Image, class_noun: str, *, pipelines: PipelineCache, family: ModelFamily
+) -> Image.Image | None:
     """Head and shoulders on plain ground, square; None where no head is found."""
     head = _first(HEAD, image, pipelines, family)
     box = box_of(head) if head else None
@@ -115,8 +127,9 @@ def portrait_of(image: Image.Image, class_noun: str, *, pipelines: PipelineCache
     return square
 
 
-def _first(phrases: Iterable[str], image: Image.Image, pipelines: PipelineCache, family: ModelFamily
-           ) -> Image.Image | None:
+def _first(
+    phrases: Iterable[str], image: Image.Image, pipelines: PipelineCache, family: ModelFamily
+) -> Image.Image | None:
     """What the first of the phrases names that names anything, as one mask."""
     masks = (outline(image, phrase, pipelines=pipelines, family=family) for phrase in phrases)
     return next((mask for mask in masks if mask), None)

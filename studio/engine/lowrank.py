@@ -39,8 +39,9 @@ class _Adapted(torch.autograd.Function):
     """x W' + b + scale (x A') B', for x of [..., in], W [out, in], A [rank, in] and B [out, rank], in the type of x."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
-                ) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
+    ) -> Tensor:
         flat, whole = x.reshape(-1, x.shape[-1]), weight.to(x.dtype)
         low = torch.mm(flat, down.to(x.dtype).t())
         out = torch.mm(flat, whole.t()) if bias is None else torch.addmm(bias.to(x.dtype), flat, whole.t())

@@ -27,8 +27,9 @@ POINTED = "selection"
 CLOTHING = "clothing"  # the phrase for all that is worn
 
 
-def find_masks(request: MaskRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library,
-               stop: Callable[[], bool]) -> Iterator[Event]:
+def find_masks(
+    request: MaskRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library, stop: Callable[[], bool]
+) -> Iterator[Event]:
     """A MaskFound for each thing, phrases in their order and surest first, then what points and box mean.
 
     A NothingFound tells which phrases nothing answers to, and what to try. Raises ValueError, in a sentence, for a
@@ -41,8 +42,9 @@ def find_masks(request: MaskRequest, *, pipelines: PipelineCache, family: ModelF
     if request.terms:
         yield StageReported(f"looking for {', '.join(request.terms)}")
         with pipelines.lend_helper(Detector, family.detector) as detector:
-            found, best = detector.find(image, key, request.terms, request.box_threshold or 0.0,
-                                        request.text_threshold or 0.0)
+            found, best = detector.find(
+                image, key, request.terms, request.box_threshold or 0.0, request.text_threshold or 0.0
+            )
         missing = tuple(term for term in request.terms if all(one.phrase != term for one in found))
         if missing:
             yield NothingFound(missing, _advice(missing, best, request, family))
@@ -98,16 +100,23 @@ def _advice(missing: Sequence[str], best: dict[str, float], request: MaskRequest
     if strange:
         near = {word for term in strange for word in get_close_matches(term, known, n=1, cutoff=0.7)}
         words = sorted(near) or [*known[:8], "..."]
-        return f"Nothing answers to {named} here: {family.title} does not know " \
+        return (
+            f"Nothing answers to {named} here: {family.title} does not know "
             f"{' or '.join(repr(term) for term in strange)}. Words it knows: {', '.join(words)}."
+        )
     nearest = max(missing, key=lambda term: best.get(term, 0.0))
     score, threshold = best.get(nearest, 0.0), request.box_threshold or 0.0
     others = [word for word in (known or EVERYDAY) if word not in missing][:4]
     if score >= threshold:
-        return f"Nothing answers to all the words of {named} here: lower the text threshold (now " \
+        return (
+            f"Nothing answers to all the words of {named} here: lower the text threshold (now "
             f"{request.text_threshold or 0.0:.2f}), or take fewer words."
-    lower = f"Lower the box threshold (now {threshold:.2f}): the best guess at '{nearest}' scores {score:.2f}. Or try" \
-        if score >= threshold / 3 else "Try"
+        )
+    lower = (
+        f"Lower the box threshold (now {threshold:.2f}): the best guess at '{nearest}' scores {score:.2f}. Or try"
+        if score >= threshold / 3
+        else "Try"
+    )
     return f"Nothing answers to {named} here. {lower} other words, such as {', '.join(others)}; or click on it."
 
 

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 Pair = tuple[Tensor, Tensor]  # down, [rank, in, ...], and up, [out, rank, ...]: the change is up @ down
 
 
-def merge(request: MergeRequest, loras: Sequence[Lora], to: Path, *, pipelines: PipelineCache, family: ModelFamily
-          ) -> dict[str, Any]:
+def merge(
+    request: MergeRequest, loras: Sequence[Lora], to: Path, *, pipelines: PipelineCache, family: ModelFamily
+) -> dict[str, Any]:
     """Write one LoRA that does what those of the request do together; returns its rank, alpha and trigger.
 
     Without a rank the sum is exact, and as wide as all of them together; with one it is the nearest of that rank
@@ -47,8 +48,9 @@ def merge(request: MergeRequest, loras: Sequence[Lora], to: Path, *, pipelines: 
     wide = max(sum(len(down) for down, _ in pairs) for pairs in changes.values())
     rank = request.rank
     if rank is None and wide > MOST_RANK:
-        raise ValueError(f"Together they have rank {wide}, more than a LoRA may have: merge them at a rank of "
-                         f"{MOST_RANK} or below.")
+        raise ValueError(
+            f"Together they have rank {wide}, more than a LoRA may have: merge them at a rank of {MOST_RANK} or below."
+        )
     rank = wide if rank is None else min(rank, wide)
     learnt: dict[str, Tensor] = {}
     for (component, place_name), pairs in sorted(changes.items()):
@@ -60,10 +62,16 @@ def merge(request: MergeRequest, loras: Sequence[Lora], to: Path, *, pipelines: 
     for component in sorted({component for component, _ in changes}):
         ends = sorted({place_name for part, place_name in changes if part == component})
         adapted |= {f"{component}.r": rank, f"{component}.lora_alpha": rank, f"{component}.target_modules": ends}
-    write_tensors(learnt, to, {
-        **header_of(family, request.name, trigger), "rank": str(rank), "alpha": str(float(rank)),
-        "lora_adapter_metadata": json.dumps(adapted, sort_keys=True),
-    })
+    write_tensors(
+        learnt,
+        to,
+        {
+            **header_of(family, request.name, trigger),
+            "rank": str(rank),
+            "alpha": str(float(rank)),
+            "lora_adapter_metadata": json.dumps(adapted, sort_keys=True),
+        },
+    )
     return {"rank": rank, "alpha": float(rank), "trigger": trigger}
 
 
@@ -92,13 +100,17 @@ def nearest(pair: Pair, rank: int) -> Pair:
     root = s[:rank].sqrt()
     new_up = (outward @ u[:, :rank] * root).float()
     new_down = (inward @ v[:rank].t() * root).t().float()
-    return (new_down.reshape(rank, *down.shape[1:]).contiguous(),
-            new_up.reshape(len(up), rank, *up.shape[2:]).contiguous())
+    return (
+        new_down.reshape(rank, *down.shape[1:]).contiguous(),
+        new_up.reshape(len(up), rank, *up.shape[2:]).contiguous(),
+    )
 
 
 def _padded(pair: Pair, rank: int) -> Pair:
     """The same change at a higher rank: a file has one rank for all its layers."""
     down, up = pair
     more = rank - len(down)
-    return (torch.cat([down, down.new_zeros(more, *down.shape[1:])]),
-            torch.cat([up, up.new_zeros(len(up), more, *up.shape[2:])], dim=1))
+    return (
+        torch.cat([down, down.new_zeros(more, *down.shape[1:])]),
+        torch.cat([up, up.new_zeros(len(up), more, *up.shape[2:])], dim=1),
+    )

@@ -57,8 +57,12 @@ class LoraMethod:
             for name in taught:
                 network = getattr(pipeline, name)
                 targets = targets_of(request.targets or "", network) if name == "unet" else TEXT_TARGETS
-                config = LoraConfig(r=request.rank or 8, lora_alpha=request.alpha or request.rank or 8,
-                                    lora_dropout=self._dropout, target_modules=list(targets))
+                config = LoraConfig(
+                    r=request.rank or 8,
+                    lora_alpha=request.alpha or request.rank or 8,
+                    lora_dropout=self._dropout,
+                    target_modules=list(targets),
+                )
                 inject_adapter_in_model(config, network, NAME)
                 self.adapters[name] = take_out({name: network})
         for matrix in self.tensors().values():
@@ -114,8 +118,9 @@ class FullMethod:
     """All weights: of a copy of the UNet and, where they learn, of the text encoders; the family keeps its own."""
 
     def __init__(self, request: TrainRequest, pipeline: Any, taught: list[str]) -> None:
-        self._own = {name: copy.deepcopy(getattr(pipeline, name)).float().requires_grad_(True).eval()
-                     for name in taught}
+        self._own = {
+            name: copy.deepcopy(getattr(pipeline, name)).float().requires_grad_(True).eval() for name in taught
+        }
         fine_tune = FineTune(self._own, alone=True)
         self.arrive, self.leave = fine_tune.arrive, fine_tune.leave
 
@@ -129,8 +134,11 @@ class FullMethod:
         yield
 
     def tensors(self) -> dict[str, Tensor]:
-        return {f"{part}.{name}": value for part, network in self._own.items()
-                for name, value in network.state_dict().items()}
+        return {
+            f"{part}.{name}": value
+            for part, network in self._own.items()
+            for name, value in network.state_dict().items()
+        }
 
     @torch.no_grad()
     def load(self, tensors: Mapping[str, Tensor]) -> None:
@@ -150,6 +158,8 @@ def targets_of(named: str, network: nn.Module) -> list[str]:
     strange = [one for one in wanted if one not in found]
     if not found or (strange and named not in TARGETS):
         ends = sorted({name.rpartition(".")[2] for name in fit if not name.rpartition(".")[2].isdigit()})
-        raise ValueError(f"targets: no layer is called {', '.join(strange) or repr(named)}. Take one of "
-                         f"{', '.join(TARGETS)}, or names with commas between, such as {', '.join(ends[:8])}.")
+        raise ValueError(
+            f"targets: no layer is called {', '.join(strange) or repr(named)}. Take one of "
+            f"{', '.join(TARGETS)}, or names with commas between, such as {', '.join(ends[:8])}."
+        )
     return found

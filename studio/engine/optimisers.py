@@ -36,7 +36,8 @@ def new_optimiser(name: str, groups: list[dict[str, Any]]) -> torch.optim.Optimi
     # The settings of its authors for diffusion models (Mishchenko and Defazio 2023).
     with redirect_stdout(StringIO()):  # it prints
         return import_module("prodigyopt").Prodigy(
-            groups, betas=(0.9, 0.99), weight_decay=0.01, use_bias_correction=True, safeguard_warmup=True)
+            groups, betas=(0.9, 0.99), weight_decay=0.01, use_bias_correction=True, safeguard_warmup=True
+        )
 
 
 def rate_of(schedule: str, warm_up: int, step: int, total: int) -> float:
@@ -60,8 +61,9 @@ def memory_of(optimiser: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict
         else:
             plain["state"][name] = value
     for group in state["param_groups"]:
-        plain["groups"].append({name: value for name, value in group.items()
-                                if name != "params" and isinstance(value, bool | int | float)})
+        plain["groups"].append(
+            {name: value for name, value in group.items() if name != "params" and isinstance(value, bool | int | float)}
+        )
     return tensors, plain
 
 
@@ -83,6 +85,7 @@ def remember(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor], pl
         for one in path:
             within = within.setdefault(one, {})
         within[last] = value
-    groups = [{**group, **kept} for group, kept in
-              zip(optimiser.state_dict()["param_groups"], plain["groups"], strict=True)]
+    groups = [
+        {**group, **kept} for group, kept in zip(optimiser.state_dict()["param_groups"], plain["groups"], strict=True)
+    ]
     optimiser.load_state_dict({"state": state, "param_groups": groups})

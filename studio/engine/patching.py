@@ -118,8 +118,9 @@ def _by_8(length: float) -> int:
     return max(8, round(length / 8) * 8)
 
 
-def put_back(original: Image.Image, painted: Image.Image, mask: Image.Image, soft: Image.Image, window: Window
-             ) -> tuple[Image.Image, Image.Image]:
+def put_back(
+    original: Image.Image, painted: Image.Image, mask: Image.Image, soft: Image.Image, window: Window
+) -> tuple[Image.Image, Image.Image]:
     """The original (RGB) with what was painted in the window, and where that is (L, the original's size).
 
     What is inside of the mask (L) is all painted; where the soft one, which `softened` made of it, is black, every
@@ -128,8 +129,9 @@ def put_back(original: Image.Image, painted: Image.Image, mask: Image.Image, sof
     back inside, smoothly.
     """
     if painted.size != (window.box[2] - window.box[0], window.box[3] - window.box[1]):
-        painted = painted.resize((window.box[2] - window.box[0], window.box[3] - window.box[1]),
-                                 Image.Resampling.LANCZOS)
+        painted = painted.resize(
+            (window.box[2] - window.box[0], window.box[3] - window.box[1]), Image.Resampling.LANCZOS
+        )
     old, new = (np.asarray(one.convert("RGB"), dtype=np.float32) for one in (original.crop(window.box), painted))
     must, may = (np.asarray(one.crop(window.box)) >= least for one, least in ((mask, WHITE), (soft, 1)))
     # A latent is many pixels: what was painted shows a little way beyond the mask as well, and is no shift of colours.
@@ -186,6 +188,10 @@ def _spread_by(side: int, values: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 def _resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """[height, width, channels] -> the same at another size (height, width), bilinear."""
-    planes = [np.asarray(Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32)).resize(
-        size[::-1], Image.Resampling.BILINEAR)) for plane in np.moveaxis(values, -1, 0)]
+    planes = [
+        np.asarray(
+            Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32)).resize(size[::-1], Image.Resampling.BILINEAR)
+        )
+        for plane in np.moveaxis(values, -1, 0)
+    ]
     return np.stack(planes, axis=-1)

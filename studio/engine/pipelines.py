@@ -131,8 +131,9 @@ class PipelineCache:
         files = self._files(family)
         return sha256_of_all((path.name, self.digest_of(path)) for path in files)
 
-    def encode(self, pipeline: Any, prompt: str, negative: str | None, guided: bool, texts: Any = None
-               ) -> dict[str, torch.Tensor]:
+    def encode(
+        self, pipeline: Any, prompt: str, negative: str | None, guided: bool, texts: Any = None
+    ) -> dict[str, torch.Tensor]:
         """Text embeddings by the names that the pipeline takes them under; each prompt is encoded once.
 
         `texts` tells what else decides them: the LoRA in the text encoders, where there is one.
@@ -142,8 +143,11 @@ class PipelineCache:
         @torch.no_grad()
         def encode() -> dict[str, torch.Tensor]:
             found = pipeline.encode_prompt(
-                prompt=prompt, device=pipeline._execution_device, num_images_per_prompt=1,
-                do_classifier_free_guidance=guided, negative_prompt=negative,
+                prompt=prompt,
+                device=pipeline._execution_device,
+                num_images_per_prompt=1,
+                do_classifier_free_guidance=guided,
+                negative_prompt=negative,
             )
             pairs = zip(EMBEDDINGS, found, strict=False)
             return {name: tensor for name, tensor in pairs if tensor is not None}

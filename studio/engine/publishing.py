@@ -50,8 +50,17 @@ path = hf_hub_download("{repository}", "pytorch_lora_weights.safetensors")  # we
 # Understudy takes it in with /import_lora, and gives it out as a single file for other tools."""
 
 
-def publish(lora: Lora, repository: str, pictures: Sequence[Picture], *, token: str, private: bool,
-            endpoint: str | None, pipelines: Any, family: ModelFamily) -> str:
+def publish(
+    lora: Lora,
+    repository: str,
+    pictures: Sequence[Picture],
+    *,
+    token: str,
+    private: bool,
+    endpoint: str | None,
+    pipelines: Any,
+    family: ModelFamily,
+) -> str:
     """Upload the LoRA, its card and pictures to `repository` (owner/name) in one commit; returns where it lies.
 
     Raises ValueError, in a sentence, where the hub refuses or cannot be reached.
@@ -77,8 +86,10 @@ def publish(lora: Lora, repository: str, pictures: Sequence[Picture], *, token: 
         except HfHubHTTPError as error:
             status = getattr(error.response, "status_code", 0)
             if status in (401, 403):
-                raise ValueError(f"The hub refuses this token for {repository}: take one that may write, from "
-                                 "huggingface.co/settings/tokens.") from error
+                raise ValueError(
+                    f"The hub refuses this token for {repository}: take one that may write, from "
+                    "huggingface.co/settings/tokens."
+                ) from error
             raise ValueError(f"The hub could not take {repository} (status {status}); try again later.") from error
         except Exception as error:
             if type(error).__module__.partition(".")[0] not in TRANSPORTS:
@@ -104,12 +115,21 @@ def model_card(lora: Lora, repository: str, pictures: Sequence[tuple[str, str]],
     }
     prompt = pictures[0][1] if pictures else lora.trigger
     code = (FULL_CODE if full else LORA_CODE).format(
-        base=family.weights if of_hub else family.name, repository=repository, prompt=json.dumps(prompt)[1:-1])
+        base=family.weights if of_hub else family.name, repository=repository, prompt=json.dumps(prompt)[1:-1]
+    )
     text = CARD.format(
-        name=lora.name, first=pictures[0][0] if pictures else "", kind="full fine-tune" if full else "LoRA",
-        trigger=lora.trigger, family=family.title, steps=lora.steps, rank="" if full else f", at rank {lora.rank}",
-        link=f"https://huggingface.co/{family.weights}" if of_hub else "https://huggingface.co", code=code,
-        licence=family.licence, commercial="" if family.commercial else ", no commercial use")
+        name=lora.name,
+        first=pictures[0][0] if pictures else "",
+        kind="full fine-tune" if full else "LoRA",
+        trigger=lora.trigger,
+        family=family.title,
+        steps=lora.steps,
+        rank="" if full else f", at rank {lora.rank}",
+        link=f"https://huggingface.co/{family.weights}" if of_hub else "https://huggingface.co",
+        code=code,
+        licence=family.licence,
+        commercial="" if family.commercial else ", no commercial use",
+    )
     if not pictures:
         text = text.replace(f"![{lora.name}](images/)\n\n", "")
     return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n{text}"

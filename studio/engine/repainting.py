@@ -32,8 +32,9 @@ REPAINT = "repaint"  # the task that a family names a pipeline for
 Tell = Callable[[Event], None]
 
 
-def repaint(request: RepaintRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library, stop: Stop
-            ) -> Iterator[Event]:
+def repaint(
+    request: RepaintRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library, stop: Stop
+) -> Iterator[Event]:
     """Paint `request.count` times over what the mask covers, and save each picture with its recipe.
 
     Yields previews of the part that is worked on, and PictureDrawn after each picture. Outside of the mask and its
@@ -44,8 +45,9 @@ def repaint(request: RepaintRequest, *, pipelines: PipelineCache, family: ModelF
     yield from relayed(lambda tell: painting.run(tell, library, stop))
 
 
-def wear(request: WearRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library, stop: Stop
-         ) -> Iterator[Event]:
+def wear(
+    request: WearRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library, stop: Stop
+) -> Iterator[Event]:
     """Dress whoever is in each of the pictures in the outfits: MaskFound with where they may be, then as `repaint`.
 
     A picture without clothing is passed over; where none has any, ValueError says what to do.
@@ -88,8 +90,9 @@ def wear(request: WearRequest, *, pipelines: PipelineCache, family: ModelFamily,
                 return
         if not found:
             which = "any of these pictures" if several else "this picture"
-            raise ValueError(f"No clothes were found in {which}: paint over where the outfit shall be, on Retouch, and "
-                             "repaint that.")
+            raise ValueError(
+                f"No clothes were found in {which}: paint over where the outfit shall be, on Retouch, and repaint that."
+            )
 
     yield from relayed(run)
 
@@ -140,8 +143,9 @@ class _Repainting:
             seconds = (time.perf_counter() - started) / (number + 1) * (self.total - index - 1)
             tell(PictureDrawn(index, self.total, str(saved.path), seconds))
 
-    def _picture(self, request: RepaintRequest, image: Image.Image, mask: Image.Image, index: int, tell: Tell,
-                 stop: Stop) -> tuple[Image.Image, Image.Image]:
+    def _picture(
+        self, request: RepaintRequest, image: Image.Image, mask: Image.Image, index: int, tell: Tell, stop: Stop
+    ) -> tuple[Image.Image, Image.Image]:
         """The picture, and where it is painted (L)."""
         family, pipelines = self.cast.family, self.cast.pipelines
         soft = softened(mask, request.feather or 0)
@@ -149,7 +153,14 @@ class _Repainting:
         seen, where = window.cut(image), window.cut(soft)
         part = Part(surrounded(seen, where) if request.fill == SURROUNDINGS else seen, where, request.strength or 1.0)
         worn = prompts_of(self.cast.outfits, where, pipelines=pipelines, family=family)
-        work = _Work(request.prompt, request.negative_prompt, request.seed or 0, request.steps, request.guidance,
-                     request.scheduler, *window.size)
+        work = _Work(
+            request.prompt,
+            request.negative_prompt,
+            request.seed or 0,
+            request.steps,
+            request.guidance,
+            request.scheduler,
+            *window.size,
+        )
         painted = drawn(work, self.cast, Way(worn, part=part), index, tell, stop, REPAINT)
         return put_back(image, painted, mask, soft, window)

@@ -54,14 +54,18 @@ class Samples:
     @property
     def prompts(self) -> list[str]:
         """The validation prompts."""
-        usual = self.family.portraits(self.subject.trigger) if self.request.portrait else \
-            self.family.validation_prompts(self.subject.trigger)
+        usual = (
+            self.family.portraits(self.subject.trigger)
+            if self.request.portrait
+            else self.family.validation_prompts(self.subject.trigger)
+        )
         return list(self.request.validation_prompts) or usual
 
     def lacking(self, step: int) -> bool:
         """Whether a sample of the step was not drawn yet."""
-        return any(not (self.folder / "samples" / _named(step, number)).is_file()
-                   for number in range(1, len(self.prompts) + 1))
+        return any(
+            not (self.folder / "samples" / _named(step, number)).is_file() for number in range(1, len(self.prompts) + 1)
+        )
 
     def drawn(self, step: int) -> Iterator[SampleDrawn | StageReported]:
         """Each validation prompt with what was learnt so far, always from the run's seed."""
@@ -79,8 +83,9 @@ class Samples:
             yield sample
         if not self.scoring:
             return
-        prompts = [prompt.replace(self.subject.trigger, with_article(self.subject.class_noun))
-                   for prompt in self.prompts]
+        prompts = [
+            prompt.replace(self.subject.trigger, with_article(self.subject.class_noun)) for prompt in self.prompts
+        ]
         try:
             with clip_of(self.pipelines, self.family) as clip:
                 if self._references is None:
@@ -101,8 +106,11 @@ class Samples:
         Of the checkpoints that are still there: full libraries let some go.
         """
         folder = self.folder / "checkpoints"
-        there = {at: pair for at, pair in self.scores.items()
-                 if at in (0, step) or (folder / f"{at:06d}.safetensors").is_file()}
+        there = {
+            at: pair
+            for at, pair in self.scores.items()
+            if at in (0, step) or (folder / f"{at:06d}.safetensors").is_file()
+        }
         return pick(there) if self.scoring and any(there) else None
 
     def class_checked(self, step: int) -> Iterator[Event]:
@@ -122,8 +130,15 @@ class Samples:
             seen = clip.images([Image.open(path) for path in paths])
         after, before = seen[:count], seen[count:]
         told = [self._below(path) for path in paths]
-        yield ClassChecked(step, prompt, diversity(after), diversity(before), drift(after, before),
-                           tuple(told[:count]), tuple(told[count:]))
+        yield ClassChecked(
+            step,
+            prompt,
+            diversity(after),
+            diversity(before),
+            drift(after, before),
+            tuple(told[:count]),
+            tuple(told[count:]),
+        )
 
     def _draw(self, prompt: str, seed: int, step: int | None, name: str) -> Path:
         side, path = self.request.resolution, self.folder / "samples" / name

@@ -32,17 +32,26 @@ class Segmenter:
         side = size.get("longest_edge") or size["height"]
         self._square = "longest_edge" not in size  # SAM 2 and 3 squeeze a picture into their square; SAM fills it up
         self.processor = SamImageProcessorPil(
-            size={"longest_edge": side}, pad_size={"height": side, "width": side},
-            image_mean=settings["image_mean"], image_std=settings["image_std"],
+            size={"longest_edge": side},
+            pad_size={"height": side, "width": side},
+            image_mean=settings["image_mean"],
+            image_std=settings["image_std"],
         )
-        self.network = AutoModelForMaskGeneration.from_pretrained(
-            source, dtype=torch.float32, use_safetensors=True,
-        ).requires_grad_(False).eval()
+        self.network = (
+            AutoModelForMaskGeneration.from_pretrained(
+                source,
+                dtype=torch.float32,
+                use_safetensors=True,
+            )
+            .requires_grad_(False)
+            .eval()
+        )
         self._side = side
         self._kept: OrderedDict[str, Any] = OrderedDict()
 
-    def shapes(self, image: Image.Image, key: str, box: Sequence[float] | None = None, points: Points = ()
-               ) -> list[Candidate]:
+    def shapes(
+        self, image: Image.Image, key: str, box: Sequence[float] | None = None, points: Points = ()
+    ) -> list[Candidate]:
         """Candidates for the one thing that is meant, each of the picture's size, the likeliest first; may be empty.
 
         A box, or several points, mean one shape: SAM's single answer leads, and its three others follow by score. One
@@ -83,8 +92,9 @@ class Segmenter:
         return self._side / sides[0], self._side / sides[1]
 
     @torch.no_grad()
-    def _answer(self, image: Image.Image, features: Any, where: dict[str, torch.Tensor], several: bool
-                ) -> list[Candidate]:
+    def _answer(
+        self, image: Image.Image, features: Any, where: dict[str, torch.Tensor], several: bool
+    ) -> list[Candidate]:
         answer = self.network(image_embeddings=features, multimask_output=several, **where)
         across, down = self._scale(image)
         reshaped = (round(image.height * down), round(image.width * across))
@@ -92,7 +102,8 @@ class Segmenter:
         for mask, score in zip(answer.pred_masks[0, 0].float().cpu(), answer.iou_scores[0, 0].tolist(), strict=True):
             # One at a time: at 40 megapixels each takes 160 MB while it is scaled.
             inside = self.processor.post_process_masks(
-                mask[None, None, None], [(image.height, image.width)], [reshaped])[0][0, 0]
+                mask[None, None, None], [(image.height, image.width)], [reshaped]
+            )[0][0, 0]
             if inside.any():
                 found.append(Candidate(Image.fromarray(inside.byte().mul(255).numpy()), min(max(score, 0.0), 1.0)))
         return sorted(found, key=lambda candidate: candidate.score, reverse=True)

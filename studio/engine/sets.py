@@ -32,15 +32,19 @@ def cells_of(request: SetRequest, library: Library, family: ModelFamily) -> list
     if strange := [scene for scene in request.scenes if scene not in prompts]:
         raise ValueError(f"There is no scene {strange[0]!r:.60}; known are {', '.join(prompts)}.")
     return [
-        Cell(request.place(row, column, number),
-             resolved(request.cell(prompts[scene], outfit, number), {**family.drawing, "family": family.name}))
-        for row, outfit in enumerate(request.outfits) for column, scene in enumerate(request.scenes)
+        Cell(
+            request.place(row, column, number),
+            resolved(request.cell(prompts[scene], outfit, number), {**family.drawing, "family": family.name}),
+        )
+        for row, outfit in enumerate(request.outfits)
+        for column, scene in enumerate(request.scenes)
         for number in range(request.seeds)
     ]
 
 
-def draw_set(request: SetRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library,
-             stop: Callable[[], bool]) -> Iterator[Event]:
+def draw_set(
+    request: SetRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library, stop: Callable[[], bool]
+) -> Iterator[Event]:
     """Draw the cells that are empty. Yields PictureDrawn for every cell in its order, and previews in between.
 
     A cell is empty, too, once its picture was deleted. Raises what `draw` raises; what is finished is kept.
@@ -76,8 +80,10 @@ def draw_set(request: SetRequest, *, pipelines: PipelineCache, family: ModelFami
 def _title(request: SetRequest, library: Library) -> str:
     """Who, in what, where: enough to tell two sets apart."""
     names = {outfit.slug: outfit.name for outfit in library.outfits()}
-    worn = [" with ".join(names[use.slug] for use in request.cell("", row, 0).outfits) or "as they are"
-            for row in request.outfits or ()]
+    worn = [
+        " with ".join(names[use.slug] for use in request.cell("", row, 0).outfits) or "as they are"
+        for row in request.outfits or ()
+    ]
     places = {scene.slug: scene.name for scene in library.scenes()}
     where = places[request.scenes[0]] if len(request.scenes) == 1 else f"{len(request.scenes)} scenes"
     seeds = f", {request.seeds} seeds" if request.seeds > 1 else ""
@@ -90,12 +96,16 @@ def _there(library: Library, id: str | None, request: DrawRequest, fingerprint: 
     try:
         picture = library.picture(id) if id else None
         used = [library.lora(use.slug).sha256 for use in request.loras] + [
-            library.outfit(use.slug).sha256 for use in request.outfits]
+            library.outfit(use.slug).sha256 for use in request.outfits
+        ]
     except ValueError:
         return None
     if picture is None:
         return None
     recipe = picture.recipe
-    same = recipe.request == json.loads(json.dumps(as_json(request))) and recipe.family.get("sha256") == fingerprint \
+    same = (
+        recipe.request == json.loads(json.dumps(as_json(request)))
+        and recipe.family.get("sha256") == fingerprint
         and [one.get("sha256") for one in (*recipe.loras, *recipe.outfits)] == used
+    )
     return picture if same else None

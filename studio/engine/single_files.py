@@ -17,26 +17,41 @@ from torch import Tensor
 from studio.engine.checkpoints import write_tensors
 
 UNET = {
-    "time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2",
-    "add_embedding.linear_1": "label_emb.0.0", "add_embedding.linear_2": "label_emb.0.2",
-    "conv_in": "input_blocks.0.0", "conv_norm_out": "out.0", "conv_out": "out.2",
+    "time_embedding.linear_1": "time_embed.0",
+    "time_embedding.linear_2": "time_embed.2",
+    "add_embedding.linear_1": "label_emb.0.0",
+    "add_embedding.linear_2": "label_emb.0.2",
+    "conv_in": "input_blocks.0.0",
+    "conv_norm_out": "out.0",
+    "conv_out": "out.2",
 }
 RESNET = {
-    "norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0",
-    "conv2": "out_layers.3", "conv_shortcut": "skip_connection",
+    "norm1": "in_layers.0",
+    "conv1": "in_layers.2",
+    "time_emb_proj": "emb_layers.1",
+    "norm2": "out_layers.0",
+    "conv2": "out_layers.3",
+    "conv_shortcut": "skip_connection",
 }
 VAE_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
 OPEN_CLIP = {
-    "encoder.layers.": "transformer.resblocks.", "layer_norm1": "ln_1", "layer_norm2": "ln_2", ".fc1.": ".c_fc.",
-    ".fc2.": ".c_proj.", ".self_attn": ".attn", "final_layer_norm": "ln_final",
-    "embeddings.position_embedding.weight": "positional_embedding", "embeddings.token_embedding": "token_embedding",
+    "encoder.layers.": "transformer.resblocks.",
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    ".fc1.": ".c_fc.",
+    ".fc2.": ".c_proj.",
+    ".self_attn": ".attn",
+    "final_layer_norm": "ln_final",
+    "embeddings.position_embedding.weight": "positional_embedding",
+    "embeddings.token_embedding": "token_embedding",
 }
 
 
 def save_single_file(pipeline: Any, path: Path, metadata: Mapping[str, str]) -> None:
     """Write the pipeline of SDXL's or SD 1.5's layout as one file, in the types that its weights have."""
-    tensors = {f"model.diffusion_model.{_unet_name(name, pipeline.unet)}": p
-               for name, p in pipeline.unet.state_dict().items()}
+    tensors = {
+        f"model.diffusion_model.{_unet_name(name, pipeline.unet)}": p for name, p in pipeline.unet.state_dict().items()
+    }
     for name, p in pipeline.vae.state_dict().items():
         name = _vae_name(name, len(pipeline.vae.config.block_out_channels))
         tensors[f"first_stage_model.{name}"] = p[:, :, None, None] if "attn_1" in name and p.ndim == 2 else p

@@ -63,9 +63,18 @@ FACE = 336  # pixels of the photos that checkpoints are scored by: as much as an
 RESUMABLE, KEPT = 2, 200  # newest checkpoints of a LoRA that a training can go on from, and that keep what was learnt
 
 
-def train(request: TrainRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library, run_folder: Path,
-          checkpoint: Path | None = None, until: int | None = None, stop: Callable[[], bool] = lambda: False,
-          pause: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+def train(
+    request: TrainRequest,
+    *,
+    pipelines: PipelineCache,
+    family: ModelFamily,
+    library: Library,
+    run_folder: Path,
+    checkpoint: Path | None = None,
+    until: int | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    pause: Callable[[], bool] = lambda: False,
+) -> Iterator[Event]:
     """Teach the request's subject, from the start or from a checkpoint, to the end or until a step.
 
     Yields what happens; the pipeline is borrowed for one step at a time, so that a drawing waits for a step only.
@@ -85,8 +94,9 @@ def train(request: TrainRequest, *, pipelines: PipelineCache, family: ModelFamil
             class_pictures.append(made)
         else:
             yield made
-    for told in look_at(subject, request, run_folder, afresh=checkpoint is None, pipelines=pipelines, family=family,
-                        library=library):
+    for told in look_at(
+        subject, request, run_folder, afresh=checkpoint is None, pipelines=pipelines, family=family, library=library
+    ):
         if stop() or pause():
             return
         yield told
@@ -115,25 +125,32 @@ class _Run:
         request = self.request
         with self.pipelines.lend(self.family) as pipeline:
             faces: list[Image.Image] = []
-            pictures = instance_pictures(self.subject, request, self.family, pipeline.vae_scale_factor,
-                                         seen_in(self.folder))
+            pictures = instance_pictures(
+                self.subject, request, self.family, pipeline.vae_scale_factor, seen_in(self.folder)
+            )
             self._photos = encode(_shrunk(pictures, faces), self.pipelines, pipeline)
             self._class_images = encode(class_pictures, self.pipelines, pipeline)
             offload = self.pipelines.loaded(pipeline).plan.offload
             if request.method == FULL and offload != "none":
-                raise ValueError(f"There is not memory enough for all weights of {self.family.title}: train a LoRA, or "
-                                 "choose a smaller family.")
+                raise ValueError(
+                    f"There is not memory enough for all weights of {self.family.title}: train a LoRA, or "
+                    "choose a smaller family."
+                )
             if offload == "sequential":  # its weights come to the accelerator one by one: none can be trained beside
-                raise ValueError(f"There is not memory enough to train {self.family.title} here; choose a smaller "
-                                 "family.")
+                raise ValueError(
+                    f"There is not memory enough to train {self.family.title} here; choose a smaller family."
+                )
             self._method = method_of(request, pipeline, self.family)
             self._noise = DDPMScheduler.from_config(pipeline.scheduler.config)
             self._pipeline, self._device = pipeline, pipeline._execution_device
             self._dtype = _computed_in(request.precision or "auto", self._device.type)
             groups = self._method.groups(request.learning_rate or 0.0, request.text_encoder_learning_rate or 0.0)
             taught_texts = len(groups) > 1
-            self._others = [part for name, part in modules(pipeline).items()
-                            if name != "unet" and not (taught_texts and name.startswith("text_encoder"))]
+            self._others = [
+                part
+                for name, part in modules(pipeline).items()
+                if name != "unet" and not (taught_texts and name.startswith("text_encoder"))
+            ]
             on_gpu = self._device.type != "cpu"
             self._can_move_others = on_gpu and offload == "none"
             size = (request.batch_size or 1) * ((request.resolution or 0) / 1024) ** 2
@@ -145,8 +162,9 @@ class _Run:
         self._texts_learn = taught_texts
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=self._dtype == torch.float16)
         self._step = 0
-        self._samples = Samples(request, self.subject, self.family, self.pipelines, self.library, self.folder, faces,
-                                self._draw)
+        self._samples = Samples(
+            request, self.subject, self.family, self.pipelines, self.library, self.folder, faces, self._draw
+        )
         if checkpoint is not None:
             self._step, learnt, scaler = load_checkpoint(checkpoint, self._optimiser, self._identity())
             self._method.load(learnt)
@@ -290,8 +308,11 @@ class _Run:
         seed = (self.request.seed or 0) * 1_000_003 + turn
         chances = torch.Generator().manual_seed(seed)
         batch = self._batch(turn, chances)
-        with _quickest(self._device.type, pipeline.unet, self._dtype), self._method.learning(), \
-                torch.random.fork_rng(enabled=bool(self.request.dropout)):
+        with (
+            _quickest(self._device.type, pipeline.unet, self._dtype),
+            self._method.learning(),
+            torch.random.fork_rng(enabled=bool(self.request.dropout)),
+        ):
             if self.request.dropout:
                 torch.manual_seed(seed)
             errors = [self._errors(pipeline, one, chances) for one in batch]
@@ -308,7 +329,7 @@ class _Run:
         if not self._class_images:
             return [photos]
         # Half as many, to save time: each term of the loss is a mean of its own.
-        known, = self._class_images
+        (known,) = self._class_images
         drawn = known.at(torch.randint(len(known), (max(1, size // 2),), generator=chances))
         return [joined([photos, drawn])] if photos.mean.shape[1:] == drawn.mean.shape[1:] else [photos, drawn]
 
@@ -336,8 +357,8 @@ class _Run:
         if not self._texts_learn:
             return batch.text, batch.added
         text, _, *pooled = pipeline.encode_prompt(
-            prompt=list(batch.captions), device=self._device, num_images_per_prompt=1,
-            do_classifier_free_guidance=False)
+            prompt=list(batch.captions), device=self._device, num_images_per_prompt=1, do_classifier_free_guidance=False
+        )
         return text, {**batch.added, "text_embeds": pooled[0]} if batch.added else {}
 
     def _draw(self, asked: DrawRequest, step: int | None) -> Image.Image:
@@ -347,8 +368,9 @@ class _Run:
                 return render(self.pipelines, pipeline, asked)
         with self.pipelines.lend(self.family, tenant=self) as pipeline:
             self._spare(False)
-            image = render(self.pipelines, pipeline, asked,
-                           texts=(str(self.folder), step) if self._texts_learn else None)
+            image = render(
+                self.pipelines, pipeline, asked, texts=(str(self.folder), step) if self._texts_learn else None
+            )
             self._spare(self._sparing)
         return image
 
@@ -356,9 +378,14 @@ class _Run:
         full, learnt = self.request.method == FULL, self._method.tensors()
         self.library.make_room(BYTES * sum(tensor.numel() for tensor in learnt.values()))
         path = save_checkpoint(
-            self.folder / "checkpoints", self._step, learnt, self._optimiser,
-            self._scaler.state_dict(), {"run": self._identity()},
-            resumable=1 if full else RESUMABLE, kept=1 if full else KEPT,
+            self.folder / "checkpoints",
+            self._step,
+            learnt,
+            self._optimiser,
+            self._scaler.state_dict(),
+            {"run": self._identity()},
+            resumable=1 if full else RESUMABLE,
+            kept=1 if full else KEPT,
             spared=best[0] if (best := self._samples.best(self._step)) else None,
         )
         return CheckpointSaved(self._step, str(path.relative_to(self.folder)))
@@ -367,15 +394,13 @@ class _Run:
         """What was learnt until a step, by default this one, becomes a LoRA of the library."""
         learnt = self._method.tensors() if learnt is None else learnt
         name = f"{self.subject.name} {self.request.way}".strip()
-        lora = keep_lora(self.library, name, learnt, self.request, self.subject, self.family, step,
-                         self.folder)
+        lora = keep_lora(self.library, name, learnt, self.request, self.subject, self.family, step, self.folder)
         return LoraSaved(lora.slug, step, self._step)
 
     def _identity(self) -> str:
         """What a checkpoint must have been made of to be taken up: the request, the trigger, photos and captions."""
         photos = [(photo.file, photo.caption, photo.crop) for photo in self.subject.photos]
-        asked = {name: value for name, value in vars(self.request).items()
-                 if name not in LOOKS and value is not None}
+        asked = {name: value for name, value in vars(self.request).items() if name not in LOOKS and value is not None}
         whole = json.dumps([asked, self.subject.trigger, photos], sort_keys=True, default=str)
         return hashlib.sha256(whole.encode()).hexdigest()
 

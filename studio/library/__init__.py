@@ -1,9 +1,9 @@
 """The library on disk: folders and JSON that people can read, copy and keep under git; no hidden database.
 
-    subjects/<slug>/subject.json, photos/ (with metadata.jsonl)      loras/<slug>/lora.json, *.safetensors
-    outfits/<slug>/outfit.json, outfit.png      scenes.json          pictures/<date>/<id>.png     trash/
-    runs/<id>/run.json, events.jsonl, checkpoints/, samples/         classes/<family>/<prompt>/     images/
-    sets/<id>/set.json
+subjects/<slug>/subject.json, photos/ (with metadata.jsonl)      loras/<slug>/lora.json, *.safetensors
+outfits/<slug>/outfit.json, outfit.png      scenes.json          pictures/<date>/<id>.png     trash/
+runs/<id>/run.json, events.jsonl, checkpoints/, samples/         classes/<family>/<prompt>/     images/
+sets/<id>/set.json
 """
 
 from __future__ import annotations

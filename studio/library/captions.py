@@ -22,8 +22,11 @@ def paired(given: Iterable[Any]) -> list[tuple[Any, str]]:
     told: dict[str, str] = {}
     for file in filter(is_caption_file, files):
         told |= _said_in(file)
-    return [(photo, caption or _caption(photo, told)) for photo, caption in items
-            if not (isinstance(photo, str | Path) and is_caption_file(Path(photo)))]
+    return [
+        (photo, caption or _caption(photo, told))
+        for photo, caption in items
+        if not (isinstance(photo, str | Path) and is_caption_file(Path(photo)))
+    ]
 
 
 def _pair(given: Any) -> tuple[Any, str]:
@@ -56,7 +59,10 @@ def _said_in(file: Path) -> dict[str, str]:
     if not file.is_file() or file.stat().st_size > LARGEST:
         return {}
     if file.name == METADATA:
-        return {str(row["file_name"]): one_line(row["text"]) for row in read_lines(file)
-                if isinstance(row.get("file_name"), str) and isinstance(row.get("text"), str)}
+        return {
+            str(row["file_name"]): one_line(row["text"])
+            for row in read_lines(file)
+            if isinstance(row.get("file_name"), str) and isinstance(row.get("text"), str)
+        }
     with file.open(encoding="utf-8", errors="replace") as text:
         return {file.stem: one_line(text.read(2 * LONGEST_CAPTION))}

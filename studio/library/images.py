@@ -40,8 +40,10 @@ class Images(Shelf):
 
     def expendable(self) -> list[Path]:
         """As everywhere; then kept images, least recently used first."""
-        return [*super().expendable(), *sorted((self.root / "images").glob("*.png"),
-                                               key=lambda path: path.stat().st_mtime)]
+        return [
+            *super().expendable(),
+            *sorted((self.root / "images").glob("*.png"), key=lambda path: path.stat().st_mtime),
+        ]
 
 
 def content_of(image: Image.Image) -> str:

@@ -26,10 +26,16 @@ class Pictures(Shelf):
     def pictures(self, search: str = "", favourites: bool = False) -> list[Picture]:
         """Pictures newest first whose prompt, LoRA, outfit, family or seed holds every word of `search`."""
         words, liked = search.lower().split(), self._favourites()
-        found = [picture for path in sorted((self.root / "pictures").glob("*/[!.]*.png"), key=_when, reverse=True)
-                 if (picture := self._picture(path, liked)) is not None]
-        return [picture for picture in found if (picture.favourite or not favourites)
-                and all(word in _text_of(picture) for word in words)]
+        found = [
+            picture
+            for path in sorted((self.root / "pictures").glob("*/[!.]*.png"), key=_when, reverse=True)
+            if (picture := self._picture(path, liked)) is not None
+        ]
+        return [
+            picture
+            for picture in found
+            if (picture.favourite or not favourites) and all(word in _text_of(picture) for word in words)
+        ]
 
     def picture(self, id: str | Path) -> Picture:
         """The picture with this id, or in this file of the library. Raises ValueError when there is none."""
@@ -140,6 +146,11 @@ def _plain(stem: str) -> str:
 
 def _text_of(picture: Picture) -> str:
     ask, used = picture.recipe.request, (*picture.recipe.loras, *picture.recipe.outfits)
-    parts = [ask.get("prompt", ""), ask.get("negative_prompt", ""), picture.recipe.family.get("title", ""),
-             ask.get("seed", ""), *(f"{one.get('name', '')} {one.get('slug', '')}" for one in used)]
+    parts = [
+        ask.get("prompt", ""),
+        ask.get("negative_prompt", ""),
+        picture.recipe.family.get("title", ""),
+        ask.get("seed", ""),
+        *(f"{one.get('name', '')} {one.get('slug', '')}" for one in used),
+    ]
     return " ".join(map(str, parts)).lower()

@@ -90,5 +90,12 @@ def _read_run(folder: Path) -> RunRecord:
     data = read_json(folder / "run.json")
     if not isinstance(data.get("request"), dict):
         raise ValueError("request must hold named values")
-    return RunRecord(folder.name, text_in(data, "kind"), text_in(data, "title"), text_in(data, "status"),
-                     data["request"], text_in(data, "created"), str(data.get("twin", "")))
+    return RunRecord(
+        folder.name,
+        text_in(data, "kind"),
+        text_in(data, "title"),
+        text_in(data, "status"),
+        data["request"],
+        text_in(data, "created"),
+        str(data.get("twin", "")),
+    )

@@ -46,5 +46,10 @@ def _read(folder: Path) -> PictureSet:
     cells, request = told["cells"], {name: value for name, value in told["request"].items() if name != "type"}
     if not isinstance(cells, dict):
         raise ValueError("its cells cannot be read")
-    return PictureSet(folder.name, text_in(told, "title"), SetRequest(**request),
-                      {str(cell): str(picture) for cell, picture in cells.items()}, text_in(told, "created"))
+    return PictureSet(
+        folder.name,
+        text_in(told, "title"),
+        SetRequest(**request),
+        {str(cell): str(picture) for cell, picture in cells.items()},
+        text_in(told, "created"),
+    )

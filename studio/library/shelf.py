@@ -79,8 +79,10 @@ class Shelf:
         lacking = sum(sizes.values()) + more - self.max_bytes
         expendable = self.expendable() if lacking > 0 else []
         if lacking > sum(sizes.get(path, 0) for path in expendable):
-            raise ValueError(f"This library holds at most {self.max_bytes / 1e6:g} MB and has no room for this; delete "
-                             "pictures, LoRAs or subjects that are not needed.")
+            raise ValueError(
+                f"This library holds at most {self.max_bytes / 1e6:g} MB and has no room for this; delete "
+                "pictures, LoRAs or subjects that are not needed."
+            )
         for path in expendable:
             if lacking <= 0:
                 return
@@ -89,5 +91,7 @@ class Shelf:
 
     def expendable(self) -> list[Path]:
         """Files that go first when room is short: what was exported, and the trash, oldest first."""
-        return [*(self.root / "exports").glob("*"),
-                *sorted((self.root / "trash").glob("*/*.png"), key=lambda path: path.name)]
+        return [
+            *(self.root / "exports").glob("*"),
+            *sorted((self.root / "trash").glob("*/*.png"), key=lambda path: path.name),
+        ]

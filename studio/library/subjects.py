@@ -66,8 +66,10 @@ class Subjects(Shelf):
         one can be used; then nothing is written.
         """
         data = {
-            "name": checked_name("A subject", name), "class_noun": checked_words("The class noun", class_noun),
-            "identifier": checked_words("The identifier", identifier), "created": now(),
+            "name": checked_name("A subject", name),
+            "class_noun": checked_words("The class noun", class_noun),
+            "identifier": checked_words("The identifier", identifier),
+            "created": now(),
         }
         photos = list(photos)
 
@@ -82,8 +84,11 @@ class Subjects(Shelf):
 
     def edit_subject(self, slug: str, **changes: str) -> Subject:
         """Change name, class_noun or identifier; the slug stays."""
-        check = {"name": ("A subject", checked_name), "class_noun": ("The class noun", checked_words),
-                 "identifier": ("The identifier", checked_words)}
+        check = {
+            "name": ("A subject", checked_name),
+            "class_noun": ("The class noun", checked_words),
+            "identifier": ("The identifier", checked_words),
+        }
         unknown = changes.keys() - check.keys()
         if unknown:
             raise ValueError(f"A subject has {', '.join(check)}; not {', '.join(sorted(unknown))}.")
@@ -114,7 +119,8 @@ class Subjects(Shelf):
         with self.writing:
             photo, others = self._photo(slug, file)
             photo = replace(
-                photo, caption=photo.caption if caption is None else one_line(caption),
+                photo,
+                caption=photo.caption if caption is None else one_line(caption),
                 crop=photo.crop if crop is None else checked_crop(crop, photo.width, photo.height),
             )
             photos = [photo if other.file == file else other for other in others]
@@ -157,8 +163,14 @@ class Subjects(Shelf):
             raise ValueError(f"{incoming.name} was not added: its subject was removed meanwhile.")
         have = self._read_photos(folder)
         digest = hashlib.sha256(incoming.png).hexdigest()
-        same = next((photo.file for photo in have if photo.path.stat().st_size == len(incoming.png)
-                     and sha256_of(photo.path) == digest), None)
+        same = next(
+            (
+                photo.file
+                for photo in have
+                if photo.path.stat().st_size == len(incoming.png) and sha256_of(photo.path) == digest
+            ),
+            None,
+        )
         if same:
             raise ValueError(f"{incoming.name} is there already, as {same}.")
         self.make_room(len(incoming.png))
@@ -176,8 +188,17 @@ class Subjects(Shelf):
         return photo
 
     def _write_photos(self, folder: Path, photos: list[Photo]) -> None:
-        rows = [{"file_name": photo.file, "text": photo.caption, "crop": photo.crop, "width": photo.width,
-                 "height": photo.height, "notes": photo.notes} for photo in photos]
+        rows = [
+            {
+                "file_name": photo.file,
+                "text": photo.caption,
+                "crop": photo.crop,
+                "width": photo.width,
+                "height": photo.height,
+                "notes": photo.notes,
+            }
+            for photo in photos
+        ]
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         write_atomically(folder / "photos" / "metadata.jsonl", lambda path: path.write_text(text, encoding="utf-8"))
 
@@ -186,8 +207,11 @@ class Subjects(Shelf):
         here = folder / "photos"
         rows = {row["file_name"]: row for row in read_lines(here / "metadata.jsonl") if _names_a_file(row)}
         files = [file for file in rows if (here / file).is_file()]
-        files += sorted(path.name for path in here.glob("[!.]*") if path.name not in rows
-                        and path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"))
+        files += sorted(
+            path.name
+            for path in here.glob("[!.]*")
+            if path.name not in rows and path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp")
+        )
         photos = []
         for file in files:
             try:
@@ -221,10 +245,17 @@ def _read_photo(path: Path, row: Mapping[str, Any]) -> Photo:
         with Image.open(path) as image:
             width, height = ImageOps.exif_transpose(image).size if image.getexif().get(0x0112, 1) > 1 else image.size
     if not isinstance(caption, str):
-        (_, caption), = paired([path])
+        ((_, caption),) = paired([path])
     notes = row.get("notes")
-    return Photo(path.name, path, caption[:LONGEST_CAPTION], checked_crop(crop, width, height), width, height,
-                 tuple(map(str, notes)) if isinstance(notes, list) else ())
+    return Photo(
+        path.name,
+        path,
+        caption[:LONGEST_CAPTION],
+        checked_crop(crop, width, height),
+        width,
+        height,
+        tuple(map(str, notes)) if isinstance(notes, list) else (),
+    )
 
 
 def checked_words(what: str, words: str) -> str:

@@ -29,8 +29,11 @@ from studio.recipes import sha256_of
 LONGEST_SCENE, MOST_NAMED = 300, 200
 WEIGHTS = "pytorch_lora_weights.safetensors"
 STARTER_SCENES = {
-    "Beach": "on the beach", "Forest": "in the forest", "Night street": "on a street at night",
-    "Kitchen": "in the kitchen", "Snow": "in the snow",
+    "Beach": "on the beach",
+    "Forest": "in the forest",
+    "Night street": "on a street at night",
+    "Kitchen": "in the kitchen",
+    "Snow": "in the snow",
 }
 
 
@@ -45,15 +48,34 @@ class Wardrobe(Shelf):
         """Raises ValueError, naming the known ones, when there is no such LoRA."""
         return self.one(self.root / "loras", slug, "LoRA", _read_lora)
 
-    def save_lora(self, name: str, subject: str, family: str, trigger: str, rank: int, alpha: float, steps: int,
-                  write: Callable[[Path], None], preview: Path | None = None) -> Lora:
+    def save_lora(
+        self,
+        name: str,
+        subject: str,
+        family: str,
+        trigger: str,
+        rank: int,
+        alpha: float,
+        steps: int,
+        write: Callable[[Path], None],
+        preview: Path | None = None,
+    ) -> Lora:
         """A new LoRA whose safetensors file `write` makes; the folder appears whole or not at all."""
         name = checked_name("A LoRA", name)
 
         def fill(folder: Path) -> None:
             write_atomically(folder / WEIGHTS, write)
-            data = {"name": name, "subject": subject, "family": family, "trigger": trigger, "rank": rank,
-                    "alpha": alpha, "steps": steps, "sha256": sha256_of(folder / WEIGHTS), "created": now()}
+            data = {
+                "name": name,
+                "subject": subject,
+                "family": family,
+                "trigger": trigger,
+                "rank": rank,
+                "alpha": alpha,
+                "steps": steps,
+                "sha256": sha256_of(folder / WEIGHTS),
+                "created": now(),
+            }
             write_json(folder / "lora.json", data)
             if preview is not None:
                 (folder / "preview.png").write_bytes(Path(preview).read_bytes())
@@ -193,8 +215,20 @@ def _read_lora(folder: Path) -> Lora:
     name, subject, family, trigger, created = (
         text_in(data, key) for key in ("name", "subject", "family", "trigger", "created")
     )
-    return Lora(folder.name, name, subject, family, trigger, int(data["rank"]), float(data["alpha"]),
-                int(data["steps"]), weights, _digest(weights), created, preview if preview.is_file() else None)
+    return Lora(
+        folder.name,
+        name,
+        subject,
+        family,
+        trigger,
+        int(data["rank"]),
+        float(data["alpha"]),
+        int(data["steps"]),
+        weights,
+        _digest(weights),
+        created,
+        preview if preview.is_file() else None,
+    )
 
 
 def _digest(file: Path) -> str:
@@ -215,5 +249,12 @@ def _read_outfit(folder: Path) -> Outfit:
     original, scales = folder / "original.png", data.get("block_scales", {})
     if not isinstance(scales, dict):
         raise ValueError("its block_scales cannot be read")
-    return Outfit(folder.name, text_in(data, "name"), path, _digest(path), text_in(data, "created"),
-                  original if original.is_file() else None, scales)
+    return Outfit(
+        folder.name,
+        text_in(data, "name"),
+        path,
+        _digest(path),
+        text_in(data, "created"),
+        original if original.is_file() else None,
+        scales,
+    )

@@ -39,18 +39,30 @@ def acting(wiring: Wiring, family: gr.Dropdown) -> Acting:
         with gr.Row(elem_classes=["acting-top"]):
             outfit = gr.Dropdown([(ALL, "")], value="", label="Of", min_width=160, scale=2)
             adapter = gr.Dropdown([], label="Image adapter", min_width=160, scale=2)
-            inside = gr.Checkbox(True, label="Inside the clothes alone", min_width=200, scale=2,
-                                 info="The rest keeps its colours and its look.")
+            inside = gr.Checkbox(
+                True,
+                label="Inside the clothes alone",
+                min_width=200,
+                scale=2,
+                info="The rest keeps its colours and its look.",
+            )
         with gr.Row(elem_classes=["acting-columns"]):
             blocks = pieces.piece("", "blocks-piece")
             with gr.Column(min_width=260, scale=0, elem_classes=["acting-text"]):
-                text = gr.Textbox(label="As diffusers takes it", lines=4, max_lines=10, buttons=["copy"],
-                                  elem_id="block-scales", max_length=2000)
+                text = gr.Textbox(
+                    label="As diffusers takes it",
+                    lines=4,
+                    max_lines=10,
+                    buttons=["copy"],
+                    elem_id="block-scales",
+                    max_length=2000,
+                )
                 with gr.Row(elem_classes=["pair"]):
                     start = gr.Slider(0.0, 0.95, 0.0, step=0.05, label="From", min_width=110, buttons=[])
                     end = gr.Slider(0.05, 1.0, 1.0, step=0.05, label="Until", min_width=110, buttons=[])
-                gr.HTML('<p class="faint">Parts of the drawing: 0 is its beginning, 1 its end.</p>',
-                        apply_default_css=False)
+                gr.HTML(
+                    '<p class="faint">Parts of the drawing: 0 is its beginning, 1 its end.</p>', apply_default_css=False
+                )
                 name = gr.Textbox(label="Keep it as", placeholder="Sleeves only", max_length=60)
                 with gr.Row(elem_classes=["pair"]):
                     keep = gr.Button("Keep as a preset", size="sm", min_width=110)
@@ -79,8 +91,10 @@ def uses(slugs: Sequence[str], acts: Acts, family: ModelFamily) -> list[OutfitUs
 
 def said_of(outfit: str, acts: Acts, family: ModelFamily) -> dict[str, Any]:
     """What was said about the outfit, and for the rest about all; what is of another family's is left out."""
-    here = {"block_scales": lambda scales: _fits(scales, family),
-            "adapter": lambda title: title in family.image_adapters}
+    here = {
+        "block_scales": lambda scales: _fits(scales, family),
+        "adapter": lambda title: title in family.image_adapters,
+    }
     told = {}
     for slug in ("", outfit):
         told |= {name: value for name, value in acts.get(slug, {}).items() if name not in here or here[name](value)}
@@ -94,8 +108,11 @@ def shown(desk: Studio, acts: Acts, outfit: str, family: str) -> tuple:
     own, adapters = desk.library.block_presets(chosen.name), list(chosen.image_adapters)
     return (
         gr.Dropdown(adapters, value=told.get("adapter", next(iter(adapters), None)), visible=len(adapters) > 1),
-        told.get("inside_garment", True), blocks_view(scales, chosen, presets_for(chosen, own), own),
-        as_text(scales), told.get("start", 0.0), told.get("end", 1.0),
+        told.get("inside_garment", True),
+        blocks_view(scales, chosen, presets_for(chosen, own), own),
+        as_text(scales),
+        told.get("start", 0.0),
+        told.get("end", 1.0),
     )
 
 
@@ -180,6 +197,7 @@ def as_usual(desk: Studio, acts: Acts, outfit: str, family: str) -> tuple:
 def _noting(field: str) -> Any:
     def note(desk: Studio, value: Any, acts: Acts, outfit: str, family: str) -> Acts:
         return _with(acts, outfit, field, value)
+
     return note
 
 
@@ -202,21 +220,38 @@ def blocks_view(scales: Scales, family: ModelFamily, presets: Mapping[str, Scale
     if not family.image_adapters:
         return pieces.note(f"{family.title} has no IP-Adapter, so it cannot wear outfits; choose another family.")
     layers = by_layer(scales, family.blocks)
-    chips = "".join(_preset(name, by_layer(preset, family.blocks) == layers, name in own)
-                    for name, preset in presets.items() if _fits(preset, family))
-    roles = {layer: role for role in ("Layout", "Style") if role in family.outfit_presets
-             for layer, scale in by_layer(family.outfit_presets[role], family.blocks).items() if scale}
+    chips = "".join(
+        _preset(name, by_layer(preset, family.blocks) == layers, name in own)
+        for name, preset in presets.items()
+        if _fits(preset, family)
+    )
+    roles = {
+        layer: role
+        for role in ("Layout", "Style")
+        if role in family.outfit_presets
+        for layer, scale in by_layer(family.outfit_presets[role], family.blocks).items()
+        if scale
+    }
     parts = ""
     for part, called in PARTS.items():
-        rows = "".join(_layer(f"{part}.{block}.{layer}" if block else part, block, layer, layers, roles)
-                       for known, block, count in family.blocks if known == part for layer in range(count))
+        rows = "".join(
+            _layer(f"{part}.{block}.{layer}" if block else part, block, layer, layers, roles)
+            for known, block, count in family.blocks
+            if known == part
+            for layer in range(count)
+        )
         parts += f'<div class="unet-part {part}"><h4>{called}</h4>{rows}</div>' if rows else ""
     return f'<div class="acting"><div class="chips">{chips}</div><div class="unet">{parts}</div></div>'
 
 
 def _preset(name: str, taken: bool, own: bool) -> str:
-    named = pieces.attributes(type="button", class_=f"chip{' taken' if taken else ''}", data_act="preset",
-                              data_name=name, aria_pressed="true" if taken else "false")
+    named = pieces.attributes(
+        type="button",
+        class_=f"chip{' taken' if taken else ''}",
+        data_act="preset",
+        data_name=name,
+        aria_pressed="true" if taken else "false",
+    )
     forget = pieces.button(f"Forget {name}", "forget", "close", quiet=True, name=name) if own else ""
     return f"<button{named}>{escape(name)}</button>{forget}"
 
@@ -224,8 +259,18 @@ def _preset(name: str, taken: bool, own: bool) -> str:
 def _layer(name: str, block: str, layer: int, layers: Mapping[str, float], roles: Mapping[str, str]) -> str:
     called = f"{block}[{layer}]" if block else "mid"  # as in the dict
     role = f"<em>{roles[name].lower()}</em>" if name in roles else ""
-    field = pieces.attributes(type="range", min=0, max=min(MOST, 2), step=0.05, value=f"{layers[name]:g}",
-                              data_act="scale", data_layer=name, aria_label=f"Scale of {name}")
+    field = pieces.attributes(
+        type="range",
+        min=0,
+        max=min(MOST, 2),
+        step=0.05,
+        value=f"{layers[name]:g}",
+        data_act="scale",
+        data_layer=name,
+        aria_label=f"Scale of {name}",
+    )
     loud = " loud" if layers[name] else ""
-    return f'<label class="unet-layer{loud}"><span>{called} {role}</span><input{field}>' \
+    return (
+        f'<label class="unet-layer{loud}"><span>{called} {role}</span><input{field}>'
         f"<output>{layers[name]:.2g}</output></label>"
+    )

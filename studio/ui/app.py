@@ -37,10 +37,23 @@ from studio.ui.visitors import Visitors
 __all__ = ["build", "look"]
 
 KEPT, SECRET = "understudy", "what a visitor typed, in their own browser"  # fixed: a restart must not lose it
-DRAFTS = ("family", "lora", "prompt", "negative_prompt", "lora_scale", "count", "seed", "steps", "guidance", "width",
-          "height")
-WORDMARK = '<a class="wordmark" href="?"><svg viewBox="0 0 32 32" aria-hidden="true"><circle cx="19" cy="15" r="10"/>' \
+DRAFTS = (
+    "family",
+    "lora",
+    "prompt",
+    "negative_prompt",
+    "lora_scale",
+    "count",
+    "seed",
+    "steps",
+    "guidance",
+    "width",
+    "height",
+)
+WORDMARK = (
+    '<a class="wordmark" href="?"><svg viewBox="0 0 32 32" aria-hidden="true"><circle cx="19" cy="15" r="10"/>'
     '<circle cx="13" cy="17" r="10"/></svg>Understudy</a>'
+)
 
 
 @dataclass(frozen=True)
@@ -73,13 +86,21 @@ def build(desk: Studio, settings: Settings) -> gr.Blocks:
         drafts = gr.BrowserState({}, storage_key=KEPT, secret=SECRET)
         with gr.Row(elem_id="header"):
             gr.HTML(WORDMARK, apply_default_css=False, elem_id="wordmark")
-            family = gr.Dropdown(family_choices(desk), value=first.name, label="Family", show_label=False,
-                                 container=False, elem_id="family", min_width=150, scale=0, filterable=False)
+            family = gr.Dropdown(
+                family_choices(desk),
+                value=first.name,
+                label="Family",
+                show_label=False,
+                container=False,
+                elem_id="family",
+                min_width=150,
+                scale=0,
+                filterable=False,
+            )
         about = gr.HTML("", apply_default_css=False, elem_id="family-about")
         with gr.Row(elem_id="house"):
             now, tray = side(wiring, beat)
-            with gr.Column(elem_id="rooms", scale=1, min_width=300), \
-                    gr.Tabs(selected="draw", elem_id="tabs") as tabs:
+            with gr.Column(elem_id="rooms", scale=1, min_width=300), gr.Tabs(selected="draw", elem_id="tabs") as tabs:
                 parts = {
                     "subject": subject_tab(wiring, family, first, settings.ask_consent),
                     "train": train_tab(wiring, family, first, beat),
@@ -102,20 +123,35 @@ def _connect(wiring: Wiring, page: Page, tray: gr.HTML) -> None:
     to_draw = [tabs, page.family, *form, page.draw.words, page.draw.run, page.draw.quick, page.draw.stage]
     subject_view, gallery_view = list(page.subject.view), list(page.gallery.outputs)
 
-    wiring.listen(page.family.input, choose_family,
-                  [page.family, page.draw.form["lora"], page.train.preset, *page.dress.view[1:]], family_outputs(page))
-    wiring.listen(page.draw.tab.select, refresh_draw, [page.family, page.draw.form["lora"], *page.draw.more.choices],
-                  [page.draw.form["lora"], page.draw.words, *page.draw.more.choices])
+    wiring.listen(
+        page.family.input,
+        choose_family,
+        [page.family, page.draw.form["lora"], page.train.preset, *page.dress.view[1:]],
+        family_outputs(page),
+    )
+    wiring.listen(
+        page.draw.tab.select,
+        refresh_draw,
+        [page.family, page.draw.form["lora"], *page.draw.more.choices],
+        [page.draw.form["lora"], page.draw.words, *page.draw.more.choices],
+    )
     dressing = page.dress
     wiring.listen(dressing.tab.select, dress.refresh, dressing.view, list(dressing.renewed))
     painting = page.retouch.painting
     wiring.listen(page.retouch.tab.select, repainting.refresh, list(painting.view), list(painting.renewed))
-    wiring.listen(page.family.input, repainting.of_family, list(painting.view),
-                  [*painting.renewed, *(painting.form[name] for name in repainting.OF_FAMILY)])
-    wiring.listen(page.train.tab.select, refresh_train, [page.train.form["subject"], page.family],
-                  [page.train.form["subject"], page.train.preset])
-    wiring.listen(page.subject.train.click, train_this, page.subject.selected,
-                  [tabs, page.train.form["subject"]])
+    wiring.listen(
+        page.family.input,
+        repainting.of_family,
+        list(painting.view),
+        [*painting.renewed, *(painting.form[name] for name in repainting.OF_FAMILY)],
+    )
+    wiring.listen(
+        page.train.tab.select,
+        refresh_train,
+        [page.train.form["subject"], page.family],
+        [page.train.form["subject"], page.train.preset],
+    )
+    wiring.listen(page.subject.train.click, train_this, page.subject.selected, [tabs, page.train.form["subject"]])
     wiring.on_act(page.train.view, draw_with, None, to_draw)
     for piece in (page.subject.shelf, page.gallery.wall):
         wiring.on_act(piece, go_draw, None, tabs)
@@ -136,19 +172,31 @@ def _remember(wiring: Wiring, page: Page, visitors: Visitors, blocks: gr.Blocks)
     fields = {**page.draw.form, "family": page.family}
     kept = [fields[name] for name in DRAFTS]
     for component in kept:
-        component.change(None, [page.drafts, *kept], page.drafts, js=_keep_script(), api_visibility="private",
-                         show_progress="hidden")
+        component.change(
+            None, [page.drafts, *kept], page.drafts, js=_keep_script(), api_visibility="private", show_progress="hidden"
+        )
     dressing = gr.BrowserState({}, storage_key=f"{KEPT}-dress", secret=SECRET)
     lora, prompt, *others = page.dress.drafts
     for event in (lora.change, prompt.blur, *(component.change for component in others)):
         wiring.listen(event, dress.kept, list(page.dress.drafts), dressing)
     painting = gr.BrowserState({}, storage_key=f"{KEPT}-retouch", secret=SECRET)
     for component in page.retouch.painting.drafts:
-        wiring.listen(component.change, repainting.kept, list(page.retouch.painting.drafts), painting,
-                      trigger_mode="always_last")
-    beginning = [page.drafts, *standing_outputs(page), *kept, page.train.form["subject"], page.train.form["seed"],
-                 page.draw.run, page.draw.quick, *page.draw.more.unsaid, *page.subject.view, *page.dress.opened,
-                 *page.retouch.painting.opened]
+        wiring.listen(
+            component.change, repainting.kept, list(page.retouch.painting.drafts), painting, trigger_mode="always_last"
+        )
+    beginning = [
+        page.drafts,
+        *standing_outputs(page),
+        *kept,
+        page.train.form["subject"],
+        page.train.form["seed"],
+        page.draw.run,
+        page.draw.quick,
+        *page.draw.more.unsaid,
+        *page.subject.view,
+        *page.dress.opened,
+        *page.retouch.painting.opened,
+    ]
 
     def arrive(visitor: gr.Request, *kept: Any) -> tuple:
         drafts, dressed, painted = (told if isinstance(told, dict) else {} for told in kept)
@@ -164,8 +212,9 @@ def _keep_script() -> str:
     return f"(drafts, {names}) => ({{...(drafts || {{}}), {names}}})"
 
 
-def opening(desk: Studio, drafts: dict[str, Any], dressed: dict[str, Any] | None = None,
-            painted: dict[str, Any] | None = None) -> tuple:
+def opening(
+    desk: Studio, drafts: dict[str, Any], dressed: dict[str, Any] | None = None, painted: dict[str, Any] | None = None
+) -> tuple:
     """Everything as it is when a page opens: the family, the form, the run that is on stage."""
     family, subjects = desk.family, desk.library.subjects()
     loras = lora_choices(desk, family)
@@ -175,16 +224,28 @@ def opening(desk: Studio, drafts: dict[str, Any], dressed: dict[str, Any] | None
         lora = kept["lora"]
     if kept.get("family") != family.name:  # the sizes and steps of one family are no good for another
         kept = {name: value for name, value in kept.items() if name not in OF_FAMILY}
-    typed = {**{name: getattr(_BLANK, name) for name in DRAFTS}, **family.drawing, **kept, "family": family.name,
-             "lora": lora}
+    typed = {
+        **{name: getattr(_BLANK, name) for name in DRAFTS},
+        **family.drawing,
+        **kept,
+        "family": family.name,
+        "lora": lora,
+    }
     typed["prompt"] = kept.get("prompt") or draw.first_prompt(desk, family, lora)
-    live = next((run.id for run in desk.executor.runs() if run.kind == "draw"
-                 and run.library.root == desk.library.root), "")
+    live = next(
+        (run.id for run in desk.executor.runs() if run.kind == "draw" and run.library.root == desk.library.root), ""
+    )
     first = subjects[0].slug if subjects else ""
     return (
-        *standing_updates(desk, family, lora), *(typed.get(name) for name in DRAFTS),
-        gr.Dropdown(train.choices(desk), value=first or None), None, live, gr.Timer(active=True), *[None] * (ROWS + 2),
-        *subject.opened(desk, family, first), *dress.opening(desk, family, lora, dressed or {}),
+        *standing_updates(desk, family, lora),
+        *(typed.get(name) for name in DRAFTS),
+        gr.Dropdown(train.choices(desk), value=first or None),
+        None,
+        live,
+        gr.Timer(active=True),
+        *[None] * (ROWS + 2),
+        *subject.opened(desk, family, first),
+        *dress.opening(desk, family, lora, dressed or {}),
         *repainting.opening(desk, family, lora, painted or {}),
     )
 
@@ -195,36 +256,62 @@ _BLANK = DrawRequest(prompt="nothing yet")
 def _sound(drafts: dict[str, Any]) -> dict[str, Any]:
     """Drafts that are of the type they were kept as: a browser's storage may hold anything."""
     texts = {"family", "lora", "prompt", "negative_prompt"}
-    return {name: drafts[name] for name in DRAFTS
-            if isinstance(drafts.get(name), str if name in texts else int | float)}
+    return {
+        name: drafts[name] for name in DRAFTS if isinstance(drafts.get(name), str if name in texts else int | float)
+    }
 
 
 def standing_outputs(page: Page) -> list[Any]:
     """What depends on the family and the library, but is nothing that a visitor fills in."""
-    return [page.about, page.draw.about, page.draw.card, page.draw.words, page.subject.note, page.subject.noun,
-            page.draw.form["lora"], *page.draw.more.choices, page.train.preset, page.train.other]
+    return [
+        page.about,
+        page.draw.about,
+        page.draw.card,
+        page.draw.words,
+        page.subject.note,
+        page.subject.noun,
+        page.draw.form["lora"],
+        *page.draw.more.choices,
+        page.train.preset,
+        page.train.other,
+    ]
 
 
 def standing_updates(desk: Studio, family: ModelFamily, lora: str, preset: str | None = train.USUAL) -> list[Any]:
     chosen = next((known for known in desk.library.loras() if known.slug == lora and known.fits(family)), None)
     return [
-        about_family(family, desk.family), gr.Accordion(label=draw.knows(family)), family_view(family),
-        words_view(chosen, desk.library.scenes(), family), subject.note_for(family),
-        gr.Dropdown(subject.nouns_of(family)), draw.loras_of(desk, family, lora), *renewed(desk, family, [""] * ROWS),
-        train.presets_of(desk, family, preset), train.others_of(desk, family),
+        about_family(family, desk.family),
+        gr.Accordion(label=draw.knows(family)),
+        family_view(family),
+        words_view(chosen, desk.library.scenes(), family),
+        subject.note_for(family),
+        gr.Dropdown(subject.nouns_of(family)),
+        draw.loras_of(desk, family, lora),
+        *renewed(desk, family, [""] * ROWS),
+        train.presets_of(desk, family, preset),
+        train.others_of(desk, family),
     ]
 
 
 def family_outputs(page: Page) -> list[Any]:
     """All that a change of family touches, in the order of `choose_family`."""
-    return [*standing_outputs(page), *(form[name] for form in (page.draw.form, page.dress.form) for name in OF_FAMILY),
-            *(page.train.form[name] for name in train.FOLDED), *page.dress.renewed]
+    return [
+        *standing_outputs(page),
+        *(form[name] for form in (page.draw.form, page.dress.form) for name in OF_FAMILY),
+        *(page.train.form[name] for name in train.FOLDED),
+        *page.dress.renewed,
+    ]
 
 
 def choose_family(desk: Studio, name: str, lora: str, preset: str | None, *dressing: Any) -> list[Any]:
     family = desk.families[name]
-    return [*standing_updates(desk, family, lora, preset), *defaults_of(family), *defaults_of(family),
-            *train.defaults_of(family, preset), *dress.refresh(desk, name, *dressing)]
+    return [
+        *standing_updates(desk, family, lora, preset),
+        *defaults_of(family),
+        *defaults_of(family),
+        *train.defaults_of(family, preset),
+        *dress.refresh(desk, name, *dressing),
+    ]
 
 
 def family_choices(desk: Studio) -> list[tuple[str, str]]:
@@ -249,8 +336,11 @@ def refresh_draw(desk: Studio, family: str, lora: str, *others: str) -> tuple:
     """LoRAs that were trained meanwhile."""
     choices = lora_choices(desk, desk.families[family])
     kept = lora if lora in {slug for _, slug in choices} else ""
-    return (gr.Dropdown(choices, value=kept), draw.words_for(desk, kept, family),
-            *renewed(desk, desk.families[family], others))
+    return (
+        gr.Dropdown(choices, value=kept),
+        draw.words_for(desk, kept, family),
+        *renewed(desk, desk.families[family], others),
+    )
 
 
 def refresh_train(desk: Studio, slug: str | None, family: str) -> tuple:
@@ -274,8 +364,13 @@ def draw_with(desk: Studio, act: dict) -> tuple:
         return _skips()
     lora = desk.library.lora(str(act.get("lora")))
     family = desk.families.get(lora.family, desk.family)
-    request = replace(_BLANK, prompt=draw.first_prompt(desk, family, lora.slug), lora=lora.slug, family=family.name,
-                      **{name: value for name, value in family.drawing.items() if hasattr(_BLANK, name)})
+    request = replace(
+        _BLANK,
+        prompt=draw.first_prompt(desk, family, lora.slug),
+        lora=lora.slug,
+        family=family.name,
+        **{name: value for name, value in family.drawing.items() if hasattr(_BLANK, name)},
+    )
     return _to_draw(desk, request)
 
 
@@ -296,8 +391,11 @@ def to_retouch(desk: Studio, act: dict, family: str) -> tuple:
     if act.get("act") != "retouch":
         return (gr.skip(),) * 5
     picture, known = desk.library.picture(str(act.get("id"))), desk.families[family]
-    return gr.Tabs(selected="retouch"), retouch.put_up(desk, f"pictures/{picture.id}", known), \
-        *retouch.fields_for(desk, picture, known)
+    return (
+        gr.Tabs(selected="retouch"),
+        retouch.put_up(desk, f"pictures/{picture.id}", known),
+        *retouch.fields_for(desk, picture, known),
+    )
 
 
 async def take_outfit(desk: Studio, act: dict, family: str, *view: Any) -> tuple:
@@ -306,8 +404,9 @@ async def take_outfit(desk: Studio, act: dict, family: str, *view: Any) -> tuple
         return (gr.skip(),) * (1 + dress.RENEWED)
     picture = desk.library.picture(str(act.get("id")))
     words = " ".join(re.sub(r"[^\w\s,'-]", " ", str(picture.recipe.request.get("prompt", ""))).split())
-    added = await asyncio.to_thread(desk.add_outfit, f"From {words[:35].strip() or 'a picture'}", picture.path,
-                                    family=family, consent=True)  # drawn here: nobody's photo
+    added = await asyncio.to_thread(
+        desk.add_outfit, f"From {words[:35].strip() or 'a picture'}", picture.path, family=family, consent=True
+    )  # drawn here: nobody's photo
     gr.Info(escape(f"{added.name} is in the wardrobe."))
     return gr.Tabs(selected="dress"), *dress.taken(desk, added.slug, family, *view)
 
@@ -326,18 +425,37 @@ def _restored(desk: Studio, settings: Any) -> tuple:
 
 def _to_draw(desk: Studio, request: DrawRequest, run: str | None = None) -> tuple:
     if len(request.loras) > 1 + ROWS:
-        gr.Info(escape("Draw has no place for all of its LoRAs; left out: "
-                       + ", ".join(use.slug for use in request.loras[1 + ROWS:])))
+        gr.Info(
+            escape(
+                "Draw has no place for all of its LoRAs; left out: "
+                + ", ".join(use.slug for use in request.loras[1 + ROWS :])
+            )
+        )
     family = desk.families.get(request.family or "", desk.family)
     on_stage = (gr.skip(),) * 3 if run is None else (run, gr.Timer(active=True), draw.shown(desk, run))
     return (
-        gr.Tabs(selected="draw"), family.name, *draw.fields_of(desk, request, _FIELDS),
-        draw.words_for(desk, request.loras[0].slug if request.loras else "", family.name), *on_stage,
+        gr.Tabs(selected="draw"),
+        family.name,
+        *draw.fields_of(desk, request, _FIELDS),
+        draw.words_for(desk, request.loras[0].slug if request.loras else "", family.name),
+        *on_stage,
     )
 
 
-_FIELDS = ("prompt", "negative_prompt", "lora", "lora_scale", "outfit", "steps", "guidance", "scheduler", "width",
-           "height", "count", "seed")
+_FIELDS = (
+    "prompt",
+    "negative_prompt",
+    "lora",
+    "lora_scale",
+    "outfit",
+    "steps",
+    "guidance",
+    "scheduler",
+    "width",
+    "height",
+    "count",
+    "seed",
+)
 
 
 def _skips() -> tuple:

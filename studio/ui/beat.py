@@ -29,8 +29,14 @@ class Beat:
     def begin(self, wiring: Wiring) -> None:
         def look_at_all(desk: Studio, *values: Any) -> tuple:
             given = iter(values)
-            return tuple(update for handler, inputs, _ in self.looks
-                         for update in handler(desk, *[next(given) for _ in inputs]))
+            return tuple(
+                update for handler, inputs, _ in self.looks for update in handler(desk, *[next(given) for _ in inputs])
+            )
 
-        wiring.listen(self.timer.tick, look_at_all, [one for _, inputs, _ in self.looks for one in inputs],
-                      [one for _, _, outputs in self.looks for one in outputs], trigger_mode="once")
+        wiring.listen(
+            self.timer.tick,
+            look_at_all,
+            [one for _, inputs, _ in self.looks for one in inputs],
+            [one for _, _, outputs in self.looks for one in outputs],
+            trigger_mode="once",
+        )

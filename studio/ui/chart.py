@@ -72,21 +72,21 @@ def frontier_chart(scores: Mapping[int, tuple[float, float]], picked: int | None
         labels.append(_free_place(x, y, labels))
         across, up = labels[-1]
         dots += f'<text x="{across:.1f}" y="{up:.1f}" text-anchor="middle">{_step_name(step)}</text></g>'
-    frame = f'<g class="frame"><line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>' \
-        f'<line x1="{LEFT}" x2="{LEFT}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>' \
-        f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" text-anchor="end">liker the photos</text>' \
+    frame = (
+        f'<g class="frame"><line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>'
+        f'<line x1="{LEFT}" x2="{LEFT}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
+        f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" text-anchor="end">liker the photos</text>'
         f'<text x="{LEFT - 8}" y="{TOP}" text-anchor="end" transform="rotate(-90 {LEFT - 8} {TOP})">as asked</text></g>'
+    )
     words = f"Likeness by obedience of {len(steps) - 1} checkpoints" + (f"; step {picked} is taken" if picked else "")
     named = attributes(class_="chart frontier", viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=words)
-    return f"<svg{named}>" \
-        f'{frame}<polyline class="raw" points="{path}"/>{dots}</svg>'
+    return f'<svg{named}>{frame}<polyline class="raw" points="{path}"/>{dots}</svg>'
 
 
 def _free_place(x: float, y: float, taken: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Where a label beside a dot lies on no other one: above, below, right or left; above where all are taken."""
     places = [(x, y - 9), (x, y + 18), (x + 26, y + 4), (x - 26, y + 4), (x + 26, y + 20), (x - 26, y - 12)]
-    inside = [place for place in places
-              if LEFT + 12 < place[0] < WIDTH - 16 and TOP + 6 < place[1] < HEIGHT - BOTTOM]
+    inside = [place for place in places if LEFT + 12 < place[0] < WIDTH - 16 and TOP + 6 < place[1] < HEIGHT - BOTTOM]
     free = (place for place in inside if all(abs(place[0] - a) > 32 or abs(place[1] - u) > 15 for a, u in taken))
     return next(free, (inside or places)[0])
 
@@ -111,12 +111,17 @@ def _range(losses: Sequence[float]) -> tuple[float, float]:
 
 def _frame(low: float, high: float, total: int) -> str:
     floor, digits = HEIGHT - BOTTOM, 2 if high - low > 0.1 * abs(high) else 3
-    lines = "".join(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-                    for y in (TOP, (TOP + floor) / 2, floor))
-    texts = "".join(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.{digits}g}</text>'
-                    for y, value in ((TOP, high), ((TOP + floor) / 2, (low + high) / 2), (floor, low)))
-    ends = f'<text x="{LEFT}" y="{HEIGHT - 6}">step 1</text><text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" ' \
+    lines = "".join(
+        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>' for y in (TOP, (TOP + floor) / 2, floor)
+    )
+    texts = "".join(
+        f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.{digits}g}</text>'
+        for y, value in ((TOP, high), ((TOP + floor) / 2, (low + high) / 2), (floor, low))
+    )
+    ends = (
+        f'<text x="{LEFT}" y="{HEIGHT - 6}">step 1</text><text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" '
         f'text-anchor="end">{total}</text>'
+    )
     return f'<g class="frame">{lines}{texts}{ends}</g>'
 
 

@@ -15,8 +15,9 @@ OF_FAMILY = ("steps", "guidance", "width", "height", "scheduler")  # fields whos
 def drawing_fields(first: ModelFamily) -> dict[str, Any]:
     """Lays them out, as `first` has them: a component for each field of a request, by its name."""
     asked = first.drawing
-    negative = gr.Textbox("", label="Negative prompt", lines=2, placeholder="What must not be in the picture",
-                          max_length=2000)
+    negative = gr.Textbox(
+        "", label="Negative prompt", lines=2, placeholder="What must not be in the picture", max_length=2000
+    )
     with gr.Row(elem_classes=["pair"]):
         steps = gr.Slider(*DRAW_STEPS, asked["steps"], step=1, label="Steps", min_width=130, buttons=[])
         guidance = gr.Slider(*GUIDANCES, asked["guidance"], step=0.5, label="Guidance", min_width=130, buttons=[])
@@ -24,8 +25,14 @@ def drawing_fields(first: ModelFamily) -> dict[str, Any]:
     with gr.Row(elem_classes=["pair"]):
         width = gr.Number(asked["width"], label="Width", precision=0, step=8, min_width=100)
         height = gr.Number(asked["height"], label="Height", precision=0, step=8, min_width=100)
-    return {"negative_prompt": negative, "steps": steps, "guidance": guidance, "scheduler": scheduler, "width": width,
-            "height": height}
+    return {
+        "negative_prompt": negative,
+        "steps": steps,
+        "guidance": guidance,
+        "scheduler": scheduler,
+        "width": width,
+        "height": height,
+    }
 
 
 def defaults_of(family: ModelFamily) -> list[Any]:

@@ -49,12 +49,52 @@ MOST_PICTURES = 1000
 def register(wiring: Wiring) -> None:
     """Inside a Blocks context. The names and parameters are a promise: docs/api.md."""
     for handler in (
-        subjects, add_subject, edit_subject, remove_subject, add_photos, edit_photo, remove_photo, describe_photos,
-        propose_identifier, check_identifier, runs, run_status, run_report, pause, resume, extend, cancel,
-        pick_checkpoint, replay, loras, remove_lora, export_lora, import_lora, publish, pictures, favourite,
-        delete_picture, restore_picture, outfits, edit_outfit, remove_outfit, outfit_presets,
-        save_outfit_preset, scenes, add_scene, remove_scene, sets, set_grid, set_files, remove_set, check_prompt,
-        family, read_recipe, find_masks, repaint, wear,
+        subjects,
+        add_subject,
+        edit_subject,
+        remove_subject,
+        add_photos,
+        edit_photo,
+        remove_photo,
+        describe_photos,
+        propose_identifier,
+        check_identifier,
+        runs,
+        run_status,
+        run_report,
+        pause,
+        resume,
+        extend,
+        cancel,
+        pick_checkpoint,
+        replay,
+        loras,
+        remove_lora,
+        export_lora,
+        import_lora,
+        publish,
+        pictures,
+        favourite,
+        delete_picture,
+        restore_picture,
+        outfits,
+        edit_outfit,
+        remove_outfit,
+        outfit_presets,
+        save_outfit_preset,
+        scenes,
+        add_scene,
+        remove_scene,
+        sets,
+        set_grid,
+        set_files,
+        remove_set,
+        check_prompt,
+        family,
+        read_recipe,
+        find_masks,
+        repaint,
+        wear,
     ):
         wiring.endpoint(handler.__name__, handler)
     for handler in (edit_mask, combine_masks, add_outfit):  # large ones take memory by the gigabyte
@@ -71,15 +111,17 @@ def subjects(desk: Studio) -> list:
     return [told_subject(subject) for subject in desk.library.subjects()]
 
 
-def add_subject(desk: Studio, name: str, class_noun: str, identifier: str, photos: list | None = None,
-                consent: bool = False) -> dict:
+def add_subject(
+    desk: Studio, name: str, class_noun: str, identifier: str, photos: list | None = None, consent: bool = False
+) -> dict:
     """A new subject. Photos that cannot be used come back under "refused", by name and with the reason."""
     subject, refused = create(desk, name, class_noun, identifier, uploaded(photos or []), consent)
     return {**told_subject(subject), "refused": [list(pair) for pair in refused]}
 
 
-def edit_subject(desk: Studio, subject: str, name: str | None = None, class_noun: str | None = None,
-                 identifier: str | None = None) -> dict:
+def edit_subject(
+    desk: Studio, subject: str, name: str | None = None, class_noun: str | None = None, identifier: str | None = None
+) -> dict:
     """Change what is given; the slug stays."""
     given = {"name": name, "class_noun": class_noun, "identifier": identifier}
     changes = {field: value for field, value in given.items() if value is not None}
@@ -142,8 +184,10 @@ def train_both(desk: Studio, request: TrainRequest) -> dict:
 
 def runs(desk: Studio) -> list:
     """Trainings and drawings, newest first."""
-    return [{"run": run.id, "kind": run.kind, "title": run.title, "status": run.status, "created": run.created}
-            for run in desk.runs()]
+    return [
+        {"run": run.id, "kind": run.kind, "title": run.title, "status": run.status, "created": run.created}
+        for run in desk.runs()
+    ]
 
 
 def run_status(desk: Studio, run: str) -> dict:
@@ -194,55 +238,117 @@ async def draw(desk: Studio, request: DrawRequest) -> list:
 async def replay(desk: Studio, picture: str) -> dict:
     """Draw a picture of the library again from its recipe: the same pixels, in a new file."""
     request = await asyncio.to_thread(lambda: desk.recall(desk.library.picture(picture).path))
-    drawn, = await carried_out(desk, request)
+    (drawn,) = await carried_out(desk, request)
     return drawn_picture(drawn)
 
 
-async def find_masks(desk: Studio, picture: dict | str, phrases: str = "", box_threshold: float | None = None,
-                     text_threshold: float | None = None, points: list | None = None, box: list | None = None,
-                     segmenter: str | None = None, family: str | None = None) -> dict:
+async def find_masks(
+    desk: Studio,
+    picture: dict | str,
+    phrases: str = "",
+    box_threshold: float | None = None,
+    text_threshold: float | None = None,
+    points: list | None = None,
+    box: list | None = None,
+    segmenter: str | None = None,
+    family: str | None = None,
+) -> dict:
     """Find what phrases name, or what points and a box mean, in an uploaded picture or one of the library by its id.
 
     "masks" has label, score, box, "file" (a PNG, white inside) and candidates; "note" says what was not found.
     """
     path = _picture_of(desk, picture)
-    run = await run_to_its_end(desk, MaskRequest(path, phrases, box_threshold, text_threshold, points or (), box,
-                                                 segmenter, family))
+    run = await run_to_its_end(
+        desk, MaskRequest(path, phrases, box_threshold, text_threshold, points or (), box, segmenter, family)
+    )
     found = await asyncio.to_thread(lambda: [told_mask(mask) for mask in run.result()])
     return {"masks": found, "note": run.message}
 
 
-async def repaint(desk: Studio, picture: dict | str, mask: dict, prompt: str = "", negative_prompt: str = "",
-                  lora: str | list | None = None, lora_scale: float = 1.0, outfit: str | list | None = None,
-                  strength: float | None = None, fill: str | None = None, feather: int | None = None,
-                  padding: int | None = None, steps: int | None = None, guidance: float | None = None,
-                  scheduler: str | None = None, count: int = 1, seed: int | None = None, family: str | None = None
-                  ) -> list:
+async def repaint(
+    desk: Studio,
+    picture: dict | str,
+    mask: dict,
+    prompt: str = "",
+    negative_prompt: str = "",
+    lora: str | list | None = None,
+    lora_scale: float = 1.0,
+    outfit: str | list | None = None,
+    strength: float | None = None,
+    fill: str | None = None,
+    feather: int | None = None,
+    padding: int | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    scheduler: str | None = None,
+    count: int = 1,
+    seed: int | None = None,
+    family: str | None = None,
+) -> list:
     """Repaint what an uploaded mask covers of an uploaded picture, or one of the library by its id, and wait.
 
     Nothing else changes. The pictures come back as /draw's.
     """
     request = RepaintRequest(
-        _picture_of(desk, picture), uploaded([mask])[0], prompt=prompt, negative_prompt=negative_prompt, lora=lora,
-        lora_scale=lora_scale, outfit=outfit, strength=strength, fill=fill, feather=feather, padding=padding,
-        steps=steps, guidance=guidance, scheduler=scheduler, count=count, seed=seed, family=family)
+        _picture_of(desk, picture),
+        uploaded([mask])[0],
+        prompt=prompt,
+        negative_prompt=negative_prompt,
+        lora=lora,
+        lora_scale=lora_scale,
+        outfit=outfit,
+        strength=strength,
+        fill=fill,
+        feather=feather,
+        padding=padding,
+        steps=steps,
+        guidance=guidance,
+        scheduler=scheduler,
+        count=count,
+        seed=seed,
+        family=family,
+    )
     return [drawn_picture(picture) for picture in await carried_out(desk, request)]
 
 
-async def wear(desk: Studio, picture: dict | str | list, outfit: str | list, prompt: str | None = None,
-               negative_prompt: str = "", lora: str | list | None = None, lora_scale: float = 1.0,
-               strength: float | None = None, feather: int | None = None, steps: int | None = None,
-               guidance: float | None = None, scheduler: str | None = None, count: int = 1, seed: int | None = None,
-               family: str | None = None) -> list:
+async def wear(
+    desk: Studio,
+    picture: dict | str | list,
+    outfit: str | list,
+    prompt: str | None = None,
+    negative_prompt: str = "",
+    lora: str | list | None = None,
+    lora_scale: float = 1.0,
+    strength: float | None = None,
+    feather: int | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    scheduler: str | None = None,
+    count: int = 1,
+    seed: int | None = None,
+    family: str | None = None,
+) -> list:
     """Dress whoever is in a picture (uploaded, or one of the library by its id), or in each of a list, and wait.
 
     Without a prompt or a LoRA it takes those that the picture was drawn with, its clothes left out.
     """
     given = picture if isinstance(picture, list) else [picture]
     request = WearRequest(
-        [_picture_of(desk, one) for one in given], outfit, prompt=prompt, negative_prompt=negative_prompt, lora=lora,
-        lora_scale=lora_scale, strength=strength, feather=feather, steps=steps, guidance=guidance, scheduler=scheduler,
-        count=count, seed=seed, family=family)
+        [_picture_of(desk, one) for one in given],
+        outfit,
+        prompt=prompt,
+        negative_prompt=negative_prompt,
+        lora=lora,
+        lora_scale=lora_scale,
+        strength=strength,
+        feather=feather,
+        steps=steps,
+        guidance=guidance,
+        scheduler=scheduler,
+        count=count,
+        seed=seed,
+        family=family,
+    )
     return [drawn_picture(picture) for picture in await carried_out(desk, request)]
 
 
@@ -334,16 +440,31 @@ def outfits(desk: Studio) -> list:
     return [told_outfit(outfit) for outfit in desk.library.outfits()]
 
 
-async def add_outfit(desk: Studio, name: str, picture: dict | str, as_it_is: bool = False, family: str | None = None,
-                     consent: bool = False) -> dict:
+async def add_outfit(
+    desk: Studio,
+    name: str,
+    picture: dict | str,
+    as_it_is: bool = False,
+    family: str | None = None,
+    consent: bool = False,
+) -> dict:
     """A new outfit from an uploaded picture, or one of the library by its id: its clothes alone, on plain ground."""
     path = _picture_of(desk, picture)
-    return told_outfit(await asyncio.to_thread(desk.add_outfit, name, path, as_it_is=as_it_is, family=family,
-                                               consent=consent or isinstance(picture, str)))
+    return told_outfit(
+        await asyncio.to_thread(
+            desk.add_outfit, name, path, as_it_is=as_it_is, family=family, consent=consent or isinstance(picture, str)
+        )
+    )
 
 
-def edit_outfit(desk: Studio, outfit: str, name: str | None = None, block_scales: dict | float | None = None,
-                family: str | None = None, as_usual: bool = False) -> dict:
+def edit_outfit(
+    desk: Studio,
+    outfit: str,
+    name: str | None = None,
+    block_scales: dict | float | None = None,
+    family: str | None = None,
+    as_usual: bool = False,
+) -> dict:
     """Change an outfit's name, or the block scales that come with it for a family: it acts so unless a drawing says
     otherwise. `as_usual` forgets these."""
     return told_outfit(desk.edit_outfit(outfit, name, block_scales, family, as_usual=as_usual))
@@ -355,8 +476,9 @@ def outfit_presets(desk: Studio, family: str | None = None) -> dict:
     return presets_for(chosen, desk.library.block_presets(chosen.name))
 
 
-def save_outfit_preset(desk: Studio, name: str, block_scales: dict | float | None = None, family: str | None = None
-                       ) -> dict:
+def save_outfit_preset(
+    desk: Studio, name: str, block_scales: dict | float | None = None, family: str | None = None
+) -> dict:
     """Keep block scales as a preset of the library, or with none remove it; all presets that there are then."""
     desk.keep_preset(name, block_scales, family)
     return outfit_presets(desk, family)
@@ -389,8 +511,9 @@ async def merge_loras(desk: Studio, request: MergeRequest) -> dict:
     return told_lora(await asyncio.to_thread(desk.merge_loras, request))
 
 
-async def publish(desk: Studio, lora: str, repository: str, token: str, private: bool = True,
-                  pictures: list | None = None) -> dict:
+async def publish(
+    desk: Studio, lora: str, repository: str, token: str, private: bool = True, pictures: list | None = None
+) -> dict:
     """Upload a LoRA to the Hugging Face Hub with a model card; `pictures` are ids of what the card shows. "url"."""
     return {"url": await asyncio.to_thread(desk.publish, lora, repository, token, private, pictures or ())}
 

@@ -27,9 +27,12 @@ def seconds_for(desk: Studio, family: ModelFamily, preset: Mapping[str, Any]) ->
     """Seconds for a training with the family's defaults and this preset."""
     asked = {**family.training, **preset}
     per_picture = _measured(desk, family) or _known(desk, family)
-    learnt = asked.get("steps", 0) * (asked.get("accumulation") or 1) \
-        * _in_a_step(asked.get("batch_size"), asked.get("class_images")) \
+    learnt = (
+        asked.get("steps", 0)
+        * (asked.get("accumulation") or 1)
+        * _in_a_step(asked.get("batch_size"), asked.get("class_images"))
         * ((asked.get("resolution") or family.resolution) / family.resolution) ** 2
+    )
     undrawn = max(0, asked.get("class_images", 0) - desk.library.class_images_kept(family.name))
     return (learnt + (undrawn + _samples(asked, 0)) * DRAWN) * per_picture
 
@@ -38,8 +41,11 @@ def memory_for(family: ModelFamily, preset: Mapping[str, Any], device: str) -> f
     """Gigabytes that a training with the family's defaults and this preset takes beside the studio itself."""
     asked = {**family.training, **preset}
     millions, width = family.unet_millions, 4 if family.dtype.get(device) == "float32" else 2
-    learns = millions if asked["method"] == FULL else \
-        millions * asked["rank"] * ADAPTED.get(asked["targets"], ADAPTED["everything"])
+    learns = (
+        millions
+        if asked["method"] == FULL
+        else millions * asked["rank"] * ADAPTED.get(asked["targets"], ADAPTED["everything"])
+    )
     kept = millions * width + learns * (8 + REMEMBERED[asked["optimiser"]])
     pictures = _in_a_step(asked["batch_size"], asked["class_images"]) * (asked["resolution"] / 1024) ** 2
     active = ACTIVATIONS * (millions / 2567) ** 0.7 * pictures

@@ -22,7 +22,10 @@ from studio.faults import explain
 Handler = Callable[..., Any]
 TITLE = "That did not work"
 PAGE_EVENT: Mapping[str, Any] = {
-    "api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, "trigger_mode": "multiple",
+    "api_visibility": "private",
+    "show_progress": "hidden",
+    "concurrency_limit": None,
+    "trigger_mode": "multiple",
 }
 
 
@@ -43,8 +46,9 @@ class Wiring:
 
     desk_of: Callable[[gr.Request], Studio]
 
-    def listen(self, event: Callable[..., Any], handler: Handler, inputs: Any = None, outputs: Any = None,
-               **options: Any) -> Any:
+    def listen(
+        self, event: Callable[..., Any], handler: Handler, inputs: Any = None, outputs: Any = None, **options: Any
+    ) -> Any:
         """handler(desk, *values of inputs); a coroutine function is awaited."""
         return event(self._told(handler), inputs, outputs, **{**PAGE_EVENT, **options})
 
@@ -65,8 +69,15 @@ class Wiring:
         told = answer_later if inspect.iscoroutinefunction(handler) else answer
         return piece.act(told, inputs, outputs, **{**PAGE_EVENT, **options})
 
-    def on(self, event: Callable[..., Any], request: type, handler: Handler, form: Mapping[str, Any],
-           beside: Mapping[str, Any] = MappingProxyType({}), **options: Any) -> Any:
+    def on(
+        self,
+        event: Callable[..., Any],
+        request: type,
+        handler: Handler,
+        form: Mapping[str, Any],
+        beside: Mapping[str, Any] = MappingProxyType({}),
+        **options: Any,
+    ) -> Any:
         """handler(desk, request, **beside) whenever the event fires; the form's fields are the request's, by name.
 
         `beside` is what a request's field is made of together with others. Raises TypeError at start-up where the form
@@ -183,9 +194,13 @@ def _parameters(source: Any) -> list[inspect.Parameter]:
     """The fields of a request, or the parameters of a handler after its desk, with their types resolved."""
     hints = typing.get_type_hints(source)
     if isinstance(source, type):
-        given = [(field.name, inspect.Parameter.empty if field.default is MISSING else field.default)
-                 for field in fields(source)]
+        given = [
+            (field.name, inspect.Parameter.empty if field.default is MISSING else field.default)
+            for field in fields(source)
+        ]
     else:
         given = [(name, parameter.default) for name, parameter in inspect.signature(source).parameters.items()][1:]
-    return [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=hints[name])
-            for name, default in given]
+    return [
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=hints[name])
+        for name, default in given
+    ]

@@ -37,15 +37,26 @@ def in_pictures() -> InPictures:
     """Lays the choice out."""
     ticked = gr.State([])
     with gr.Accordion("Or in a picture they are in", open=False, elem_id="in-pictures"):
-        gr.HTML('<p class="faint">The clothes in it are found and repainted; all else stays, to the pixel. Scenes do '
-                "not matter here.</p>", apply_default_css=False)
+        gr.HTML(
+            '<p class="faint">The clothes in it are found and repainted; all else stays, to the pixel. Scenes do '
+            "not matter here.</p>",
+            apply_default_css=False,
+        )
         shelf = pieces.piece("", "shelf-piece")
         dress = gr.Button("Dress them in these pictures", size="md")
     return InPictures(shelf, ticked, dress)
 
 
-def connect(wiring: Wiring, made: InPictures, family: gr.Dropdown, chosen: gr.State, together: gr.Checkbox, how: Acting,
-            seed: gr.Number, beat: Beat) -> gr.HTML:
+def connect(
+    wiring: Wiring,
+    made: InPictures,
+    family: gr.Dropdown,
+    chosen: gr.State,
+    together: gr.Checkbox,
+    how: Acting,
+    seed: gr.Number,
+    beat: Beat,
+) -> gr.HTML:
     """Lays out where the pictures come, and wires it all; that place is given."""
     runs, seen, before = gr.State([]), gr.State(()), gr.State(())
     stage = pieces.piece("", "worn-stage")
@@ -53,23 +64,32 @@ def connect(wiring: Wiring, made: InPictures, family: gr.Dropdown, chosen: gr.St
     asked = [made.ticked, chosen, together, how.acts, how.text, how.outfit, seed, family]
     wiring.listen(made.dress.click, start, asked, [runs, stage], show_progress="minimal", show_progress_on=[stage])
     beat.look(look, [runs, seen], [stage, seen])
-    beat.look(lambda desk, ticked, before: told_anew([shelf_view(desk, ticked)], before), [made.ticked, before],
-              [made.shelf, before])
+    beat.look(
+        lambda desk, ticked, before: told_anew([shelf_view(desk, ticked)], before),
+        [made.ticked, before],
+        [made.shelf, before],
+    )
     wiring.on_act(stage, act_on_run, None, None)
     return stage
 
 
 def shelf_view(desk: Studio, ticked: Sequence[str]) -> str:
     """The newest pictures, each to tick, and older ones that are ticked."""
-    pictures = [picture for number, picture in enumerate(desk.library.pictures())
-                if number < SHOWN or picture.id in ticked]
+    pictures = [
+        picture for number, picture in enumerate(desk.library.pictures()) if number < SHOWN or picture.id in ticked
+    ]
     if not pictures:
         return '<p class="faint">No picture yet: draw one in Draw.</p>'
-    cells = "".join(f"<button{toggle('tick', picture.id, picture.id in ticked, 'small-picture', prompt_of(picture))}>"
-                    f"{pieces.image(desk.library.thumbnail(picture), prompt_of(picture))}</button>"
-                    for picture in pictures)
-    every = pieces.button("Tick none", "tick_none") if all(picture.id in ticked for picture in pictures) else \
-        pieces.button("Tick all", "tick_all")
+    cells = "".join(
+        f"<button{toggle('tick', picture.id, picture.id in ticked, 'small-picture', prompt_of(picture))}>"
+        f"{pieces.image(desk.library.thumbnail(picture), prompt_of(picture))}</button>"
+        for picture in pictures
+    )
+    every = (
+        pieces.button("Tick none", "tick_none")
+        if all(picture.id in ticked for picture in pictures)
+        else pieces.button("Tick all", "tick_all")
+    )
     return f'<div class="small-pictures">{cells}</div><div class="row">{every}</div>'
 
 
@@ -86,8 +106,17 @@ def tick(desk: Studio, act: dict, ticked: list) -> tuple:
     return ticked, shelf_view(desk, ticked)
 
 
-async def start(desk: Studio, ticked: list, chosen: list, together: bool, acts: Acts, text: str, of: str,
-                seed: int | None, family: str) -> tuple:
+async def start(
+    desk: Studio,
+    ticked: list,
+    chosen: list,
+    together: bool,
+    acts: Acts,
+    text: str,
+    of: str,
+    seed: int | None,
+    family: str,
+) -> tuple:
     """A run for each outfit, or for all of them together."""
     known = desk.families[family]
     here = {picture.id: picture for picture in desk.library.pictures()}
@@ -97,8 +126,10 @@ async def start(desk: Studio, ticked: list, chosen: list, together: bool, acts: 
     worn = uses([slug for slug in chosen if slug], written(desk, text, acts, of, family), known)
     if not worn:
         raise ValueError("Tick an outfit first.")
-    asked = [WearRequest(pictures, row, seed=seed, family=family)
-             for row in ([worn] if together else [[use] for use in worn])]
+    asked = [
+        WearRequest(pictures, row, seed=seed, family=family)
+        for row in ([worn] if together else [[use] for use in worn])
+    ]
     runs: list[str] = []
     for request in asked:
         try:

@@ -22,16 +22,29 @@ def lora_files(wiring: Wiring, form: Mapping[str, Any], more: MoreLoras, family:
     """Lays it out and wires it; it is about the LoRA under Who."""
     with gr.Accordion("LoRA files", open=False, elem_classes=["lora-files"]):
         with gr.Row(elem_classes=["pair"]):
-            layout = gr.Dropdown(LAYOUTS, value=LAYOUTS[0], label="Layout of the file", scale=3, min_width=120,
-                                 info="kohya: for A1111, ComfyUI, Forge")
+            layout = gr.Dropdown(
+                LAYOUTS,
+                value=LAYOUTS[0],
+                label="Layout of the file",
+                scale=3,
+                min_width=120,
+                info="kohya: for A1111, ComfyUI, Forge",
+            )
             save = gr.Button("Save as a file", size="md", scale=2, min_width=110, elem_classes=["beside"])
         file = gr.File(label="The file", visible=False, interactive=False)
         bring = gr.UploadButton("Bring a LoRA", file_types=[WEIGHTS], size="sm", type="filepath")
         with gr.Row(elem_classes=["pair"]):
-            repository = gr.Textbox(label="Publish as", placeholder="your-name/mika-lora", scale=3, min_width=120,
-                                    max_length=200)
-            token = gr.Textbox(label="Token of the Hub", type="password", placeholder="may write; kept nowhere",
-                               scale=3, min_width=120, max_length=200)
+            repository = gr.Textbox(
+                label="Publish as", placeholder="your-name/mika-lora", scale=3, min_width=120, max_length=200
+            )
+            token = gr.Textbox(
+                label="Token of the Hub",
+                type="password",
+                placeholder="may write; kept nowhere",
+                scale=3,
+                min_width=120,
+                max_length=200,
+            )
         with gr.Row(elem_classes=["pair"]):
             private = gr.Checkbox(True, label="Private", scale=3, min_width=140)
             publish = gr.Button("Publish to the Hub", size="md", scale=2, min_width=120)
@@ -40,10 +53,12 @@ def lora_files(wiring: Wiring, form: Mapping[str, Any], more: MoreLoras, family:
     wiring.listen(save.click, save_lora, [lora, layout], file, show_progress="minimal")
     wiring.listen(lora.input, lambda desk: gr.File(visible=False), None, file)
     wiring.listen(lora.change, layouts_of, lora, layout)
-    wiring.listen(bring.upload, bring_lora, [bring, family, *more.choices], [lora, *more.choices],
-                  show_progress="minimal")
-    wiring.listen(publish.click, publish_lora, [lora, repository, token, private], [published, token],
-                  show_progress="minimal")
+    wiring.listen(
+        bring.upload, bring_lora, [bring, family, *more.choices], [lora, *more.choices], show_progress="minimal"
+    )
+    wiring.listen(
+        publish.click, publish_lora, [lora, repository, token, private], [published, token], show_progress="minimal"
+    )
 
 
 async def save_lora(desk: Studio, lora: str, layout: str) -> gr.File:

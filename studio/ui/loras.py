@@ -48,20 +48,33 @@ def more_loras() -> MoreLoras:
     with gr.Accordion("More LoRAs", open=False, elem_classes=["more-loras"]):
         for row in range(ROWS):
             with gr.Row(elem_classes=["pair"]):
-                fields[f"lora_{row}"] = gr.Dropdown([(NONE, "")], value="", label="Together with", scale=3,
-                                                    min_width=140)
-                fields[f"scale_{row}"] = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="Its scale", scale=3,
-                                                   min_width=140, buttons=[])
-        gr.HTML('<p class="faint">In the text encoders they weigh as much, unless you say otherwise:</p>',
-                apply_default_css=False)
+                fields[f"lora_{row}"] = gr.Dropdown(
+                    [(NONE, "")], value="", label="Together with", scale=3, min_width=140
+                )
+                fields[f"scale_{row}"] = gr.Slider(
+                    *LORA_SCALES, 1.0, step=0.05, label="Its scale", scale=3, min_width=140, buttons=[]
+                )
+        gr.HTML(
+            '<p class="faint">In the text encoders they weigh as much, unless you say otherwise:</p>',
+            apply_default_css=False,
+        )
         with gr.Row(elem_classes=["even"]):
             fields["texts"] = _texts("Who")
             fields |= {f"texts_{row}": _texts(called) for row, called in enumerate(("Second", "Third"))}
         with gr.Row(elem_classes=["pair"]):
-            name = gr.Textbox(label="Name of both as one", placeholder="Mika in pixels", scale=3, min_width=140,
-                              max_length=200)
-            rank = gr.Number(None, label="Rank", placeholder="exact", precision=0, minimum=1, maximum=MOST_RANK,
-                             scale=3, min_width=140)
+            name = gr.Textbox(
+                label="Name of both as one", placeholder="Mika in pixels", scale=3, min_width=140, max_length=200
+            )
+            rank = gr.Number(
+                None,
+                label="Rank",
+                placeholder="exact",
+                precision=0,
+                minimum=1,
+                maximum=MOST_RANK,
+                scale=3,
+                min_width=140,
+            )
         merge = gr.Button("Merge into one LoRA", size="md")
     return MoreLoras({name: fields[name] for name in NAMES}, name, rank, merge)
 
@@ -74,8 +87,9 @@ def _texts(label: str) -> gr.Number:
 def connect(wiring: Wiring, part: MoreLoras, form: Mapping[str, Any], family: gr.Dropdown) -> None:
     """Merging, and the LoRAs to choose from as the library and the family change."""
     given = [form["lora"], form["lora_scale"], part.name, part.rank, *part.fields.values()]
-    wiring.listen(part.merge.click, merge, [family, *given],
-                  [form["lora"], form["lora_scale"], *part.fields.values(), part.name])
+    wiring.listen(
+        part.merge.click, merge, [family, *given], [form["lora"], form["lora_scale"], *part.fields.values(), part.name]
+    )
 
 
 def merge(desk: Studio, family: str, lora: str, scale: float, name: str, rank: int | None, *beside: Any) -> list[Any]:
@@ -102,8 +116,12 @@ def _warn_of_twins(desk: Studio, uses: Sequence[LoraUse]) -> None:
             weights[subject] = weights.get(subject, 0.0) + use.unet
     for trigger, weight in weights.items():
         if weight > MOST_TOGETHER:
-            gr.Warning(escape(f"The LoRAs of {trigger} add up to a scale of {weight:g}, which is likely too much: "
-                              "together they draw best near 1."))
+            gr.Warning(
+                escape(
+                    f"The LoRAs of {trigger} add up to a scale of {weight:g}, which is likely too much: "
+                    "together they draw best near 1."
+                )
+            )
 
 
 def uses_in(lora: str | None, scale: float, beside: Mapping[str, Any]) -> tuple[LoraUse, ...]:
@@ -141,8 +159,10 @@ def _apart_texts(use: LoraUse) -> float | None:
 def updates_of(desk: Studio, family: ModelFamily, values: Sequence[Any]) -> list[Any]:
     """Updates of the fields beside, in their order, with what there is to choose from."""
     choices = lora_choices(desk, family, NONE)
-    return [gr.Dropdown(choices, value=value) if name.startswith("lora_") else value
-            for name, value in zip(NAMES, values, strict=True)]
+    return [
+        gr.Dropdown(choices, value=value) if name.startswith("lora_") else value
+        for name, value in zip(NAMES, values, strict=True)
+    ]
 
 
 def renewed(desk: Studio, family: ModelFamily, chosen: Sequence[str]) -> list[gr.Dropdown]:
@@ -169,11 +189,14 @@ def first_words(lora: Lora | None, family: ModelFamily) -> str:
 
 def lora_choices(desk: Studio, family: ModelFamily, none: str = NOBODY) -> list[tuple[str, str]]:
     """The LoRAs that fit this family, its own first and then those of others, newest first, after none at all."""
-    fitting = sorted((lora for lora in desk.library.loras() if lora.fits(family)),
-                     key=lambda lora: lora.family != family.name)
+    fitting = sorted(
+        (lora for lora in desk.library.loras() if lora.fits(family)), key=lambda lora: lora.family != family.name
+    )
     names = [_name_of(lora, desk, family) for lora in fitting]
-    told = [name if names.count(name) == 1 else f"{name} of {lora.created[:16].replace('T', ' ')}"
-            for name, lora in zip(names, fitting, strict=True)]
+    told = [
+        name if names.count(name) == 1 else f"{name} of {lora.created[:16].replace('T', ' ')}"
+        for name, lora in zip(names, fitting, strict=True)
+    ]
     return [(none, ""), *((name, lora.slug) for name, lora in zip(told, fitting, strict=True))]
 
 

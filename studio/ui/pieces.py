@@ -70,16 +70,22 @@ def icon(name: str) -> str:
 def attributes(**values: Any) -> str:
     """data_act="x" as ` data-act="x"`; None and False are left out, True stands alone."""
     named = {name.rstrip("_").replace("_", "-"): value for name, value in values.items()}
-    return "".join(f" {name}" if value is True else f' {name}="{escape(str(value))}"'
-                   for name, value in named.items() if value is not None and value is not False)
+    return "".join(
+        f" {name}" if value is True else f' {name}="{escape(str(value))}"'
+        for name, value in named.items()
+        if value is not None and value is not False
+    )
 
 
 def button(text: str, act: str, symbol: str | None = None, *, quiet: bool = False, kind: str = "", **data: Any) -> str:
     """A small button; `quiet` shows its icon alone and keeps the text for those who cannot see it."""
     inside = (icon(symbol) if symbol else "") + ("" if quiet else f"<span>{escape(text)}</span>")
     said = {f"data_{name}": value for name, value in data.items()}
-    return f"<button{attributes(type='button', class_=f'small {kind}'.strip(), data_act=act, **said)}" + \
-        (f"{attributes(title=text, aria_label=text)}" if quiet else "") + f">{inside}</button>"
+    return (
+        f"<button{attributes(type='button', class_=f'small {kind}'.strip(), data_act=act, **said)}"
+        + (f"{attributes(title=text, aria_label=text)}" if quiet else "")
+        + f">{inside}</button>"
+    )
 
 
 def url(path: Path | str) -> str:
@@ -99,8 +105,10 @@ def jpeg(data: bytes, words: str = "") -> str:
 
 def chip(text: str, kind: str = "", title: str = "", **data: Any) -> str:
     said = {f"data_{name}": value for name, value in data.items()}
-    return f"<button{attributes(type='button', class_=f'chip {kind}'.strip(), title=title or None, **said)}>" \
+    return (
+        f"<button{attributes(type='button', class_=f'chip {kind}'.strip(), title=title or None, **said)}>"
         f"{escape(text)}</button>"
+    )
 
 
 def chips(texts: Iterable[tuple[str, str]], into: str, kind: str = "", exclusive: bool = False) -> str:
@@ -132,8 +140,11 @@ def bar(fraction: float, words: str = "") -> str:
 
 def pairs(values: Mapping[str, Any]) -> str:
     """A list of names and values, as of a recipe."""
-    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in values.items()
-                   if value not in (None, ""))
+    rows = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>"
+        for name, value in values.items()
+        if value not in (None, "")
+    )
     return f"<dl>{rows}</dl>"
 
 

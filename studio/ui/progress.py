@@ -24,8 +24,14 @@ from studio.ui import pieces
 from studio.ui.chart import frontier_chart, loss_chart, smoothed, thinned
 
 EVERY = 0.1  # seconds between looks at a run that is waited for
-IN_WORDS = {"queued": "waiting", "running": "running", "paused": "paused", "finished": "finished",
-            "cancelled": "stopped", "failed": "failed"}
+IN_WORDS = {
+    "queued": "waiting",
+    "running": "running",
+    "paused": "paused",
+    "finished": "finished",
+    "cancelled": "stopped",
+    "failed": "failed",
+}
 
 
 @dataclass(frozen=True)
@@ -50,13 +56,20 @@ class Training:
         saved = [event for event in events if isinstance(event, LoraSaved)]
         picked = [event for event in events if isinstance(event, CheckpointPicked)]
         checked = [event for event in events if isinstance(event, ClassChecked)]
-        scores = {event.step: (event.identity, event.obedience) for event in events
-                  if isinstance(event, CheckpointScored)}
+        scores = {
+            event.step: (event.identity, event.obedience) for event in events if isinstance(event, CheckpointScored)
+        }
         return cls(
-            run, tuple(event.step for event in done), tuple(event.loss for event in done),
-            tuple({event.path: event for event in events if isinstance(event, SampleDrawn)}.values()), scores,
-            picked[-1].step if picked else None, picked[-1].reason if picked else "",
-            saved[-1].slug if saved else None, saved[-1].step if saved else None, checked[-1] if checked else None,
+            run,
+            tuple(event.step for event in done),
+            tuple(event.loss for event in done),
+            tuple({event.path: event for event in events if isinstance(event, SampleDrawn)}.values()),
+            scores,
+            picked[-1].step if picked else None,
+            picked[-1].reason if picked else "",
+            saved[-1].slug if saved else None,
+            saved[-1].step if saved else None,
+            checked[-1] if checked else None,
         )
 
     @property
@@ -72,8 +85,14 @@ class Training:
 
 def run_of(desk: Studio, run: str) -> Run | None:
     """The run, or None once nobody remembers it."""
-    return next((known for known in desk.executor.runs() if run and known.id == run
-                 and known.library.root == desk.library.root), None)
+    return next(
+        (
+            known
+            for known in desk.executor.runs()
+            if run and known.id == run and known.library.root == desk.library.root
+        ),
+        None,
+    )
 
 
 def pictures_of(desk: Studio, run: Run) -> list[Picture]:
@@ -87,23 +106,38 @@ def status(run: Run) -> dict[str, Any]:
     """How far a run is, for the API: plain values, the loss curve with at most 300 points."""
     progress = run.progress()
     told: dict[str, Any] = {
-        "run": run.id, "kind": run.kind, "title": run.title, "status": run.status, "created": run.created,
-        "message": run.message, "fraction": round(progress.fraction, 4), "eta": progress.seconds_left,
-        "words": progress.words, "request": asdict(run.request) if run.request else {},
+        "run": run.id,
+        "kind": run.kind,
+        "title": run.title,
+        "status": run.status,
+        "created": run.created,
+        "message": run.message,
+        "fraction": round(progress.fraction, 4),
+        "eta": progress.seconds_left,
+        "words": progress.words,
+        "request": asdict(run.request) if run.request else {},
     }
     if run.kind == "train":
         training = Training.of(run)
         trend = smoothed(training.losses)
         told |= {
-            "step": training.steps[-1] if training.steps else 0, "total": training.total,
+            "step": training.steps[-1] if training.steps else 0,
+            "total": training.total,
             "loss": [list(point) for point in thinned(list(zip(training.steps, training.losses, strict=True)))],
             "loss_smoothed": [list(point) for point in thinned(list(zip(training.steps, trend, strict=True)))],
-            "samples": [{"step": sample.step, "prompt": sample.prompt, "stored_at": sample.path}
-                        for sample in training.samples],
-            "scores": [{"step": step, "identity": pair[0], "obedience": pair[1]}
-                       for step, pair in sorted(training.scores.items())],
-            "checkpoints": sorted(training.kept), "picked": training.picked, "reason": training.reason,
-            "lora": training.lora, "taken": training.taken, "class": _told_class(training.checked),
+            "samples": [
+                {"step": sample.step, "prompt": sample.prompt, "stored_at": sample.path} for sample in training.samples
+            ],
+            "scores": [
+                {"step": step, "identity": pair[0], "obedience": pair[1]}
+                for step, pair in sorted(training.scores.items())
+            ],
+            "checkpoints": sorted(training.kept),
+            "picked": training.picked,
+            "reason": training.reason,
+            "lora": training.lora,
+            "taken": training.taken,
+            "class": _told_class(training.checked),
         }
     else:
         told["pictures"] = [event.path for event in run.snapshot() if isinstance(event, PictureDrawn)]
@@ -113,8 +147,14 @@ def status(run: Run) -> dict[str, Any]:
 def _told_class(checked: ClassChecked | None) -> dict[str, Any] | None:
     if checked is None:
         return None
-    return {"prompt": checked.prompt, "diversity": checked.diversity, "before": checked.before, "drift": checked.drift,
-            "stored_at": list(checked.pictures), "base_stored_at": list(checked.base_pictures)}
+    return {
+        "prompt": checked.prompt,
+        "diversity": checked.diversity,
+        "before": checked.before,
+        "drift": checked.drift,
+        "stored_at": list(checked.pictures),
+        "base_stored_at": list(checked.base_pictures),
+    }
 
 
 async def carried_out(desk: Studio, request: Any) -> Any:
@@ -143,8 +183,10 @@ def _one_now(now: Now) -> str:
     waiting = f"{now.waiting} waiting behind it" if now.waiting else ""
     stop = pieces.button("Stop", "cancel", "stop", quiet=True, run=now.run_id) if now.run_id else ""
     words = pieces.joined([now.words, f"{left} left" if left else "", waiting])
-    return f'<div class="act {now.kind}"><div class="row"><b>{escape(now.title)}</b>{stop}</div>' \
+    return (
+        f'<div class="act {now.kind}"><div class="row"><b>{escape(now.title)}</b>{stop}</div>'
         f"{pieces.bar(now.fraction, now.title)}<p>{escape(words)}</p></div>"
+    )
 
 
 def look_at_training(desk: Studio, run: Run | None) -> str:
@@ -157,14 +199,25 @@ def training_view(training: Training | None, root: Any, twin: Training | None = 
     """The whole of a training: where it is, its loss, its samples, and what to do once it is over."""
     if training is None:
         return pieces.empty(
-            "No rehearsal yet", "Choose a subject and a preset, then press Train. The loss and sample pictures appear "
+            "No rehearsal yet",
+            "Choose a subject and a preset, then press Train. The loss and sample pictures appear "
             "here; you may close the page meanwhile.",
         )
     run = training.run
-    return '<div class="training">' + _headline(training) + _remark(training) + \
-        (f'<div class="plot"><h3>Loss</h3>{loss_chart(training.steps, training.losses, training.total)}</div>'
-         if training.losses else "") + _frontier(training) + _filmstrip(training, root) + \
-        (_side_by_side(training, twin, root) if twin else _bare_class(training, root)) + f"</div><!-- {run.status} -->"
+    return (
+        '<div class="training">'
+        + _headline(training)
+        + _remark(training)
+        + (
+            f'<div class="plot"><h3>Loss</h3>{loss_chart(training.steps, training.losses, training.total)}</div>'
+            if training.losses
+            else ""
+        )
+        + _frontier(training)
+        + _filmstrip(training, root)
+        + (_side_by_side(training, twin, root) if twin else _bare_class(training, root))
+        + f"</div><!-- {run.status} -->"
+    )
 
 
 def _headline(training: Training) -> str:
@@ -172,20 +225,27 @@ def _headline(training: Training) -> str:
     left = pieces.duration(progress.seconds_left)
     if run.ended:
         step = f"{training.steps[-1]} of {training.total} steps" if training.steps else ""
-        title, words = run.title.replace("Training", "Trained") if run.status == "finished" else run.title, \
-            pieces.joined([IN_WORDS[run.status], step])
-        return f'<div class="headline"><div class="row"><h2>{escape(title)}</h2>{_going_on(training)}</div>' \
+        title, words = (
+            run.title.replace("Training", "Trained") if run.status == "finished" else run.title,
+            pieces.joined([IN_WORDS[run.status], step]),
+        )
+        return (
+            f'<div class="headline"><div class="row"><h2>{escape(title)}</h2>{_going_on(training)}</div>'
             f"<p>{escape(words)}</p></div>"
+        )
     words = pieces.joined([progress.words, f"{left} left" if left else ""])
-    return f'<div class="headline"><div class="row"><h2>{escape(run.title)}</h2>{_halts(training)}</div>' \
+    return (
+        f'<div class="headline"><div class="row"><h2>{escape(run.title)}</h2>{_halts(training)}</div>'
         f"<p>{escape(words)}</p>{pieces.bar(progress.fraction, run.title)}</div>"
+    )
 
 
 def _halts(training: Training) -> str:
     """How a training under way may rest or end."""
     run = training.run
-    return pieces.button("Pause", "pause", "pause", run=run.id) + \
-        pieces.button("Stop, keep what is learned", "cancel", "stop", kind="halt", run=run.id)
+    return pieces.button("Pause", "pause", "pause", run=run.id) + pieces.button(
+        "Stop, keep what is learned", "cancel", "stop", kind="halt", run=run.id
+    )
 
 
 def _directions(training: Training) -> str:
@@ -221,8 +281,11 @@ def _frontier(training: Training) -> str:
     chart = frontier_chart(training.scores, training.taken or training.picked)
     if not chart:
         return ""
-    reason = f'<p class="faint">{escape(training.reason)}</p>' if training.reason else \
-        '<p class="faint">Of the samples: how like the photos they are (CLIP-I), and how much as asked (CLIP-T).</p>'
+    reason = (
+        f'<p class="faint">{escape(training.reason)}</p>'
+        if training.reason
+        else '<p class="faint">Of the samples: how like the photos they are (CLIP-I), and how much as asked (CLIP-T).</p>'
+    )
     return f'<div class="plot"><h3>Checkpoints</h3>{reason}{chart}</div>'
 
 
@@ -235,11 +298,12 @@ def _filmstrip(training: Training, root: Any) -> str:
         columns.setdefault(sample.step, []).append(sample)
     frames, kept = "", training.kept if training.run.ended else set()
     for step, samples in columns.items():
-        pictures = "".join(pieces.image(root / sample.path, f"{sample.prompt}, at step {step}", title=sample.prompt)
-                           for sample in samples)
+        pictures = "".join(
+            pieces.image(root / sample.path, f"{sample.prompt}, at step {step}", title=sample.prompt)
+            for sample in samples
+        )
         taken = training.run.ended and step == training.taken
-        take = pieces.button("Take it", "pick", run=training.run.id, step=step) \
-            if step in kept and not taken else ""
+        take = pieces.button("Take it", "pick", run=training.run.id, step=step) if step in kept and not taken else ""
         name = f"{step}{', taken' if taken else ''}" if step else "before"
         frames += f'<figure class="{"taken" if taken else ""}">{pictures}<figcaption>{name}{take}</figcaption></figure>'
     prompts = escape("; ".join(sample.prompt for sample in next(reversed(columns.values()))))
@@ -252,31 +316,48 @@ def _side_by_side(one: Training, other: Training, root: Any) -> str:
     columns = "".join(
         f'<div class="way"><h4>{name}</h4><p class="faint">{escape(side.run.progress().words)}</p>'
         f"{_directions(side)}<dl>{_figures(side)}</dl>{_samples_of(side, root)}{_class_strip(side, root)}"
-        "</div>" for name, side in zip(("With class images", "Without"), sides, strict=True))
-    return '<div class="both-ways"><h3>With and without prior preservation</h3><p class="faint">Both from one seed. ' \
-        "The class should vary as much as before, and move little.</p>" f'<div class="ways">{columns}</div></div>'
+        "</div>"
+        for name, side in zip(("With class images", "Without"), sides, strict=True)
+    )
+    return (
+        '<div class="both-ways"><h3>With and without prior preservation</h3><p class="faint">Both from one seed. '
+        "The class should vary as much as before, and move little.</p>"
+        f'<div class="ways">{columns}</div></div>'
+    )
 
 
 def _bare_class(training: Training, root: Any) -> str:
     if training.checked is None:
         return ""
-    return f'<div class="both-ways"><h3>The bare class</h3><dl>{_figures(training)}</dl>' \
+    return (
+        f'<div class="both-ways"><h3>The bare class</h3><dl>{_figures(training)}</dl>'
         f"{_class_strip(training, root)}</div>"
+    )
 
 
 def _figures(training: Training) -> str:
     """Identity, and what became of the class, as terms with their figures; what is not there yet says so."""
     checked, step = training.checked, _step_shown(training)
-    rows = [("Like the photos", f"{training.scores[step][0]:.2f}" if step in training.scores and step else "",
-             f"CLIP-I, of 1, at step {step}")]
+    rows = [
+        (
+            "Like the photos",
+            f"{training.scores[step][0]:.2f}" if step in training.scores and step else "",
+            f"CLIP-I, of 1, at step {step}",
+        )
+    ]
     rows += [
-        ("The class varies", f"{checked.diversity:.2f}" if checked else "",
-         f"before: {checked.before:.2f}" if checked else ""),
+        (
+            "The class varies",
+            f"{checked.diversity:.2f}" if checked else "",
+            f"before: {checked.before:.2f}" if checked else "",
+        ),
         ("The class moved", f"{checked.drift:.2f}" if checked else "", "0: not at all"),
     ]
     lacking = "not measured" if training.run.ended else "to come"
-    return "".join(f'<div><dt>{name}</dt><dd>{value or lacking}</dd>'
-                   f'<span class="faint">{more if value else ""}</span></div>' for name, value, more in rows)
+    return "".join(
+        f'<div><dt>{name}</dt><dd>{value or lacking}</dd><span class="faint">{more if value else ""}</span></div>'
+        for name, value, more in rows
+    )
 
 
 def _step_shown(training: Training) -> int:
@@ -299,5 +380,6 @@ def _class_strip(training: Training, root: Any) -> str:
         return ""
     return "".join(
         f'<p class="faint">{escape(checked.prompt)}, {when}</p><div class="photos">'
-        f'{"".join(pieces.image(root / path, f"{checked.prompt}, {when}") for path in paths)}</div>'
-        for when, paths in (("after", checked.pictures), ("before", checked.base_pictures)))
+        f"{''.join(pieces.image(root / path, f'{checked.prompt}, {when}') for path in paths)}</div>"
+        for when, paths in (("after", checked.pictures), ("before", checked.base_pictures))
+    )

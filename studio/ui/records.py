@@ -19,16 +19,25 @@ from studio.ui.pieces import url
 
 def told_photo(photo: Photo) -> dict[str, Any]:
     return {
-        "file": photo.file, "stored_at": str(photo.path), "url": f"/{url(photo.path)}", "caption": photo.caption,
-        "crop": list(photo.crop) if photo.crop else None, "width": photo.width, "height": photo.height,
+        "file": photo.file,
+        "stored_at": str(photo.path),
+        "url": f"/{url(photo.path)}",
+        "caption": photo.caption,
+        "crop": list(photo.crop) if photo.crop else None,
+        "width": photo.width,
+        "height": photo.height,
         "notes": list(photo.notes),
     }
 
 
 def told_subject(subject: Subject) -> dict[str, Any]:
     return {
-        "slug": subject.slug, "name": subject.name, "class_noun": subject.class_noun,
-        "identifier": subject.identifier, "trigger": subject.trigger, "created": subject.created,
+        "slug": subject.slug,
+        "name": subject.name,
+        "class_noun": subject.class_noun,
+        "identifier": subject.identifier,
+        "trigger": subject.trigger,
+        "created": subject.created,
         "photos": [told_photo(photo) for photo in subject.photos],
     }
 
@@ -40,15 +49,25 @@ def told_lora(lora: Lora) -> dict[str, Any]:
 
 def told_outfit(outfit: Outfit) -> dict[str, Any]:
     original = outfit.original
-    return {"slug": outfit.slug, "name": outfit.name, "created": outfit.created, "stored_at": str(outfit.path),
-            "url": f"/{url(outfit.path)}", "original_url": f"/{url(original)}" if original else None,
-            "block_scales": dict(outfit.block_scales)}
+    return {
+        "slug": outfit.slug,
+        "name": outfit.name,
+        "created": outfit.created,
+        "stored_at": str(outfit.path),
+        "url": f"/{url(outfit.path)}",
+        "original_url": f"/{url(original)}" if original else None,
+        "block_scales": dict(outfit.block_scales),
+    }
 
 
 def told_picture(picture: Picture) -> dict[str, Any]:
     return {
-        "id": picture.id, "stored_at": str(picture.path), "url": f"/{url(picture.path)}",
-        "favourite": picture.favourite, "created": picture.created, "recipe": picture.recipe.to_json(),
+        "id": picture.id,
+        "stored_at": str(picture.path),
+        "url": f"/{url(picture.path)}",
+        "favourite": picture.favourite,
+        "created": picture.created,
+        "recipe": picture.recipe.to_json(),
     }
 
 
@@ -64,7 +83,10 @@ def sent(path: Path) -> dict[str, Any]:
 def told_mask(mask: Mask) -> dict[str, Any]:
     """What was found, with the mask and its candidates as files that gradio_client fetches."""
     return {
-        "label": mask.label, "score": mask.score, "box": list(mask.box), "file": sent(fetchable(mask.image)),
+        "label": mask.label,
+        "score": mask.score,
+        "box": list(mask.box),
+        "file": sent(fetchable(mask.image)),
         "candidates": [{"score": one.score, "file": sent(fetchable(one.image))} for one in mask.candidates],
     }
 
@@ -83,12 +105,24 @@ def kept_for_a_while(data: bytes, name: str) -> Path:
 
 def told_family(family: ModelFamily) -> dict[str, Any]:
     return {
-        "name": family.name, "title": family.title, "description": family.description, "licence": family.licence,
-        "commercial": family.commercial, "download_gb": family.download_gb, "resolution": family.resolution,
-        "real_people": family.real_people, "schedulers": list(family.schedulers), "drawing": dict(family.drawing),
-        "training": dict(family.training), "presets": {name: dict(preset) for name, preset in family.presets.items()},
-        "words": family.words(), "masking": dict(family.masking), "segmenters": list(family.segmenters),
-        "things": family.things(), "image_adapters": list(family.image_adapters),
-        "blocks": [list(block) for block in family.blocks], "outfit_presets": dict(family.outfit_presets),
+        "name": family.name,
+        "title": family.title,
+        "description": family.description,
+        "licence": family.licence,
+        "commercial": family.commercial,
+        "download_gb": family.download_gb,
+        "resolution": family.resolution,
+        "real_people": family.real_people,
+        "schedulers": list(family.schedulers),
+        "drawing": dict(family.drawing),
+        "training": dict(family.training),
+        "presets": {name: dict(preset) for name, preset in family.presets.items()},
+        "words": family.words(),
+        "masking": dict(family.masking),
+        "segmenters": list(family.segmenters),
+        "things": family.things(),
+        "image_adapters": list(family.image_adapters),
+        "blocks": [list(block) for block in family.blocks],
+        "outfit_presets": dict(family.outfit_presets),
         "outfit_prompt": family.outfit_prompt,
     }

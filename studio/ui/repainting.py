@@ -65,15 +65,27 @@ class Repainting:
     renewed: tuple[Any, ...]  # what it gives
 
 
-def repainting(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, canvas: gr.HTML, beat: Beat,
-               ask: Callable[[Studio, dict], tuple[Path, Any]]) -> Repainting:
+def repainting(
+    wiring: Wiring,
+    family: gr.Dropdown,
+    first: ModelFamily,
+    canvas: gr.HTML,
+    beat: Beat,
+    ask: Callable[[Studio, dict], tuple[Path, Any]],
+) -> Repainting:
     """Lays it out and wires it; `ask` gives the picture's file and the mask, if any, of an act of the canvas."""
     chosen, run, seen, picked = gr.State(""), gr.State(""), gr.State(()), gr.State("")
     form, intent, about, outfits, paint, wear = _controls(first)
     with gr.Column(elem_classes=["painted"], min_width=300):
         with gr.Column(visible=False, elem_classes=["comparison"]) as comparison:
-            slider = gr.ImageSlider(type="filepath", interactive=False, show_label=False, buttons=[],
-                                    label="Before, and after", elem_classes=["compare"])
+            slider = gr.ImageSlider(
+                type="filepath",
+                interactive=False,
+                show_label=False,
+                buttons=[],
+                label="Before, and after",
+                elem_classes=["compare"],
+            )
         stage = pieces.piece("", "painted-piece", elem_id="painted")
     names, every = list(form), [canvas, run, stage, comparison, picked]
 
@@ -87,23 +99,54 @@ def repainting(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, canvas: 
             return desk.start(_request(path, mask, outfit, known, INTENTS[meant], given))
 
         begun = await asyncio.to_thread(begin)
-        return told("painting", question=act.get("question")), begun.id, painted_view(desk, begun.id, ""), \
-            gr.Column(visible=False), ""
+        return (
+            told("painting", question=act.get("question")),
+            begun.id,
+            painted_view(desk, begun.id, ""),
+            gr.Column(visible=False),
+            "",
+        )
 
     wiring.on_act(canvas, start, [family, intent, chosen, *form.values()], every).failure(
-        None, None, None, js=EASEL_FREE, show_progress="hidden", api_visibility="private")
+        None, None, None, js=EASEL_FREE, show_progress="hidden", api_visibility="private"
+    )
     for button, event in ((paint, "easel-repaint"), (wear, "easel-wear")):
-        button.click(None, None, None, js=f"() => {{ document.dispatchEvent(new Event('{event}')); }}",
-                     show_progress="hidden", api_visibility="private")
+        button.click(
+            None,
+            None,
+            None,
+            js=f"() => {{ document.dispatchEvent(new Event('{event}')); }}",
+            show_progress="hidden",
+            api_visibility="private",
+        )
     beat.look(look, [run, picked, seen], [stage, comparison, slider, canvas, seen])
     wiring.on_act(stage, act_on_painted, [run, picked], [picked, stage, comparison, slider])
     wiring.listen(intent.change, intended, [intent, chosen], [about, outfits, wear, *(form[name] for name in INTENDED)])
     wiring.on_act(outfits, choose_outfit, chosen, [chosen, outfits])
     prompt, lora = form["prompt"], form["lora"]
-    opened = (intent, about, chosen, outfits, wear, prompt, lora, run, stage, form["seed"], form["padding"],
-              form["feather"])
-    return Repainting(form, stage, (prompt, lora, form["lora_scale"]), opened, (intent, chosen, prompt, lora),
-                      (family, lora, intent, chosen), (lora, chosen, outfits))
+    opened = (
+        intent,
+        about,
+        chosen,
+        outfits,
+        wear,
+        prompt,
+        lora,
+        run,
+        stage,
+        form["seed"],
+        form["padding"],
+        form["feather"],
+    )
+    return Repainting(
+        form,
+        stage,
+        (prompt, lora, form["lora_scale"]),
+        opened,
+        (intent, chosen, prompt, lora),
+        (family, lora, intent, chosen),
+        (lora, chosen, outfits),
+    )
 
 
 EASEL_FREE = "() => { document.dispatchEvent(new Event('easel-failed')); }"  # the easel waits no longer
@@ -113,12 +156,22 @@ INTENDED = ("strength", "fill", "padding")  # fields that an intent fills in
 
 def _controls(first: ModelFamily) -> tuple:
     with gr.Column(elem_classes=["controls", "paint"], min_width=280):
-        intent = gr.Radio([(one.title, name) for name, one in INTENTS.items()], value=USUAL, label="What shall happen",
-                          elem_classes=["intents"])
+        intent = gr.Radio(
+            [(one.title, name) for name, one in INTENTS.items()],
+            value=USUAL,
+            label="What shall happen",
+            elem_classes=["intents"],
+        )
         about = gr.HTML(about_intent(USUAL), apply_default_css=False)
         outfits = pieces.piece("", "wardrobe-piece")
-        prompt = gr.Textbox(label="In words", lines=2, max_lines=5, max_length=2000, elem_id="retouch-prompt",
-                            placeholder="What shall be there")
+        prompt = gr.Textbox(
+            label="In words",
+            lines=2,
+            max_lines=5,
+            max_length=2000,
+            elem_id="retouch-prompt",
+            placeholder="What shall be there",
+        )
         with gr.Row(elem_classes=["pair"]):
             lora = gr.Dropdown([(NOBODY, "")], value="", label="Who", scale=3, min_width=120)
             scale = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="LoRA scale", scale=3, min_width=110, buttons=[])
@@ -126,8 +179,9 @@ def _controls(first: ModelFamily) -> tuple:
         wear = gr.Button("Find the clothes and dress", size="md", elem_id="wear-it")
         with gr.Row(elem_classes=["trio"]):
             count = gr.Number(1, label="Pictures", precision=0, minimum=1, maximum=64, min_width=70)
-            seed = gr.Number(None, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=90,
-                             placeholder="any")
+            seed = gr.Number(
+                None, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=90, placeholder="any"
+            )
             random = gr.Button("Random", size="md", min_width=76, elem_classes=["icon-die", "beside"])
         with gr.Accordion("More", open=False):
             fields = _more(first)
@@ -139,23 +193,40 @@ def _controls(first: ModelFamily) -> tuple:
 def _more(first: ModelFamily) -> dict[str, Any]:
     asked = first.repainting
     with gr.Row(elem_classes=["pair"]):
-        strength = gr.Slider(0.05, 1.0, asked["strength"], step=0.05, label="Strength", min_width=130, buttons=[],
-                             info="1 begins anew")
-        fill = gr.Radio([(name.capitalize(), name) for name in FILLS], value=asked["fill"], label="Begin with",
-                        min_width=130)
+        strength = gr.Slider(
+            0.05, 1.0, asked["strength"], step=0.05, label="Strength", min_width=130, buttons=[], info="1 begins anew"
+        )
+        fill = gr.Radio(
+            [(name.capitalize(), name) for name in FILLS], value=asked["fill"], label="Begin with", min_width=130
+        )
     with gr.Row(elem_classes=["pair"]):
-        feather = gr.Number(None, label="Feather, px", precision=0, minimum=0, maximum=MOST_PIXELS, min_width=100,
-                            placeholder="by size")
-        padding = gr.Number(None, label="Padding, px", precision=0, minimum=0, maximum=MOST_SIDE, min_width=100,
-                            placeholder="whole picture")
-    negative = gr.Textbox("", label="Negative prompt", lines=1, max_length=2000,
-                          placeholder="What must not be there")
+        feather = gr.Number(
+            None, label="Feather, px", precision=0, minimum=0, maximum=MOST_PIXELS, min_width=100, placeholder="by size"
+        )
+        padding = gr.Number(
+            None,
+            label="Padding, px",
+            precision=0,
+            minimum=0,
+            maximum=MOST_SIDE,
+            min_width=100,
+            placeholder="whole picture",
+        )
+    negative = gr.Textbox("", label="Negative prompt", lines=1, max_length=2000, placeholder="What must not be there")
     with gr.Row(elem_classes=["pair"]):
         steps = gr.Slider(*DRAW_STEPS, asked["steps"], step=1, label="Steps", min_width=130, buttons=[])
         guidance = gr.Slider(*GUIDANCES, asked["guidance"], step=0.5, label="Guidance", min_width=130, buttons=[])
     scheduler = gr.Dropdown(list(first.schedulers), value=asked["scheduler"], label="Scheduler")
-    return {"strength": strength, "fill": fill, "feather": feather, "padding": padding, "negative_prompt": negative,
-            "steps": steps, "guidance": guidance, "scheduler": scheduler}
+    return {
+        "strength": strength,
+        "fill": fill,
+        "feather": feather,
+        "padding": padding,
+        "negative_prompt": negative,
+        "steps": steps,
+        "guidance": guidance,
+        "scheduler": scheduler,
+    }
 
 
 def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,8 +234,9 @@ def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: fitting(name, hints[name], value) for name, value in values.items()}
 
 
-def _request(path: Path, mask: Image.Image | None, outfit: str, family: str, meant: Intent, given: dict[str, Any]
-             ) -> RepaintRequest | WearRequest:
+def _request(
+    path: Path, mask: Image.Image | None, outfit: str, family: str, meant: Intent, given: dict[str, Any]
+) -> RepaintRequest | WearRequest:
     """With a mask it is repainted; without, whoever is in the picture is dressed."""
     padding, worn = given.pop("padding"), outfit if meant.wears else ""
     if not meant.says:
@@ -183,15 +255,24 @@ def _request(path: Path, mask: Image.Image | None, outfit: str, family: str, mea
 def intended(desk: Studio, intent: str, outfit: str) -> tuple:
     """What an intent shows, and fills in."""
     meant = INTENTS[intent]
-    return (about_intent(intent), outfits_view(desk, outfit) if meant.wears else "", gr.Button(visible=meant.wears),
-            meant.strength, meant.fill, None)
+    return (
+        about_intent(intent),
+        outfits_view(desk, outfit) if meant.wears else "",
+        gr.Button(visible=meant.wears),
+        meant.strength,
+        meant.fill,
+        None,
+    )
 
 
 def about_intent(intent: str) -> str:
     """What it does, and by which settings."""
     meant = INTENTS[intent]
-    whole = "the whole picture is seen" if meant.padding is None else \
-        f"padding {meant.padding:.0%} of the mask's size, at full resolution"
+    whole = (
+        "the whole picture is seen"
+        if meant.padding is None
+        else f"padding {meant.padding:.0%} of the mask's size, at full resolution"
+    )
     begins = "what is there" if meant.fill == ORIGINAL else "the surroundings"
     said = f"Strength {meant.strength:g}, begins with {begins}, {whole}."
     return f'<p class="about-intent">{escape(meant.about)}<br><span class="faint">{said}</span></p>'
@@ -200,10 +281,14 @@ def about_intent(intent: str) -> str:
 def outfits_view(desk: Studio, chosen: str) -> str:
     """A card for each outfit to choose one, and one for words alone."""
     cards = [("", "In words alone", f'<span class="face">{pieces.icon("brush")}</span>')]
-    cards += [(one.slug, one.name, f'<span class="face">{pieces.image(desk.library.small_outfit(one))}</span>')
-              for one in desk.library.outfits()]
-    made = "".join(f"<button{toggle('choose', slug, slug == chosen, 'card')}>{face}<b>{escape(name)}</b></button>"
-                   for slug, name, face in cards)
+    cards += [
+        (one.slug, one.name, f'<span class="face">{pieces.image(desk.library.small_outfit(one))}</span>')
+        for one in desk.library.outfits()
+    ]
+    made = "".join(
+        f"<button{toggle('choose', slug, slug == chosen, 'card')}>{face}<b>{escape(name)}</b></button>"
+        for slug, name, face in cards
+    )
     return f'<div class="shelf wardrobe small-cards">{made}</div>'
 
 
@@ -282,8 +367,13 @@ def painted_view(desk: Studio, id: str, picked: str) -> str:
     head = "" if run.ended else live_headline(run, run.title, "Repainting")
     if not run.ended:
         cards.append(_coming(run))
-    told = pieces.note(run.message, "bad") if run.status == "failed" else \
-        pieces.note("Stopped. What was finished is kept.") if run.status == "cancelled" else ""
+    told = (
+        pieces.note(run.message, "bad")
+        if run.status == "failed"
+        else pieces.note("Stopped. What was finished is kept.")
+        if run.status == "cancelled"
+        else ""
+    )
     wall = f'<div class="pictures">{"".join(cards)}</div>' if cards else ""
     return f'<div class="outcome">{head}{told}{unchanged(pictures)}{wall}</div>'
 
@@ -301,13 +391,19 @@ def unchanged(pictures: Sequence[Picture]) -> str:
 
 
 def _card(picture: Picture, picked: bool) -> str:
-    acts = pieces.button("Before and after", "before", "compare", quiet=True, id=picture.id) + \
-        pieces.button("Retouch this", "retouch", "brush", quiet=True, id=picture.id) + star(picture) + save(picture) + \
-        pieces.button("Open in the gallery", "open", "send", quiet=True, id=picture.id)
+    acts = (
+        pieces.button("Before and after", "before", "compare", quiet=True, id=picture.id)
+        + pieces.button("Retouch this", "retouch", "brush", quiet=True, id=picture.id)
+        + star(picture)
+        + save(picture)
+        + pieces.button("Open in the gallery", "open", "send", quiet=True, id=picture.id)
+    )
     seed = f'<span class="seed">seed {picture.recipe.request.get("seed")}</span>'
-    return f'<figure class="picture{" picked" if picked else ""}"><div class="frame">' \
-        f"{pieces.image(picture.path, str(picture.recipe.request.get('prompt', '')))}</div>" \
+    return (
+        f'<figure class="picture{" picked" if picked else ""}"><div class="frame">'
+        f"{pieces.image(picture.path, str(picture.recipe.request.get('prompt', '')))}</div>"
         f'<figcaption>{seed}<span class="acts">{acts}</span></figcaption>{tags(picture.recipe.estimates)}</figure>'
+    )
 
 
 def _coming(run: Any) -> str:
@@ -322,8 +418,10 @@ def _coming(run: Any) -> str:
             png, picture = found.candidates[0][1], str(run.request.picture[found.number])
             inside, words = pieces.jpeg(_masked(picture, png), "The clothes"), "the clothes, and room for new ones"
     kind = "half" if inside else "coming"
-    return f'<figure class="picture {kind}"><div class="frame">{inside}</div><figcaption><span>{words}</span>' \
+    return (
+        f'<figure class="picture {kind}"><div class="frame">{inside}</div><figcaption><span>{words}</span>'
         "</figcaption></figure>"
+    )
 
 
 @lru_cache(maxsize=8)
@@ -361,13 +459,31 @@ def opening(desk: Studio, family: ModelFamily, lora: str, drafts: Mapping[str, A
     """Everything as it is when a page opens: as it was left, and what is painted or was lately."""
     intent = drafts.get("intent") if drafts.get("intent") in INTENTS else USUAL
     known, choices = [one.slug for one in desk.library.outfits()], lora_choices(desk, family)
-    outfit = drafts.get("outfit") if drafts.get("outfit") in known or drafts.get("outfit") == "" else next(
-        iter(known), "")
+    outfit = (
+        drafts.get("outfit") if drafts.get("outfit") in known or drafts.get("outfit") == "" else next(iter(known), "")
+    )
     prompt = drafts.get("prompt") if isinstance(drafts.get("prompt"), str) else ""
     lora = drafts["lora"] if drafts.get("lora") in {slug for _, slug in choices} else lora
-    live = next((run.id for run in desk.executor.runs() if run.kind == "repaint" and run.status != "failed"
-                 and run.library.root == desk.library.root), "")
+    live = next(
+        (
+            run.id
+            for run in desk.executor.runs()
+            if run.kind == "repaint" and run.status != "failed" and run.library.root == desk.library.root
+        ),
+        "",
+    )
     meant = INTENTS[str(intent)]
-    return (intent, about_intent(str(intent)), outfit, outfits_view(desk, str(outfit)) if meant.wears else "",
-            gr.Button(visible=meant.wears), prompt, gr.Dropdown(choices, value=lora), live,
-            painted_view(desk, live, ""), None, None, None)
+    return (
+        intent,
+        about_intent(str(intent)),
+        outfit,
+        outfits_view(desk, str(outfit)) if meant.wears else "",
+        gr.Button(visible=meant.wears),
+        prompt,
+        gr.Dropdown(choices, value=lora),
+        live,
+        painted_view(desk, live, ""),
+        None,
+        None,
+        None,
+    )

@@ -32,38 +32,62 @@ def report(run: Run, root: Path) -> str:
     if run.kind != "train":
         raise ValueError("Only a training has a report.")
     training = Training.of(run)
-    parts = [f"<h1>{escape(run.title)}</h1>", f'<p class="faint">{escape(run.created[:16].replace("T", " "))} UTC, '
-             f"{IN_WORDS[run.status]}, run {escape(run.id)}</p>"]
+    parts = [
+        f"<h1>{escape(run.title)}</h1>",
+        f'<p class="faint">{escape(run.created[:16].replace("T", " "))} UTC, '
+        f"{IN_WORDS[run.status]}, run {escape(run.id)}</p>",
+    ]
     if run.message:
         parts.append(f"<p>{escape(run.message)}</p>")
-    parts += ["<h2>Settings</h2>", _table(["setting", "value"], [
-        [name.replace("_", " "), value] for name, value in vars(run.request).items() if value not in (None, "")])]
+    parts += [
+        "<h2>Settings</h2>",
+        _table(
+            ["setting", "value"],
+            [[name.replace("_", " "), value] for name, value in vars(run.request).items() if value not in (None, "")],
+        ),
+    ]
     if training.losses:
         parts += ["<h2>Loss</h2>", loss_chart(training.steps, training.losses, training.total)]
     if training.scores:
-        parts += ["<h2>Checkpoints</h2>", f"<p>{escape(training.reason)}</p>",
-                  frontier_chart(training.scores, training.taken or training.picked),
-                  _table(["step", "likeness (CLIP-I)", "obedience (CLIP-T)"],
-                         [[step or "base", f"{pair[0]:.4f}", f"{pair[1]:.4f}"]
-                          for step, pair in sorted(training.scores.items())], str(training.taken))]
+        parts += [
+            "<h2>Checkpoints</h2>",
+            f"<p>{escape(training.reason)}</p>",
+            frontier_chart(training.scores, training.taken or training.picked),
+            _table(
+                ["step", "likeness (CLIP-I)", "obedience (CLIP-T)"],
+                [
+                    [step or "base", f"{pair[0]:.4f}", f"{pair[1]:.4f}"]
+                    for step, pair in sorted(training.scores.items())
+                ],
+                str(training.taken),
+            ),
+        ]
     if training.checked:
-        parts += ["<h2>The bare class</h2>", _table(
-            ["", "diversity", "drift"],
-            [["before", f"{training.checked.before:.4f}", ""],
-             ["after", f"{training.checked.diversity:.4f}", f"{training.checked.drift:.4f}"]]),
+        parts += [
+            "<h2>The bare class</h2>",
+            _table(
+                ["", "diversity", "drift"],
+                [
+                    ["before", f"{training.checked.before:.4f}", ""],
+                    ["after", f"{training.checked.diversity:.4f}", f"{training.checked.drift:.4f}"],
+                ],
+            ),
             f"<p>{escape(training.checked.prompt)}: {len(training.checked.pictures)} pictures from the same seeds; "
-            "cosine distances of CLIP.</p>"]
+            "cosine distances of CLIP.</p>",
+        ]
     if training.samples:
         parts += ["<h2>Samples</h2>", _samples(training, root)]
-    return f"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{escape(run.title)}</title>" \
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(run.title)}</title>'
         f"<style>{STYLE}</style><body>{''.join(parts)}</body></html>"
+    )
 
 
 def _table(head: list[str], rows: list[list[Any]], taken: str = "") -> str:
     lines = ""
     for row in rows:
         cells = "".join(f"<td>{escape(str(cell))}</td>" for cell in row)
-        lines += f'<tr{" class=taken" if str(row[0]) == taken else ""}>{cells}</tr>'
+        lines += f"<tr{' class=taken' if str(row[0]) == taken else ''}>{cells}</tr>"
     return f"<table><tr>{''.join(f'<th>{escape(cell)}</th>' for cell in head)}</tr>{lines}</table>"
 
 
@@ -74,8 +98,16 @@ def _samples(training: Training, root: Path) -> str:
         if path.is_file():
             data = base64.b64encode(path.read_bytes()).decode()
             prompt = escape(sample.prompt)
-            figures[sample.step] = figures.get(sample.step, "") + \
-                f'<img src="data:image/png;base64,{data}" alt="{prompt}" title="{prompt}">'
-    return '<div class="strip">' + "".join(
-        f'<figure{" class=taken" if step == training.taken else ""}>{pictures}'
-        f"<figcaption>{step or 'before'}</figcaption></figure>" for step, pictures in figures.items()) + "</div>"
+            figures[sample.step] = (
+                figures.get(sample.step, "")
+                + f'<img src="data:image/png;base64,{data}" alt="{prompt}" title="{prompt}">'
+            )
+    return (
+        '<div class="strip">'
+        + "".join(
+            f"<figure{' class=taken' if step == training.taken else ''}>{pictures}"
+            f"<figcaption>{step or 'before'}</figcaption></figure>"
+            for step, pictures in figures.items()
+        )
+        + "</div>"
+    )

@@ -42,8 +42,9 @@ def settings_of(recipe: Recipe, desk: Studio) -> Settings:
             used = told.get(use.slug, {"slug": use.slug, "name": use.slug})
             slugs[use.slug] = like(used, here)
             if slugs[use.slug] is None:
-                remarks.append(f"The {what} {used['name']} is not in this library, so the picture will come out "
-                               "without it.")
+                remarks.append(
+                    f"The {what} {used['name']} is not in this library, so the picture will come out without it."
+                )
         request = request.renamed(field, slugs)
     return Settings(request, tuple(remarks))
 

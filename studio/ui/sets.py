@@ -15,8 +15,14 @@ from studio.ui.stage import live_headline
 
 def run_of_set(desk: Studio, id: str) -> Run | None:
     """The newest run of this set in this process."""
-    return next((run for run in desk.executor.runs() if id and run.kind == "set" and run.request.id == id
-                 and run.library.root == desk.library.root), None)
+    return next(
+        (
+            run
+            for run in desk.executor.runs()
+            if id and run.kind == "set" and run.request.id == id and run.library.root == desk.library.root
+        ),
+        None,
+    )
 
 
 def set_of(desk: Studio, id: str) -> PictureSet | None:
@@ -29,8 +35,10 @@ def set_view(desk: Studio, id: str, asked: bool = False) -> str:
     kept, run = set_of(desk, id), run_of_set(desk, id)
     if kept is None and run is None:
         return pieces.empty(
-            "The wardrobe is open", "Choose who, tick outfits and scenes, and press Dress. Every outfit is drawn in "
-            "every scene from the same seed, so that nothing but the clothes and the place differs.")
+            "The wardrobe is open",
+            "Choose who, tick outfits and scenes, and press Dress. Every outfit is drawn in "
+            "every scene from the same seed, so that nothing but the clothes and the place differs.",
+        )
     head = _head(kept, run)
     if kept is None:
         return f'<div class="dressed">{head}</div>'
@@ -64,8 +72,10 @@ def _cell(desk: Studio, picture: Picture | None, number: int, live: Run | None, 
     place = f'<span class="set-where">{escape(where)}</span>'  # where the head of the column is not in sight
     if picture is not None:
         named = pieces.attributes(type="button", data_act="open", data_id=picture.id, title=called)
-        return f'<figure class="set-cell"><button{named}>{pieces.image(desk.library.thumbnail(picture), called)}' \
+        return (
+            f'<figure class="set-cell"><button{named}>{pieces.image(desk.library.thumbnail(picture), called)}'
             f"</button>{place}{tags(picture.recipe.estimates)}</figure>"
+        )
     preview = live.latest if live else None
     if preview is not None and preview.index == number:
         half = pieces.jpeg(preview.jpeg, "Half drawn")
@@ -78,9 +88,21 @@ def _foot(kept: PictureSet, layout: Layout, run: Run | None, asked: bool) -> str
     if run is not None and not run.ended:
         return ""
     missing = sum(len(row) for row in layout.places) - len(layout.pictures)
-    draw = pieces.button(f"Draw the {missing} missing" if missing > 1 else "Draw the missing one", "go_on", "play",
-                         kind="main", id=kept.id) if missing else ""
+    draw = (
+        pieces.button(
+            f"Draw the {missing} missing" if missing > 1 else "Draw the missing one",
+            "go_on",
+            "play",
+            kind="main",
+            id=kept.id,
+        )
+        if missing
+        else ""
+    )
     save = pieces.button("Save the grid and its files", "save_set", "save", id=kept.id) if layout.pictures else ""
-    forget = pieces.button("Really forget it; its pictures stay", "remove_set", "trash", id=kept.id) if asked else \
-        pieces.button("Forget the set", "ask_set", "trash", id=kept.id)
+    forget = (
+        pieces.button("Really forget it; its pictures stay", "remove_set", "trash", id=kept.id)
+        if asked
+        else pieces.button("Forget the set", "ask_set", "trash", id=kept.id)
+    )
     return f'<div class="row set-foot">{draw}{save}{forget}</div>'

@@ -53,13 +53,17 @@ def shelf_view(subjects: Sequence[Subject], selected: str, trained: frozenset[st
     if not subjects:
         first = pieces.button("Start with the sample subject", "sample", "plus", kind="main") if sample else ""
         return pieces.empty(
-            "Who shall play the part?", "Drop three to twenty pictures of one character or object below. Or begin with "
-            "somebody who is here already.", first,
+            "Who shall play the part?",
+            "Drop three to twenty pictures of one character or object below. Or begin with "
+            "somebody who is here already.",
+            first,
             pieces.button("Draw my first pictures instead", "go_draw", "send"),
         )
     cards = "".join(_card(subject, subject.slug == selected, subject.slug in trained) for subject in subjects)
-    new = f'<button type="button" class="card new{"" if selected else " open"}" data-act="new">' \
-        f"<span class=\"face\">{pieces.icon('plus')}</span><b>New subject</b></button>"
+    new = (
+        f'<button type="button" class="card new{"" if selected else " open"}" data-act="new">'
+        f'<span class="face">{pieces.icon("plus")}</span><b>New subject</b></button>'
+    )
     return f'<div class="shelf">{cards}{new}</div>'
 
 
@@ -67,9 +71,11 @@ def _card(subject: Subject, opened: bool, trained: bool) -> str:
     face = _cropped(subject.photos[0]) if subject.photos else ""
     count = f"{len(subject.photos)} photo{'' if len(subject.photos) == 1 else 's'}"
     said = pieces.joined([count, "trained" if trained else ""])
-    return f'<button type="button" class="card{" open" if opened else ""}" data-act="subject" ' \
-        f'data-slug="{escape(subject.slug)}" aria-pressed="{"true" if opened else "false"}">' \
+    return (
+        f'<button type="button" class="card{" open" if opened else ""}" data-act="subject" '
+        f'data-slug="{escape(subject.slug)}" aria-pressed="{"true" if opened else "false"}">'
         f'<span class="face">{face}</span><b>{escape(subject.name)}</b><span class="faint">{said}</span></button>'
+    )
 
 
 def sheet_view(subject: Subject | None, pending: Sequence[Pending], selected: str, refused: Refused) -> str:
@@ -81,8 +87,10 @@ def sheet_view(subject: Subject | None, pending: Sequence[Pending], selected: st
     else:
         frames = "".join(_waiting(number, photo) for number, photo in enumerate(pending))
     if not frames:
-        return bad + '<p class="faint sheet-hint">Three to twenty pictures, the more different the better: other ' \
+        return (
+            bad + '<p class="faint sheet-hint">Three to twenty pictures, the more different the better: other '
             "poses, other places, other light.</p>"
+        )
     describes = subject is not None and any(not photo.caption.strip() for photo in subject.photos)
     describe = pieces.button("Describe those without a caption", "describe", "brush") if describes else ""
     return f'{bad}<div class="sheet">{frames}</div>{describe}'
@@ -90,20 +98,30 @@ def sheet_view(subject: Subject | None, pending: Sequence[Pending], selected: st
 
 def _photo(photo: Photo, selected: bool) -> str:
     # `value` is for gr.HTML: where photos move up, it sets a field's text by this attribute alone.
-    field = pieces.attributes(rows=1, data_act="caption", data_file=photo.file, value=photo.caption,
-                              placeholder="Caption", aria_label=f"Caption of {photo.file}")
+    field = pieces.attributes(
+        rows=1,
+        data_act="caption",
+        data_file=photo.file,
+        value=photo.caption,
+        placeholder="Caption",
+        aria_label=f"Caption of {photo.file}",
+    )
     crop = pieces.button("Crop", "crop", "crop", quiet=True, file=photo.file)
     drop = pieces.button("Remove this photo", "remove", "close", quiet=True, file=photo.file)
-    return f'<figure class="photo{" open" if selected else ""}"><div class="frame">{_cropped(photo)}' \
-        f'<span class="acts">{crop}{drop}</span></div><textarea{field}>{escape(photo.caption)}</textarea>' \
-        f'{_notes(photo.notes)}</figure>'
+    return (
+        f'<figure class="photo{" open" if selected else ""}"><div class="frame">{_cropped(photo)}'
+        f'<span class="acts">{crop}{drop}</span></div><textarea{field}>{escape(photo.caption)}</textarea>'
+        f"{_notes(photo.notes)}</figure>"
+    )
 
 
 def _waiting(number: int, photo: Pending) -> str:
     caption = f'<p class="faint">{escape(photo.caption)}</p>' if photo.caption else ""
     drop = pieces.button("Leave this photo out", "leave_out", "close", quiet=True, number=number)
-    return f'<figure class="photo"><div class="frame">{pieces.jpeg(photo.jpeg)}<span class="acts">{drop}</span>' \
+    return (
+        f'<figure class="photo"><div class="frame">{pieces.jpeg(photo.jpeg)}<span class="acts">{drop}</span>'
         f"</div>{caption}{_notes(photo.notes)}</figure>"
+    )
 
 
 def _notes(notes: Sequence[str]) -> str:
@@ -114,8 +132,10 @@ def _cropped(photo: Photo) -> str:
     """The photo as the training sees it: its crop fills the frame."""
     left, top, right, bottom = photo.crop or (0, 0, photo.width, photo.height)
     across, down = right - left, bottom - top
-    style = f"width:{100 * photo.width / across:.3f}%;height:{100 * photo.height / down:.3f}%;" \
+    style = (
+        f"width:{100 * photo.width / across:.3f}%;height:{100 * photo.height / down:.3f}%;"
         f"left:{-100 * left / across:.3f}%;top:{-100 * top / down:.3f}%"
+    )
     return f'<span class="cropped">{pieces.image(photo.path, photo.caption, style=style)}</span>'
 
 
@@ -125,17 +145,32 @@ def cropper_view(photo: Photo | None) -> str:
         return ""
     left, top, right, bottom = photo.crop or (0, 0, photo.width, photo.height)
     smallest = min(64, photo.width, photo.height)
-    size = pieces.attributes(type="range", min=smallest, max=min(photo.width, photo.height), value=right - left,
-                             aria_label="Size of the crop in pixels")
-    box = f"left:{100 * left / photo.width:.3f}%;top:{100 * top / photo.height:.3f}%;" \
+    size = pieces.attributes(
+        type="range",
+        min=smallest,
+        max=min(photo.width, photo.height),
+        value=right - left,
+        aria_label="Size of the crop in pixels",
+    )
+    box = (
+        f"left:{100 * left / photo.width:.3f}%;top:{100 * top / photo.height:.3f}%;"
         f"width:{100 * (right - left) / photo.width:.3f}%;height:{100 * (bottom - top) / photo.height:.3f}%"
-    about = pieces.attributes(data_file=photo.file, data_width=photo.width, data_height=photo.height, data_left=left,
-                              data_top=top, data_size=min(right - left, bottom - top))
-    return f'<div class="cropper"{about}><div class="row"><h3>Crop</h3>' \
-        f"{pieces.button('Done', 'crop_done')}</div>" \
-        f'<div class="whole">{pieces.image(photo.path)}<div class="box" style="{box}" tabindex="0" ' \
-        f'role="img" aria-label="Drag, or move with the arrow keys"></div></div>' \
+    )
+    about = pieces.attributes(
+        data_file=photo.file,
+        data_width=photo.width,
+        data_height=photo.height,
+        data_left=left,
+        data_top=top,
+        data_size=min(right - left, bottom - top),
+    )
+    return (
+        f'<div class="cropper"{about}><div class="row"><h3>Crop</h3>'
+        f"{pieces.button('Done', 'crop_done')}</div>"
+        f'<div class="whole">{pieces.image(photo.path)}<div class="box" style="{box}" tabindex="0" '
+        f'role="img" aria-label="Drag, or move with the arrow keys"></div></div>'
         f"<label>Size<input{size}></label></div>"
+    )
 
 
 def verdict_view(verdict: Verdict) -> str:
@@ -152,5 +187,5 @@ def as_box(value: object) -> Box | None:
 def _refusal(name: str, reason: str) -> str:
     """The file's name, strongly, and the reason, which may begin with the name itself."""
     if reason.startswith(name):
-        return f"<b>{escape(name)}</b>{escape(reason[len(name):])}"
+        return f"<b>{escape(name)}</b>{escape(reason[len(name) :])}"
     return f"<b>{escape(name)}</b>: {escape(reason)}"

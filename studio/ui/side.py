@@ -52,7 +52,8 @@ def tray_view(pictures: Sequence[Picture], desk: Studio) -> str:
         return '<div class="tray"><h2>Tray</h2><p>The last pictures you draw lie here.</p></div>'
     cells = "".join(
         f'<button type="button" data-act="open" data-id="{escape(picture.id)}" title="{escape(prompt_of(picture))}">'
-        f"{pieces.image(desk.library.thumbnail(picture), prompt_of(picture))}</button>" for picture in pictures
+        f"{pieces.image(desk.library.thumbnail(picture), prompt_of(picture))}</button>"
+        for picture in pictures
     )
     return f'<div class="tray"><h2>Tray</h2><div class="cells">{cells}</div></div>'
 

@@ -15,8 +15,9 @@ from studio.library import Library, Subject
 PROPOSALS = 40
 
 
-def create(desk: Studio, name: str, class_noun: str, identifier: str, photos: Sequence[Any], consent: bool
-           ) -> tuple[Subject, tuple[tuple[str, str], ...]]:
+def create(
+    desk: Studio, name: str, class_noun: str, identifier: str, photos: Sequence[Any], consent: bool
+) -> tuple[Subject, tuple[tuple[str, str], ...]]:
     """A new subject, and the photos that were refused by name with the reason.
 
     Raises ValueError, and leaves nothing behind, when photos were given but not one can be used.
@@ -46,8 +47,12 @@ def take_sample(desk: Studio) -> Subject:
     for lora in sample.loras():
         if lora.subject == actor.slug:
             given = {field: getattr(lora, field) for field in ("name", "family", "trigger", "rank", "alpha", "steps")}
-            desk.library.save_lora(subject=made.slug, preview=lora.preview, **given,
-                                   write=lambda path, source=lora.path: shutil.copyfile(source, path))
+            desk.library.save_lora(
+                subject=made.slug,
+                preview=lora.preview,
+                **given,
+                write=lambda path, source=lora.path: shutil.copyfile(source, path),
+            )
     return desk.library.subject(made.slug)
 
 

@@ -57,23 +57,48 @@ COLOURS = {
 }
 SHAPES = {
     "color_accent": BRASS,
-    "block_border_width": "0px", "block_padding": "0px", "block_shadow": "none", "block_label_shadow": "none",
-    "block_radius": "10px", "container_radius": "10px", "input_radius": "10px", "block_label_padding": "0 0 4px 0",
-    "block_label_text_size": "14px", "block_title_text_size": "14px", "block_info_text_size": "13px",
-    "block_title_text_weight": "600", "input_padding": "10px 12px", "input_text_size": "15px",
-    "input_border_width": "1px", "input_shadow": "none", "input_shadow_focus": "none",
-    "button_large_radius": "10px", "button_medium_radius": "10px", "button_small_radius": "8px",
-    "button_large_text_weight": "600", "button_medium_text_weight": "500", "button_small_text_weight": "500",
-    "button_primary_shadow": "none", "button_secondary_shadow": "none", "button_border_width": "1px",
-    "layout_gap": "16px", "form_gap_width": "0px", "section_header_text_weight": "600",
+    "block_border_width": "0px",
+    "block_padding": "0px",
+    "block_shadow": "none",
+    "block_label_shadow": "none",
+    "block_radius": "10px",
+    "container_radius": "10px",
+    "input_radius": "10px",
+    "block_label_padding": "0 0 4px 0",
+    "block_label_text_size": "14px",
+    "block_title_text_size": "14px",
+    "block_info_text_size": "13px",
+    "block_title_text_weight": "600",
+    "input_padding": "10px 12px",
+    "input_text_size": "15px",
+    "input_border_width": "1px",
+    "input_shadow": "none",
+    "input_shadow_focus": "none",
+    "button_large_radius": "10px",
+    "button_medium_radius": "10px",
+    "button_small_radius": "8px",
+    "button_large_text_weight": "600",
+    "button_medium_text_weight": "500",
+    "button_small_text_weight": "500",
+    "button_primary_shadow": "none",
+    "button_secondary_shadow": "none",
+    "button_border_width": "1px",
+    "layout_gap": "16px",
+    "form_gap_width": "0px",
+    "section_header_text_weight": "600",
 }
 
 
 def theme() -> gr.themes.Base:
     """Fonts are the system's: nothing is fetched from outside."""
     made = gr.themes.Base(
-        font=SANS, font_mono=MONO, radius_size=gr.themes.sizes.radius_md, spacing_size=gr.themes.sizes.spacing_md,
-        text_size=gr.themes.sizes.text_md, neutral_hue=gr.themes.colors.stone, primary_hue=gr.themes.colors.red,
+        font=SANS,
+        font_mono=MONO,
+        radius_size=gr.themes.sizes.radius_md,
+        spacing_size=gr.themes.sizes.spacing_md,
+        text_size=gr.themes.sizes.text_md,
+        neutral_hue=gr.themes.colors.stone,
+        primary_hue=gr.themes.colors.red,
     )
     colours = {name: paper for name, (paper, _) in COLOURS.items()}
     dark = {f"{name}_dark": ink for name, (_, ink) in COLOURS.items()}
@@ -84,6 +109,9 @@ def look() -> dict[str, Any]:
     """What `launch` needs to show the page as it is meant: theme, style sheet, script, and no foreign footer."""
     script = (ASSETS / "page.js").read_text(encoding="utf-8")
     return {
-        "theme": theme(), "css_paths": [ASSETS / "style.css"], "head": f"<script>\n{script}</script>",
-        "footer_links": [], "favicon_path": str(ASSETS / "mark.svg"),
+        "theme": theme(),
+        "css_paths": [ASSETS / "style.css"],
+        "head": f"<script>\n{script}</script>",
+        "footer_links": [],
+        "favicon_path": str(ASSETS / "mark.svg"),
     }

@@ -14,22 +14,29 @@ from studio.ui import pieces
 def outfits_view(library: Library, chosen: Sequence[str], asked: str) -> str:
     """A card for each outfit, and one for nothing but what the character wears anyway; `asked` may go for good."""
     outfits = library.outfits()
-    cards = "".join(_card(outfit, library.small_outfit(outfit), outfit.slug in chosen, outfit.slug == asked)
-                    for outfit in outfits)
-    plain = f'<button{toggle("outfit", "", "" in chosen, "card plain")}>' \
+    cards = "".join(
+        _card(outfit, library.small_outfit(outfit), outfit.slug in chosen, outfit.slug == asked) for outfit in outfits
+    )
+    plain = (
+        f"<button{toggle('outfit', '', '' in chosen, 'card plain')}>"
         f'<span class="face">{pieces.icon("close")}</span><b>{AS_THEY_ARE}</b></button>'
+    )
     hint = "" if outfits else '<p class="faint">No outfit yet: add a picture of one below.</p>'
     return f'{hint}<div class="shelf wardrobe">{cards}{plain}</div>'
 
 
 def _card(outfit: Outfit, face: Path, taken: bool, asked: bool) -> str:
     if asked:
-        return f'<div class="card asking"><b>Remove {escape(outfit.name)} for good?</b>' \
-            f'{pieces.button("Remove", "remove_outfit", "trash", slug=outfit.slug)}' \
-            f'{pieces.button("Keep", "keep_outfit", slug=outfit.slug)}</div>'
+        return (
+            f'<div class="card asking"><b>Remove {escape(outfit.name)} for good?</b>'
+            f"{pieces.button('Remove', 'remove_outfit', 'trash', slug=outfit.slug)}"
+            f"{pieces.button('Keep', 'keep_outfit', slug=outfit.slug)}</div>"
+        )
     drop = pieces.button(f"Remove {outfit.name}", "ask_outfit", "close", quiet=True, slug=outfit.slug)
-    return f'<div class="carded"><button{toggle("outfit", outfit.slug, taken, "card")}><span class="face">' \
+    return (
+        f'<div class="carded"><button{toggle("outfit", outfit.slug, taken, "card")}><span class="face">'
         f"{pieces.image(face)}</span><b>{escape(outfit.name)}</b></button>{drop}</div>"
+    )
 
 
 def scenes_view(scenes: Sequence[Scene], chosen: Sequence[str]) -> str:
@@ -37,13 +44,16 @@ def scenes_view(scenes: Sequence[Scene], chosen: Sequence[str]) -> str:
     chips = "".join(
         f'<span class="scene-chip"><button{toggle("scene", scene.slug, scene.slug in chosen, "chip", scene.prompt)}>'
         f"{escape(scene.name)}</button>"
-        f'{pieces.button(f"Take {scene.name} off the list", "remove_scene", "close", quiet=True, slug=scene.slug)}'
-        "</span>" for scene in scenes)
+        f"{pieces.button(f'Take {scene.name} off the list', 'remove_scene', 'close', quiet=True, slug=scene.slug)}"
+        "</span>"
+        for scene in scenes
+    )
     return f'<div class="chips scenes">{chips}</div>'
 
 
-def plan_view(outfits: Sequence[str], scenes: Sequence[str], seeds: int, together: bool, most: int | None = None
-              ) -> str:
+def plan_view(
+    outfits: Sequence[str], scenes: Sequence[str], seeds: int, together: bool, most: int | None = None
+) -> str:
     """What the ticks come to, and whether that is more than may be drawn at once."""
     worn = len([slug for slug in outfits if slug])
     joined = together and worn > 1
@@ -62,5 +72,11 @@ def plan_view(outfits: Sequence[str], scenes: Sequence[str], seeds: int, togethe
 
 def toggle(act: str, slug: str, taken: bool, kind: str, title: str = "") -> str:
     """The attributes of a button that is pressed or not."""
-    return pieces.attributes(type="button", class_=f"{kind}{' open taken' if taken else ''}", data_act=act,
-                             data_slug=slug or None, title=title or None, aria_pressed="true" if taken else "false")
+    return pieces.attributes(
+        type="button",
+        class_=f"{kind}{' open taken' if taken else ''}",
+        data_act=act,
+        data_slug=slug or None,
+        title=title or None,
+        aria_pressed="true" if taken else "false",
+    )

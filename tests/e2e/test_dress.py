@@ -23,7 +23,8 @@ def begin(page: Page, *scenes: str) -> None:
         if chip not in scenes:
             page.locator(".scenes").get_by_role("button", name=chip, exact=True).click()
             expect(page.locator(".scenes").get_by_role("button", name=chip, exact=True)).to_have_attribute(
-                "aria-pressed", "false")
+                "aria-pressed", "false"
+            )
     page.locator(".dressing").get_by_role("button", name="More").click()
     fill_in(page, {"First seed": "5"})
     steps = page.locator(".dressing").get_by_label("number input for Steps")
@@ -31,8 +32,9 @@ def begin(page: Page, *scenes: str) -> None:
     steps.press("Tab")
 
 
-def test_two_outfits_in_two_scenes_are_drawn_stopped_gone_on_with_and_saved(served: Served, open_page: Opener,
-                                                                          tmp_path: Path) -> None:
+def test_two_outfits_in_two_scenes_are_drawn_stopped_gone_on_with_and_saved(
+    served: Served, open_page: Opener, tmp_path: Path
+) -> None:
     page = open_page(served.url)
     begin(page, "Beach", "Snow")
     expect(page.locator(".dressing")).to_contain_text("2 outfits in 2 scenes: 4 pictures")
@@ -85,8 +87,9 @@ def test_an_outfit_is_taken_out_of_a_picture_and_removed_again(served: Served, o
     expect(page.locator(".wall .cell")).to_have_count(1)
     page.locator(".wall .cell button").first.click()
     page.locator(".detail").get_by_role("button", name="Take the outfit").click()
-    expect(page.get_by_role("tab", name="Dress", exact=True)).to_have_attribute("aria-selected", "true",
-                                                                               timeout=DRAWING)
+    expect(page.get_by_role("tab", name="Dress", exact=True)).to_have_attribute(
+        "aria-selected", "true", timeout=DRAWING
+    )
     cards = page.locator(".wardrobe .carded")
     expect(cards).to_have_count(3)
     cards.last.hover()

@@ -22,7 +22,10 @@ def open_tab(page: Page, name: str) -> None:
 
 
 def test_a_new_subject_from_uploaded_photos_of_which_one_is_bad(
-    served: Served, open_page: Opener, photos: list[Path], tmp_path: Path,
+    served: Served,
+    open_page: Opener,
+    photos: list[Path],
+    tmp_path: Path,
 ) -> None:
     bad = tmp_path / "not-a-picture.png"
     bad.write_text("<svg>neither is this</svg>")
@@ -122,7 +125,9 @@ def test_a_phone_shows_every_tab_without_scrolling_sideways(served: Served, open
 
 
 def test_a_lora_goes_out_as_a_file_comes_back_and_is_merged_with_itself(
-    served: Served, open_page: Opener, tmp_path: Path,
+    served: Served,
+    open_page: Opener,
+    tmp_path: Path,
 ) -> None:
     page = open_page(served.url)
     expect(page.locator("#draw-lora input")).to_have_value(re.compile("Mika"))  # other journeys leave some of theirs
@@ -143,8 +148,10 @@ def test_a_lora_goes_out_as_a_file_comes_back_and_is_merged_with_itself(
     page.get_by_label("Name of both as one").fill("Mika twice")
     page.get_by_role("button", name="Merge into one LoRA").click()
     expect(page.locator("#draw-lora input")).to_have_value("Mika twice")
-    brought, both = (served.library / "loras" / slug / "pytorch_lora_weights.safetensors"
-                     for slug in ("mika-from-elsewhere", "mika-twice"))
+    brought, both = (
+        served.library / "loras" / slug / "pytorch_lora_weights.safetensors"
+        for slug in ("mika-from-elsewhere", "mika-twice")
+    )
     assert rank_of(both) > rank_of(brought)
 
 

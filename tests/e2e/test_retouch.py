@@ -81,7 +81,10 @@ def stroke(page: Page, start: tuple[float, float], end: tuple[float, float]) -> 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_clothing_is_found_by_a_word_mended_by_brush_and_saved(
-    served: Served, open_page: Opener, tmp_path: Path, size: tuple[int, int],
+    served: Served,
+    open_page: Opener,
+    tmp_path: Path,
+    size: tuple[int, int],
 ) -> None:
     page = open_page(served.url, size)
     on_the_easel(page)
@@ -195,7 +198,9 @@ def test_what_is_not_there_is_said_and_nothing_is_lost(served: Served, open_page
 
 
 def test_the_last_picture_comes_onto_the_easel_and_so_do_files(
-    served: Served, open_page: Opener, photos: list[Path],
+    served: Served,
+    open_page: Opener,
+    photos: list[Path],
 ) -> None:
     page = open_page(served.url)
     open_tab(page, "Retouch")
@@ -207,11 +212,14 @@ def test_the_last_picture_comes_onto_the_easel_and_so_do_files(
     expect(page.locator(".easel-size")).to_have_text("256 x 256")
     assert list((served.library / "images").glob("*.png"))
     picture = base64.b64encode(make_png((96, 160))).decode()
-    dropped = page.evaluate_handle("""data => {
+    dropped = page.evaluate_handle(
+        """data => {
         const bytes = Uint8Array.from(atob(data), (sign) => sign.charCodeAt(0)), carried = new DataTransfer();
         carried.items.add(new File([bytes], "dropped.png", { type: "image/png" }));
         return carried;
-    }""", picture)
+    }""",
+        picture,
+    )
     page.dispatch_event(".easel-stage", "drop", {"dataTransfer": dropped})
     expect(page.locator(".easel-size")).to_have_text("96 x 160")
 

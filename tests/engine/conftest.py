@@ -20,8 +20,16 @@ from studio.requests import DrawRequest, TrainRequest, resolved
 from studio.wearing import settled
 from tests.engine.toys import SIDE, WIDTH, make_toys, new_library
 
-SMALL = {"steps": 4, "checkpoint_every": 2, "sample_every": 4, "class_images": 2, "batch_size": 1, "rank": 2,
-         "prior_region": "picture", "prior_loss_weight": 1.0}
+SMALL = {
+    "steps": 4,
+    "checkpoint_every": 2,
+    "sample_every": 4,
+    "class_images": 2,
+    "batch_size": 1,
+    "rank": 2,
+    "prior_region": "picture",
+    "prior_loss_weight": 1.0,
+}
 
 
 @pytest.fixture(scope="session")
@@ -57,8 +65,11 @@ def toy(toys: Callable[[str], tuple[ModelFamily, ModelFamily]]) -> ModelFamily:
 
 
 @pytest.fixture(scope="session")
-def wearing(toys: Callable[[str], tuple[ModelFamily, ModelFamily]], pipelines: PipelineCache,
-            tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelFamily]:
+def wearing(
+    toys: Callable[[str], tuple[ModelFamily, ModelFamily]],
+    pipelines: PipelineCache,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], ModelFamily]:
     """wearing(layout) -> the toy with two adapters, a plain one and one with a resampler."""
     made: dict[str, ModelFamily] = {}
 
@@ -69,10 +80,18 @@ def wearing(toys: Callable[[str], tuple[ModelFamily, ModelFamily]], pipelines: P
             with pipelines.lend(family) as pipeline:
                 save_random_adapter(pipeline.unet, folder / "plain.safetensors", WIDTH, seed=0)
                 save_random_adapter(pipeline.unet, folder / "plus.safetensors", WIDTH, seed=1, plus=True)
-            adapters = {title: ImageAdapter(str(folder / f"{title}.safetensors"), str(folder / "eyes"))
-                        for title in ("plain", "plus")}
-            made[layout] = replace(family, image_adapters=adapters, drawing={**family.drawing, "steps": 4},
-                                   detector=POCKET.detector, segmenters=POCKET.segmenters, masking=POCKET.masking)
+            adapters = {
+                title: ImageAdapter(str(folder / f"{title}.safetensors"), str(folder / "eyes"))
+                for title in ("plain", "plus")
+            }
+            made[layout] = replace(
+                family,
+                image_adapters=adapters,
+                drawing={**family.drawing, "steps": 4},
+                detector=POCKET.detector,
+                segmenters=POCKET.segmenters,
+                masking=POCKET.masking,
+            )
         return made[layout]
 
     return family_of
@@ -86,6 +105,7 @@ def library(tmp_path: Path) -> Library:
 @pytest.fixture
 def draws(pipelines: PipelineCache, family: ModelFamily, library: Library) -> Callable[..., list[Picture]]:
     """draws(prompt, **fields) -> the pictures."""
+
     def drawn(prompt: str = "a girl on the beach", family: ModelFamily = family, **values: Any) -> list[Picture]:
         request = settled(resolved(DrawRequest(prompt, **{"seed": 7, **values}), family.drawing), library, family)
         events = draw(request, pipelines=pipelines, family=family, library=library, stop=lambda: False)
@@ -97,13 +117,28 @@ def draws(pipelines: PipelineCache, family: ModelFamily, library: Library) -> Ca
 @pytest.fixture
 def trains(pipelines: PipelineCache, toy: ModelFamily, library: Library) -> Callable[..., Iterator[Any]]:
     """trains(folder, **fields and options of train) -> its events; the toy SDXL is taught unless told otherwise."""
-    def trained(folder: str = "run", family: ModelFamily = toy, checkpoint: Path | None = None,
-                until: int | None = None, stop: Callable[[], bool] = lambda: False,
-                pause: Callable[[], bool] = lambda: False, **values: Any) -> Iterator[Any]:
+
+    def trained(
+        folder: str = "run",
+        family: ModelFamily = toy,
+        checkpoint: Path | None = None,
+        until: int | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        pause: Callable[[], bool] = lambda: False,
+        **values: Any,
+    ) -> Iterator[Any]:
         request = resolved(TrainRequest("mika", **{"seed": 5, **values}), family.training)
-        return train(request, pipelines=pipelines, family=family, library=library,
-                     run_folder=library.root / "runs" / folder, checkpoint=checkpoint, until=until, stop=stop,
-                     pause=pause)
+        return train(
+            request,
+            pipelines=pipelines,
+            family=family,
+            library=library,
+            run_folder=library.root / "runs" / folder,
+            checkpoint=checkpoint,
+            until=until,
+            stop=stop,
+            pause=pause,
+        )
 
     return trained
 

@@ -64,7 +64,7 @@ def kept(library, file):
 
 def test_the_recipe_names_the_lora_by_its_content(library, draws, lora_file):
     slug = kept(library, lora_file)
-    picture, = draws(lora=slug, lora_scale=0.5)
+    (picture,) = draws(lora=slug, lora_scale=0.5)
     lora = library.lora(slug)
     assert picture.recipe.loras == ({"slug": slug, "name": "Mika", "sha256": lora.sha256, "scale": 0.5},)
 
@@ -87,8 +87,12 @@ def test_diffusers_reads_the_file_as_it_is(pipelines, family, library, draws, lo
         pipeline.scheduler = build_scheduler(family.drawing["scheduler"], own)
         pipeline.load_lora_weights(str(lora_file.parent), weight_name=lora_file.name)
         theirs = pipeline(
-            "a girl on the beach", num_inference_steps=3, width=128, height=128,
-            guidance_scale=family.drawing["guidance"], generator=torch.Generator().manual_seed(7),
+            "a girl on the beach",
+            num_inference_steps=3,
+            width=128,
+            height=128,
+            guidance_scale=family.drawing["guidance"],
+            generator=torch.Generator().manual_seed(7),
         ).images[0]
         pipeline.unload_lora_weights()
         pipeline.scheduler = own
@@ -113,13 +117,17 @@ def test_a_pickle_is_refused_and_never_run(pipelines, family, tmp_path):
     assert not (tmp_path / "canary").exists()
 
 
-@pytest.mark.parametrize("damage", [
-    lambda data: data[: len(data) // 2],
-    lambda data: struct.pack("<Q", 2**40) + data[8:],
-    lambda data: b"",
-    lambda data: data[:8] + b"x" * (len(data) - 8),
-    lambda data: data + b" ",
-], ids=["truncated", "endless header", "empty", "no header", "a byte more"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[: len(data) // 2],
+        lambda data: struct.pack("<Q", 2**40) + data[8:],
+        lambda data: b"",
+        lambda data: data[:8] + b"x" * (len(data) - 8),
+        lambda data: data + b" ",
+    ],
+    ids=["truncated", "endless header", "empty", "no header", "a byte more"],
+)
 def test_a_damaged_file_is_refused(pipelines, family, lora_file, tmp_path, damage):
     (tmp_path / "damaged.safetensors").write_bytes(damage(lora_file.read_bytes()))
     refused(pipelines, family, tmp_path / "damaged.safetensors", "safetensors file|truncated")
@@ -147,8 +155,13 @@ def test_a_lora_in_a_text_encoder_changes_the_texts_while_it_is_in(pipelines, to
     family, file = toys("sd15")[0], tmp_path / "texts.safetensors"
     place = f"{prefix}encoder.layers.0.self_attn.q_proj"
     noise = torch.Generator().manual_seed(0)
-    save_file({f"{place}.lora_A.weight": torch.randn(2, 32, generator=noise),
-               f"{place}.lora_B.weight": torch.randn(32, 2, generator=noise)}, file)
+    save_file(
+        {
+            f"{place}.lora_A.weight": torch.randn(2, 32, generator=noise),
+            f"{place}.lora_B.weight": torch.randn(32, 2, generator=noise),
+        },
+        file,
+    )
     with pipelines.lend(family) as pipeline:
         before = fingerprint(pipeline)
         texts = []

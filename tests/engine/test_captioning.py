@@ -9,8 +9,20 @@ from studio.engine.detecting import Detector
 from studio.engine.evaluation import clip_of
 from studio.library import Library
 
-GIRL = Spec(noun="girl", skin="pale", hair="long", hair_colour="red", expression="smiling", top="jacket",
-            top_colour="blue", bottom="pants", bottom_colour="black", shoes="white", pose="standing", scene="beach")
+GIRL = Spec(
+    noun="girl",
+    skin="pale",
+    hair="long",
+    hair_colour="red",
+    expression="smiling",
+    top="jacket",
+    top_colour="blue",
+    bottom="pants",
+    bottom_colour="black",
+    shoes="white",
+    pose="standing",
+    scene="beach",
+)
 
 
 @pytest.fixture
@@ -29,12 +41,15 @@ def test_what_is_not_worn_is_not_named(pipelines, family):
     with pipelines.lend_helper(Detector, family.detector) as detector:
         assert worn(detector, cup, family.words()) == {"tops": [], "bottoms": [], "accessories": []}
     with clip_of(pipelines, family) as clip:
-        shown = describe(clip, cup, "a cartoon of a cup", {**family.words(), "tops": [], "bottoms": [],
-                                                           "accessories": []})
+        shown = describe(
+            clip, cup, "a cartoon of a cup", {**family.words(), "tops": [], "bottoms": [], "accessories": []}
+        )
     assert shown.tops == shown.bottoms == shown.accessories == ""
 
 
 def test_a_caption_reads_as_people_write():
-    assert Shown("a red jacket", "black pants", "a hat", "on the beach").words == \
-        " in a red jacket and black pants with a hat, on the beach"
+    assert (
+        Shown("a red jacket", "black pants", "a hat", "on the beach").words
+        == " in a red jacket and black pants with a hat, on the beach"
+    )
     assert Shown(places="in the snow").words == ", in the snow" and Shown().words == ""

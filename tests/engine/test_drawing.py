@@ -34,26 +34,41 @@ def test_pixels_do_not_depend_on_the_count(draws):
 
 
 def test_the_layer_over_the_pipeline_changes_no_pixel(draws, pipelines, family):
-    picture, = draws("a girl on the beach", negative_prompt="a cat", scheduler="DDIM")
+    (picture,) = draws("a girl on the beach", negative_prompt="a cat", scheduler="DDIM")
     with pipelines.lend(family) as pipeline:
         own = pipeline.scheduler
         pipeline.scheduler = DDIMScheduler.from_config(own.config, clip_sample=False)
         bare = pipeline(
-            "a girl on the beach", negative_prompt="a cat", num_inference_steps=3, width=128, height=128,
-            guidance_scale=family.drawing["guidance"], generator=torch.Generator().manual_seed(7),
+            "a girl on the beach",
+            negative_prompt="a cat",
+            num_inference_steps=3,
+            width=128,
+            height=128,
+            guidance_scale=family.drawing["guidance"],
+            generator=torch.Generator().manual_seed(7),
         ).images[0]
         pipeline.scheduler = own
     assert np.array_equal(pixels(picture), np.asarray(bare))
 
 
 def test_a_picture_carries_its_whole_recipe(draws, pipelines, family):
-    picture, = draws("a cat", count=1)
+    (picture,) = draws("a cat", count=1)
     recipe = read_png(picture.path)
     assert recipe.request == {
-        "type": "DrawRequest", "prompt": "a cat", "negative_prompt": "", "lora": None, "lora_scale": 1.0,
-        "outfit": None, "steps": 3, "guidance": family.drawing["guidance"], "scheduler": family.drawing["scheduler"],
-        "width": 128, "height": 128,
-        "count": 1, "seed": 7, "family": None,
+        "type": "DrawRequest",
+        "prompt": "a cat",
+        "negative_prompt": "",
+        "lora": None,
+        "lora_scale": 1.0,
+        "outfit": None,
+        "steps": 3,
+        "guidance": family.drawing["guidance"],
+        "scheduler": family.drawing["scheduler"],
+        "width": 128,
+        "height": 128,
+        "count": 1,
+        "seed": 7,
+        "family": None,
     }
     assert recipe.family == {"name": "pocket", "title": "Pocket", "sha256": pipelines.fingerprint(family)}
     assert recipe.versions["torch"] == torch.__version__
@@ -61,7 +76,7 @@ def test_a_picture_carries_its_whole_recipe(draws, pipelines, family):
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_every_scheduler_draws_a_picture_and_not_noise(draws, scheduler):
-    picture, = draws("a girl in a red jacket on the beach", scheduler=scheduler, steps=6, guidance=3.0)
+    (picture,) = draws("a girl in a red jacket on the beach", scheduler=scheduler, steps=6, guidance=3.0)
     rough = np.abs(np.diff(pixels(picture).astype(float), axis=0)).mean()
     assert ImageStat.Stat(picture.image).stddev[0] > 8 and rough < 25
 

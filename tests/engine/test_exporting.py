@@ -19,6 +19,7 @@ SMALL = {"class_images": 0, "steps": 2, "checkpoint_every": 2, "sample_every": 2
 @pytest.fixture
 def taught(toys, trains, library):
     """taught(layout, **fields) -> the family and a LoRA of it."""
+
     def made(layout, **values):
         family = toys(layout)[0]
         saved = [event for event in trains(family=family, **{**SMALL, **values}) if isinstance(event, LoraSaved)]
@@ -28,14 +29,28 @@ def taught(toys, trains, library):
 
 
 def taken_in(library, path, told, family):
-    return library.save_lora("Taken in", "", family.name, told["trigger"], told["rank"], told["alpha"], told["steps"],
-                             write=lambda kept: kept.write_bytes(path.read_bytes()))
+    return library.save_lora(
+        "Taken in",
+        "",
+        family.name,
+        told["trigger"],
+        told["rank"],
+        told["alpha"],
+        told["steps"],
+        write=lambda kept: kept.write_bytes(path.read_bytes()),
+    )
 
 
 @pytest.mark.parametrize("layout", ["sdxl", "sd15"])
 @pytest.mark.parametrize("way", ["diffusers", "kohya"])
 def test_a_lora_exported_and_taken_in_again_draws_the_same_pixels(
-    layout, way, taught, draws, pipelines, library, tmp_path,
+    layout,
+    way,
+    taught,
+    draws,
+    pipelines,
+    library,
+    tmp_path,
 ):
     family, lora = taught(layout, rank=4, alpha=2.0, text_encoder_learning_rate=1e-2, targets="everything")
     path = export_lora(lora, way, tmp_path, pipelines=pipelines, family=family)
@@ -56,7 +71,11 @@ def test_a_lora_exported_and_taken_in_again_draws_the_same_pixels(
 
 @pytest.mark.parametrize("layout", ["sdxl", "sd15"])
 def test_a_full_fine_tune_is_a_single_file_or_a_folder_that_load_as_a_family(
-    layout, taught, draws, pipelines, tmp_path,
+    layout,
+    taught,
+    draws,
+    pipelines,
+    tmp_path,
 ):
     family, lora = taught(layout, method="full", learning_rate=1e-3, text_encoder_learning_rate=1e-3)
     wanted = np.asarray(draws("sks girl", family=family, lora=lora.slug)[0].image).astype(int)
@@ -65,10 +84,21 @@ def test_a_full_fine_tune_is_a_single_file_or_a_folder_that_load_as_a_family(
     zipfile.ZipFile(zipped).extractall(tmp_path / "folder")
     for name, weights in (("one", single), ("two", tmp_path / "folder")):
         card = tmp_path / f"{name}.yaml"
-        card.write_text(json.dumps({
-            "layout": layout, "weights": str(weights), "resolution": family.resolution, "dtype": {"cpu": "float32"},
-            "drawing": dict(family.drawing), "config": str(tmp_path / "folder"), "licence": "x", "commercial": True,
-            "description": "x"}))
+        card.write_text(
+            json.dumps(
+                {
+                    "layout": layout,
+                    "weights": str(weights),
+                    "resolution": family.resolution,
+                    "dtype": {"cpu": "float32"},
+                    "drawing": dict(family.drawing),
+                    "config": str(tmp_path / "folder"),
+                    "licence": "x",
+                    "commercial": True,
+                    "description": "x",
+                }
+            )
+        )
         drawn = draws("sks girl", family=load_family(card))[0]
         # Weights that lie elsewhere in memory may be multiplied in another order: by one thread, a pixel differed by 1.
         assert np.abs(np.asarray(drawn.image).astype(int) - wanted).max() <= 1, name

@@ -40,16 +40,22 @@ def use(slug, **values):
 
 @pytest.mark.parametrize("layout", ["sdxl", "sd15"])
 @pytest.mark.parametrize("adapter", ["plain", "plus"])
-def test_an_outfit_acts_as_much_as_it_is_told_and_leaves_nothing_behind(layout, adapter, wearing, outfits, draws,
-                                                                       pipelines):
+def test_an_outfit_acts_as_much_as_it_is_told_and_leaves_nothing_behind(
+    layout, adapter, wearing, outfits, draws, pipelines
+):
     family = wearing(layout)
     with pipelines.lend(family) as pipeline:
         before = fingerprint(pipeline)
     bare, none, some, all_of_it, other = (
-        pixels(draws, family, outfit=worn) for worn in (
-            None, [use(outfits[0], adapter=adapter, block_scales=0.0)],
-            [use(outfits[0], adapter=adapter, block_scales=0.3)], [use(outfits[0], adapter=adapter, block_scales=1.0)],
-            [use(outfits[1], adapter=adapter, block_scales=1.0)]))
+        pixels(draws, family, outfit=worn)
+        for worn in (
+            None,
+            [use(outfits[0], adapter=adapter, block_scales=0.0)],
+            [use(outfits[0], adapter=adapter, block_scales=0.3)],
+            [use(outfits[0], adapter=adapter, block_scales=1.0)],
+            [use(outfits[1], adapter=adapter, block_scales=1.0)],
+        )
+    )
     assert np.array_equal(bare, none)
     assert 0 < np.abs(some - bare).mean() < np.abs(all_of_it - bare).mean()
     assert not np.array_equal(all_of_it, other), "another outfit, another picture"
@@ -73,9 +79,15 @@ def test_scales_by_block_are_those_that_diffusers_sets(layout, wearing, outfits,
         pipeline.load_ip_adapter(folder, subfolder="", weight_name=name, image_encoder_folder=None)
         pipeline.set_ip_adapter_scale(scales)
         own, pipeline.scheduler = pipeline.scheduler, build_scheduler(family.drawing["scheduler"], pipeline.scheduler)
-        image = pipeline("a girl", num_inference_steps=4, guidance_scale=family.drawing["guidance"], width=64,
-                         height=64, generator=torch.Generator().manual_seed(7),
-                         ip_adapter_image_embeds=[torch.cat([nothing, seen])]).images[0]
+        image = pipeline(
+            "a girl",
+            num_inference_steps=4,
+            guidance_scale=family.drawing["guidance"],
+            width=64,
+            height=64,
+            generator=torch.Generator().manual_seed(7),
+            ip_adapter_image_embeds=[torch.cat([nothing, seen])],
+        ).images[0]
         pipeline.scheduler = own
         pipeline.unet.encoder_hid_proj, pipeline.unet.config.encoder_hid_dim_type = None, None
         pipeline.unet.set_attn_processor(theirs)
@@ -84,8 +96,9 @@ def test_scales_by_block_are_those_that_diffusers_sets(layout, wearing, outfits,
 
 def test_two_adapters_each_have_a_map_of_their_own(wearing, outfits, draws):
     family = wearing("sdxl")
-    first, second = (use(slug, adapter=title, block_scales=0.7) for slug, title in zip(outfits, ("plain", "plus"),
-                                                                                     strict=True))
+    first, second = (
+        use(slug, adapter=title, block_scales=0.7) for slug, title in zip(outfits, ("plain", "plus"), strict=True)
+    )
     alone = [pixels(draws, family, outfit=[one]) for one in (first, second)]
     both = pixels(draws, family, outfit=[first, second])
     assert all(np.abs(both - one).mean() > 0.1 for one in alone)
@@ -95,9 +108,15 @@ def test_two_adapters_each_have_a_map_of_their_own(wearing, outfits, draws):
 
 def test_an_outfit_acts_for_the_part_of_the_denoising_it_is_told(wearing, outfits, draws):
     family = wearing("sdxl")
-    bare, early, late, whole = (pixels(draws, family, outfit=worn) for worn in (
-        None, [use(outfits[0], block_scales=1.0, end=0.5)], [use(outfits[0], block_scales=1.0, start=0.5)],
-        [use(outfits[0], block_scales=1.0)]))
+    bare, early, late, whole = (
+        pixels(draws, family, outfit=worn)
+        for worn in (
+            None,
+            [use(outfits[0], block_scales=1.0, end=0.5)],
+            [use(outfits[0], block_scales=1.0, start=0.5)],
+            [use(outfits[0], block_scales=1.0)],
+        )
+    )
     assert len({one.tobytes() for one in (bare, early, late, whole)}) == 4
 
 
@@ -114,9 +133,10 @@ def test_inside_the_garment_alone_changes_less_elsewhere(wearing, outfits, draws
 
     monkeypatch.setattr("studio.engine.dressing.outline", outline)
     bare = pixels(draws, family, seed=9)
-    inside, whole = (pixels(draws, family, seed=9,
-                            outfit=[use(outfits[0], block_scales=1.0, inside_garment=limited)])
-                     for limited in (True, False))
+    inside, whole = (
+        pixels(draws, family, seed=9, outfit=[use(outfits[0], block_scales=1.0, inside_garment=limited)])
+        for limited in (True, False)
+    )
     assert np.array_equal(np.asarray(asked[0][1], float), bare), "the mask is of the picture without the outfit"
     outside = np.asarray(grown(mask, round(ROOM * 64) + 1)) == 0
     assert np.abs(inside - bare)[~outside].mean() > 1
@@ -147,8 +167,16 @@ def test_the_second_drawing_runs_no_encoder(wearing, library, draws, pipelines):
 def test_a_full_fine_tune_wears_outfits_too_and_the_family_afterwards(wearing, outfits, trains, draws, library):
     family, worn = wearing("sd15"), [use(outfits[0], block_scales=1.0)]
     before = pixels(draws, family, outfit=worn)
-    events = trains("full", family=family, method="full", learning_rate=1e-2, steps=2, checkpoint_every=2,
-                    sample_every=0, class_images=0)
+    events = trains(
+        "full",
+        family=family,
+        method="full",
+        learning_rate=1e-2,
+        steps=2,
+        checkpoint_every=2,
+        sample_every=0,
+        class_images=0,
+    )
     slug = next(event.slug for event in events if isinstance(event, LoraSaved))
     bare, dressed = (pixels(draws, family, lora=slug, outfit=asked) for asked in (None, worn))
     assert np.abs(dressed - bare).mean() > 0.1 and not np.array_equal(dressed, before)
@@ -159,10 +187,13 @@ def test_a_full_fine_tune_wears_outfits_too_and_the_family_afterwards(wearing, o
 def test_the_rest_stays_under_every_scheduler(scheduler, wearing, outfits, draws, monkeypatch):
     family, mask = wearing("sdxl"), Image.new("L", (64, 64))
     ImageDraw.Draw(mask).rectangle((0, 0, 31, 63), fill=255)
-    monkeypatch.setattr("studio.engine.dressing.outline",
-                        lambda image, phrase, **_: mask if phrase in (CLOTHING, BODY) else None)
-    bare, worn = (pixels(draws, family, seed=11, scheduler=scheduler, outfit=asked)
-                  for asked in (None, [use(outfits[0], block_scales=1.0, inside_garment=True)]))
+    monkeypatch.setattr(
+        "studio.engine.dressing.outline", lambda image, phrase, **_: mask if phrase in (CLOTHING, BODY) else None
+    )
+    bare, worn = (
+        pixels(draws, family, seed=11, scheduler=scheduler, outfit=asked)
+        for asked in (None, [use(outfits[0], block_scales=1.0, inside_garment=True)])
+    )
     outside = np.asarray(grown(mask, round(ROOM * 64) + 1)) == 0
     assert np.abs(worn - bare)[~outside].mean() > 1
     if scheduler != "UniPC":  # whose corrector rests while the rest is kept
@@ -187,5 +218,5 @@ def test_a_mask_lies_over_the_latents_of_every_level_as_over_the_picture(height,
         laid = shaped(mask, rows * columns)
         seen = IPAdapterMaskProcessor.downsample(laid[:, 0], 1, rows * columns, 1).reshape(rows, columns)
         assert (seen - seen[:1]).abs().max() < 1e-4 and (seen[:, : columns // 2 - 1] > 0.9).all()
-        assert (seen[:, columns // 2 + 2:].abs() < 0.1).all()
+        assert (seen[:, columns // 2 + 2 :].abs() < 0.1).all()
         rows, columns = -(-rows // 2), -(-columns // 2)

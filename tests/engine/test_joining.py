@@ -54,10 +54,15 @@ def test_it_is_new_where_it_must_be_and_old_where_it_may_not(size):
     assert taken.shape == size and taken[must].all() and not taken[~may].any()
 
 
-@pytest.mark.parametrize("must, may", [
-    (square(32, 8, 24), square(32, 8, 24)), (square(32, 0, 32), square(32, 0, 32)), (square(32, 0, 0),) * 2,
-    (square(32, 0, 0), square(32, 8, 24)),
-])
+@pytest.mark.parametrize(
+    "must, may",
+    [
+        (square(32, 8, 24), square(32, 8, 24)),
+        (square(32, 0, 32), square(32, 0, 32)),
+        (square(32, 0, 0),) * 2,
+        (square(32, 0, 0), square(32, 8, 24)),
+    ],
+)
 def test_without_anywhere_to_choose_nothing_is_chosen(must, may):
     old, new = pictures(32)
     assert np.array_equal(joined(old, new, must, may), must)

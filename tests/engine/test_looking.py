@@ -11,8 +11,20 @@ from studio.engine.looking import GROUND, look_at, portrait_of, seen_in
 from studio.library import Library
 from studio.requests import TrainRequest, resolved
 
-GIRL = Spec(noun="girl", skin="pale", hair="long", hair_colour="red", expression="smiling", top="jacket",
-            top_colour="blue", bottom="pants", bottom_colour="black", shoes="white", pose="standing", scene="beach")
+GIRL = Spec(
+    noun="girl",
+    skin="pale",
+    hair="long",
+    hair_colour="red",
+    expression="smiling",
+    top="jacket",
+    top_colour="blue",
+    bottom="pants",
+    bottom_colour="black",
+    shoes="white",
+    pose="standing",
+    scene="beach",
+)
 
 
 @pytest.fixture
@@ -27,8 +39,17 @@ def looks(library, pipelines, family):
     def go(afresh=True, **asked):
         request = resolved(TrainRequest("mika", **asked), family.training)
         folder = library.root / "runs" / "run"
-        told = list(look_at(library.subject("mika"), request, folder, afresh=afresh, pipelines=pipelines,
-                            family=family, library=library))
+        told = list(
+            look_at(
+                library.subject("mika"),
+                request,
+                folder,
+                afresh=afresh,
+                pipelines=pipelines,
+                family=family,
+                library=library,
+            )
+        )
         seen = seen_in(folder)
         return told, list(instance_pictures(library.subject("mika"), request, family, 4, seen))
 
@@ -38,7 +59,9 @@ def looks(library, pipelines, family):
 def test_a_photo_is_learnt_bare_and_described(looks):
     _, pictures = looks(describe=True)
     assert [picture.caption for picture in pictures] == [
-        "a picture of sks girl", "a picture of sks girl in a blue jacket and black pants, on the beach"]
+        "a picture of sks girl",
+        "a picture of sks girl in a blue jacket and black pants, on the beach",
+    ]
     assert pictures[0].image is pictures[1].image, "so that the VAE encodes it once"
 
 

@@ -26,8 +26,19 @@ from studio.requests import MaskRequest, resolved
 from tests.engine.seekers import make_detector, make_segmenter
 
 GIRL = Spec(
-    noun="girl", skin="pale", hair="long", hair_colour="red", expression="smiling", top="jacket", top_colour="blue",
-    bottom="pants", bottom_colour="black", shoes="white", pose="standing", scene="beach", jitter=3,
+    noun="girl",
+    skin="pale",
+    hair="long",
+    hair_colour="red",
+    expression="smiling",
+    top="jacket",
+    top_colour="blue",
+    bottom="pants",
+    bottom_colour="black",
+    shoes="white",
+    pose="standing",
+    scene="beach",
+    jitter=3,
 )
 Seek = Callable[..., list[Any]]
 
@@ -47,6 +58,7 @@ def truth() -> dict[str, np.ndarray]:
 @pytest.fixture
 def seek(pipelines: PipelineCache, library: Library) -> Seek:
     """seek(picture, phrases, **fields) -> the events."""
+
     def sought(picture: Path | str, phrases: str = "", family: ModelFamily = POCKET, **fields: Any) -> list[Any]:
         request = resolved(MaskRequest(picture, phrases, **fields), family.masking)
         return list(find_masks(request, pipelines=pipelines, family=family, library=library, stop=lambda: False))
@@ -76,16 +88,16 @@ def test_parts_garments_and_the_figure_are_found_where_they_are(seek, girl, trut
 def test_what_is_not_there_is_not_found_and_the_message_says_what_to_try(seek, girl):
     events = seek(girl, "teapot. clothing. spaceship.")
     assert {mask.label for mask in found(events)} == {"clothing"}
-    nothing, = (event for event in events if isinstance(event, NothingFound))
+    (nothing,) = (event for event in events if isinstance(event, NothingFound))
     assert nothing.phrases == ("teapot", "spaceship")
     assert "Pocket does not know 'spaceship'. Words it knows" in nothing.message
-    nothing, = (event for event in seek(girl, "shorts") if isinstance(event, NothingFound))
+    (nothing,) = (event for event in seek(girl, "shorts") if isinstance(event, NothingFound))
     assert "'shorts'" in nothing.message and "other words" in nothing.message
 
 
 def test_a_threshold_that_nothing_reaches_says_how_near_the_best_guess_came(seek, girl):
     events = seek(girl, "clothing", box_threshold=1.0)
-    nothing, = (event for event in events if isinstance(event, NothingFound))
+    (nothing,) = (event for event in events if isinstance(event, NothingFound))
     assert not found(events)
     assert "Lower the box threshold (now 1.00): the best guess at 'clothing' scores" in nothing.message
 
@@ -94,34 +106,41 @@ def test_a_click_finds_a_shape_and_another_one_mends_it(seek, girl, truth):
     rows, columns = np.nonzero(truth["jacket"])
     middle = len(rows) // 2
     on_jacket = (float(columns[middle]), float(rows[middle]), 1)
-    one, = found(seek(girl, points=[on_jacket]))
+    (one,) = found(seek(girl, points=[on_jacket]))
     assert len(one.candidates) > 1, "a click alone may mean a part or the whole"
     best = max(range(len(one.candidates)), key=lambda number: one.candidates[number].score)
     assert best == 0, "the likeliest comes first"
     face = box_of(truth["face"])
     against = ((face[0] + face[2]) / 2, (face[1] + face[3]) / 2, 0)
-    mended, = found(seek(girl, points=[on_jacket, against]))
+    (mended,) = found(seek(girl, points=[on_jacket, against]))
     assert not (np.asarray(mended.image) >= 128)[int(against[1]), int(against[0])]
-    boxed, = found(seek(girl, points=[on_jacket], box=box_of(truth["jacket"])))
+    (boxed,) = found(seek(girl, points=[on_jacket], box=box_of(truth["jacket"])))
     assert iou(boxed, truth["jacket"]) > 0.6
     assert boxed.label == "selection" and boxed.box == Image.fromarray(np.asarray(boxed.image)).getbbox()
 
 
-@pytest.mark.parametrize("fields, said", [
-    ({"points": [[128, 5, 1]]}, "The point 128, 5 lies outside of the picture of 128 x 128 px"),
-    ({"points": [[-1, 5, 1]]}, "lies outside"), ({"box": [0, 0, 500, 60]}, "leaves the picture of 128 x 128 px"),
-])
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        ({"points": [[128, 5, 1]]}, "The point 128, 5 lies outside of the picture of 128 x 128 px"),
+        ({"points": [[-1, 5, 1]]}, "lies outside"),
+        ({"box": [0, 0, 500, 60]}, "leaves the picture of 128 x 128 px"),
+    ],
+)
 def test_points_and_boxes_outside_of_the_picture_are_refused(seek, girl, fields, said):
     with pytest.raises(ValueError, match=said):
         seek(girl, **fields)
 
 
-@pytest.mark.parametrize("make, said", [
-    (lambda path: path.write_bytes(b"junk"), "is not a picture"),
-    (lambda path: Image.new("RGB", (8, 8)).save(path), "at least 16 px"),
-    (lambda path: Image.new("L", (9000, 9000)).save(path), "81 megapixels"),
-    (lambda path: None, "is not there"),
-])
+@pytest.mark.parametrize(
+    "make, said",
+    [
+        (lambda path: path.write_bytes(b"junk"), "is not a picture"),
+        (lambda path: Image.new("RGB", (8, 8)).save(path), "at least 16 px"),
+        (lambda path: Image.new("L", (9000, 9000)).save(path), "81 megapixels"),
+        (lambda path: None, "is not there"),
+    ],
+)
 def test_pictures_that_cannot_be_looked_at_are_refused(seek, tmp_path, make, said):
     path = tmp_path / "odd.png"
     make(path)
@@ -134,7 +153,7 @@ def test_masks_have_the_size_of_the_picture_whatever_it_is(seek, girl, tmp_path,
         wide = picture.convert("RGBA").resize((300, 200))
     wide.putalpha(200)
     wide.save(tmp_path / "wide.png")
-    mask, = found(seek(tmp_path / "wide.png", box=(100, 80, 200, 160)))
+    (mask,) = found(seek(tmp_path / "wide.png", box=(100, 80, 200, 160)))
     assert mask.image.size == (300, 200)
 
 
@@ -173,8 +192,9 @@ def test_a_picture_is_looked_at_once_however_often_it_is_asked(seek, pipelines, 
 def test_a_search_stops_between_two_things(pipelines, library, girl):
     asked = resolved(MaskRequest(girl, "clothing. hair. face."), POCKET.masking)
     stopped: list[bool] = []
-    events: Iterator[Any] = find_masks(asked, pipelines=pipelines, family=POCKET, library=library,
-                                       stop=lambda: bool(stopped))
+    events: Iterator[Any] = find_masks(
+        asked, pipelines=pipelines, family=POCKET, library=library, stop=lambda: bool(stopped)
+    )
     for event in events:
         if isinstance(event, MaskFound):
             stopped.append(True)
@@ -189,8 +209,9 @@ def toy_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("kind", ["sam", "sam2", "sam3"])
 @pytest.mark.parametrize("family", [SDXL, SD15], ids=lambda family: family.name)
 def test_the_layouts_of_the_large_ones_run_the_same_code(seek, girl, toy_detector, tmp_path, kind, family):
-    toy = replace(family, detector=str(toy_detector), segmenters={kind: str(make_segmenter(kind, tmp_path / kind))},
-                  masking={})
+    toy = replace(
+        family, detector=str(toy_detector), segmenters={kind: str(make_segmenter(kind, tmp_path / kind))}, masking={}
+    )
     events = seek(girl, "clothing. red jacket.", toy, box_threshold=0.0, text_threshold=0.0)
     pointed = found(seek(girl, family=toy, points=[[60, 60, 1], [5, 5, 0]], box=[20, 20, 100, 100]))
     assert len(pointed) == 1 and len(pointed[0].candidates) > 1
@@ -204,6 +225,8 @@ def test_pickles_and_empty_folders_are_refused_as_helpers(pipelines, tmp_path):
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x02")
     with pytest.raises(ValueError, match="has no .safetensors file"), pipelines.lend_helper(Detector, str(tmp_path)):
         pass
-    with pytest.raises(FileNotFoundError, match="name a hub id or a folder"), \
-            pipelines.lend_helper(Detector, str(tmp_path / "nowhere")):
+    with (
+        pytest.raises(FileNotFoundError, match="name a hub id or a folder"),
+        pipelines.lend_helper(Detector, str(tmp_path / "nowhere")),
+    ):
         pass

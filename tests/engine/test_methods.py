@@ -45,7 +45,13 @@ def of(events, kind):
 @pytest.mark.parametrize("layout", ["sdxl", "sd15"])
 @pytest.mark.parametrize("way", WAYS)
 def test_it_learns_is_kept_draws_as_its_last_sample_and_goes_on_to_the_same_bytes(
-    way, layout, toys, trains, draws, library, pipelines,
+    way,
+    layout,
+    toys,
+    trains,
+    draws,
+    library,
+    pipelines,
 ):
     family = toys(layout)[0]
     asked = {**SMALL, **WAYS[way]}
@@ -109,12 +115,25 @@ def test_targets_that_are_not_there_are_named(pipelines, toy):
             targets_of(" , ", pipeline.unet)
 
 
-@pytest.mark.parametrize("wrong", [
-    {"method": "hypernetwork"}, {"optimiser": "SGD"}, {"schedule": "linear"}, {"precision": "int4"}, {"rank": 257},
-    {"dropout": 1.0}, {"accumulation": 0}, {"more_resolutions": "512, big"}, {"more_resolutions": "513"},
-    {"garment_weight": 1.5}, {"noise_offset": 2.0}, {"warm_up": -1}, {"text_encoder_learning_rate": -1.0},
-    {"optimiser": "Prodigy", "learning_rate": 1.0, "text_encoder_learning_rate": 0.5},
-])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"method": "hypernetwork"},
+        {"optimiser": "SGD"},
+        {"schedule": "linear"},
+        {"precision": "int4"},
+        {"rank": 257},
+        {"dropout": 1.0},
+        {"accumulation": 0},
+        {"more_resolutions": "512, big"},
+        {"more_resolutions": "513"},
+        {"garment_weight": 1.5},
+        {"noise_offset": 2.0},
+        {"warm_up": -1},
+        {"text_encoder_learning_rate": -1.0},
+        {"optimiser": "Prodigy", "learning_rate": 1.0, "text_encoder_learning_rate": 0.5},
+    ],
+)
 def test_what_cannot_be_trained_is_refused_in_a_sentence(wrong):
     with pytest.raises(ValueError, match="|".join([*wrong, "resolutions", "one learning rate"])):
         TrainRequest("mika", **wrong)
@@ -131,9 +150,15 @@ def test_without_gamma_every_timestep_counts_the_same(pipelines, toy):
         assert weights_of(pipeline.scheduler, torch.tensor([0, 999]), 0.0).tolist() == [1.0, 1.0]
 
 
-@pytest.mark.parametrize("photo, size", [
-    ((4000, 6000), (832, 1216)), ((1000, 1000), (1024, 1024)), ((6000, 1000), (2048, 512)), ((100, 900), (512, 2048)),
-])
+@pytest.mark.parametrize(
+    "photo, size",
+    [
+        ((4000, 6000), (832, 1216)),
+        ((1000, 1000), (1024, 1024)),
+        ((6000, 1000), (2048, 512)),
+        ((100, 900), (512, 2048)),
+    ],
+)
 def test_a_bucket_has_the_photo_s_shape_and_about_the_same_area(photo, size):
     assert size_for(*photo, 1024, 8) == size
 

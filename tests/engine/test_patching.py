@@ -24,14 +24,14 @@ def noise(size, seed=0):
 
 def slope(size):
     """Colours that change slowly from left to right and from top to bottom."""
-    rows, columns = np.mgrid[0:size[1], 0:size[0]]
+    rows, columns = np.mgrid[0 : size[1], 0 : size[0]]
     return Image.fromarray(np.stack([40 + columns, 40 + rows, 200 - columns], axis=2).astype(np.uint8))
 
 
 def width_of_edge(soft, row):
     """How many pixels to the right of the white are grey."""
     values = np.asarray(soft)[row].astype(int)
-    return int(((values > 0) & (values < 255))[len(values) // 2:].sum())
+    return int(((values > 0) & (values < 255))[len(values) // 2 :].sum())
 
 
 @pytest.mark.parametrize("feather", [4, 8, 16])
@@ -57,18 +57,22 @@ def test_a_hand_drawn_grey_stays_under_a_feather():
     assert softened(mask, 4).getpixel((55, 55)) == 90
 
 
-@pytest.mark.parametrize("size, box, padding, wanted", [
-    ((128, 128), (40, 40, 80, 80), 128, ((0, 0, 128, 128), (128, 128))),
-    ((131, 97), (40, 40, 80, 80), 131, ((0, 0, 131, 97), (128, 96))),
-    ((512, 512), (200, 200, 264, 264), 32, ((168, 168, 296, 296), (128, 128))),
-    ((512, 512), (200, 200, 232, 232), 16, ((184, 184, 248, 248), (128, 128))),  # the small is enlarged
-    ((1000, 500), (0, 0, 20, 20), 22, ((0, 0, 64, 64), (128, 128))),  # moved inside
-    ((400, 400), (0, 100, 400, 110), 20, ((0, 0, 400, 220), (176, 96))),  # never a strip
-    ((32, 320), (0, 0, 32, 300), 10, ((0, 0, 32, 320), (40, 408))),  # but where the picture is one
-    ((16, 16), (4, 4, 8, 8), 100, ((0, 0, 16, 16), (128, 128))),
-])
-def test_what_is_worked_on_is_the_mask_with_what_surrounds_it_at_the_size_that_the_family_draws(size, box, padding,
-                                                                                               wanted):
+@pytest.mark.parametrize(
+    "size, box, padding, wanted",
+    [
+        ((128, 128), (40, 40, 80, 80), 128, ((0, 0, 128, 128), (128, 128))),
+        ((131, 97), (40, 40, 80, 80), 131, ((0, 0, 131, 97), (128, 96))),
+        ((512, 512), (200, 200, 264, 264), 32, ((168, 168, 296, 296), (128, 128))),
+        ((512, 512), (200, 200, 232, 232), 16, ((184, 184, 248, 248), (128, 128))),  # the small is enlarged
+        ((1000, 500), (0, 0, 20, 20), 22, ((0, 0, 64, 64), (128, 128))),  # moved inside
+        ((400, 400), (0, 100, 400, 110), 20, ((0, 0, 400, 220), (176, 96))),  # never a strip
+        ((32, 320), (0, 0, 32, 300), 10, ((0, 0, 32, 320), (40, 408))),  # but where the picture is one
+        ((16, 16), (4, 4, 8, 8), 100, ((0, 0, 16, 16), (128, 128))),
+    ],
+)
+def test_what_is_worked_on_is_the_mask_with_what_surrounds_it_at_the_size_that_the_family_draws(
+    size, box, padding, wanted
+):
     window = window_of(rectangle(size, box), padding, SIDE)
     assert (window.box, window.size) == wanted
 
@@ -110,17 +114,27 @@ def test_what_is_cut_out_has_the_size_that_is_worked_at():
     assert as_it_is.cut(image).tobytes() == image.crop(as_it_is.box).tobytes()
 
 
-@pytest.mark.parametrize("asked, strength, steps", [
-    (20, 1.0, 20), (20, 0.85, 17), (20, 0.6, 12), (10, 0.05, 1), (1, 1.0, 1), (1, 0.05, 1), (3, 0.34, 1),
-    (200, 0.5, 100),
-])
+@pytest.mark.parametrize(
+    "asked, strength, steps",
+    [
+        (20, 1.0, 20),
+        (20, 0.85, 17),
+        (20, 0.6, 12),
+        (10, 0.05, 1),
+        (1, 1.0, 1),
+        (1, 0.05, 1),
+        (3, 0.34, 1),
+        (200, 0.5, 100),
+    ],
+)
 def test_a_low_strength_takes_fewer_steps_and_at_least_one(asked, strength, steps):
     part = Part(Image.new("RGB", (8, 8)), Image.new("L", (8, 8)), strength)
     assert part.steps_of(asked) == steps
 
 
-@pytest.mark.parametrize("size, box", [((128, 128), (30, 40, 90, 100)), ((131, 97), (30, 40, 90, 97)),
-                                       ((500, 300), (100, 100, 200, 140))])
+@pytest.mark.parametrize(
+    "size, box", [((128, 128), (30, 40, 90, 100)), ((131, 97), (30, 40, 90, 97)), ((500, 300), (100, 100, 200, 140))]
+)
 @pytest.mark.parametrize("padding", [0, 12, 500])
 def test_outside_of_the_mask_not_a_pixel_is_another(size, box, padding):
     image = noise(size)

@@ -108,10 +108,13 @@ def test_a_single_file_loads_offline_as_the_same_weights(layout, toys, pipelines
     assert np.array_equal(*(np.asarray(picture.image) for picture in pictures))
 
 
-@pytest.mark.parametrize("layout, unet, texts", [
-    ("sdxl", 2_567_463_684, {"text_encoder": 123_060_480, "text_encoder_2": 694_659_840}),
-    ("sd15", 859_520_964, {"text_encoder": 123_060_480}),
-])
+@pytest.mark.parametrize(
+    "layout, unet, texts",
+    [
+        ("sdxl", 2_567_463_684, {"text_encoder": 123_060_480, "text_encoder_2": 694_659_840}),
+        ("sd15", 859_520_964, {"text_encoder": 123_060_480}),
+    ],
+)
 def test_the_published_configurations_have_the_published_sizes(layout, unet, texts):
     import transformers
     from diffusers import AutoencoderKL, UNet2DConditionModel

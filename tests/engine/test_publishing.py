@@ -28,8 +28,9 @@ class Hub(BaseHTTPRequestHandler):
             return self.answer(200, {"errors": [], "warnings": []})
         if "/preupload/" in path:
             files = json.loads(body)["files"]
-            return self.answer(200, {"files": [
-                {"path": one["path"], "uploadMode": "regular", "shouldIgnore": False} for one in files]})
+            return self.answer(
+                200, {"files": [{"path": one["path"], "uploadMode": "regular", "shouldIgnore": False} for one in files]}
+            )
         if "/commit/" in path:
             for line in map(json.loads, body.splitlines()):
                 if line["key"] == "file":
@@ -69,8 +70,9 @@ def lora(trains, library):
 
 def test_a_lora_is_published_with_its_card_and_pictures_when_asked(hub, lora, draws, toy, pipelines):
     picture = draws("sks girl, smiling", family=toy)[0]
-    url = publish(lora, "mika/lora", [picture], token=TOKEN, private=True, endpoint=hub.url, pipelines=pipelines,
-                  family=toy)
+    url = publish(
+        lora, "mika/lora", [picture], token=TOKEN, private=True, endpoint=hub.url, pipelines=pipelines, family=toy
+    )
     assert url.endswith("/mika/lora")
     assert hub.made["name"] == "lora" and (hub.made.get("private") or hub.made.get("visibility") == "private")
     assert hub.files.keys() == {WEIGHTS, "README.md", "images/0.png"}
@@ -79,7 +81,7 @@ def test_a_lora_is_published_with_its_card_and_pictures_when_asked(hub, lora, dr
     told = yaml.safe_load(front)
     assert told["instance_prompt"] == "sks girl" and {"lora", "template:diffusion-lora"} <= set(told["tags"])
     assert told["widget"] == [{"text": "sks girl, smiling", "output": {"url": "images/0.png"}}]
-    assert "load_lora_weights(\"mika/lora\")" in text and "<Gallery />" in text
+    assert 'load_lora_weights("mika/lora")' in text and "<Gallery />" in text
 
 
 def test_what_the_hub_refuses_is_told_with_the_remedy(hub, lora, toy, pipelines):

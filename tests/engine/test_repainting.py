@@ -29,9 +29,21 @@ from studio.retouching import settled_repaint
 from studio.uses import LoraUse, OutfitUse
 from tests.engine.toys import make_toys
 
-GIRL = Spec(noun="girl", skin="pale", hair="long", hair_colour="red", expression="smiling", top="jacket",
-            top_colour="blue", bottom="pants", bottom_colour="black", shoes="white", pose="standing", scene="beach",
-            jitter=3)
+GIRL = Spec(
+    noun="girl",
+    skin="pale",
+    hair="long",
+    hair_colour="red",
+    expression="smiling",
+    top="jacket",
+    top_colour="blue",
+    bottom="pants",
+    bottom_colour="black",
+    shoes="white",
+    pose="standing",
+    scene="beach",
+    jitter=3,
+)
 COAT = Spec(noun="girl", top="jacket", top_colour="red", bottom="pants", bottom_colour="black", shoes="black")
 REFERENCE = {"down": {"block_2": [0.0, 0.4]}, "up": {"block_0": [0.0, 0.85, 0.0]}}
 ASKED = {"prompt": "a cartoon of a girl in a red jacket on the beach", "steps": 3, "seed": 3}
@@ -60,8 +72,9 @@ def clothing(desk, girl):
 @pytest.fixture(scope="module")
 def worn(desk, girl):
     """She in the red coat, which no word names."""
-    return desk.start(studio.WearRequest(girl, "red-coat", "a cartoon of a girl on the beach", steps=8, seed=3)
-                      ).result()[0]
+    return desk.start(
+        studio.WearRequest(girl, "red-coat", "a cartoon of a girl on the beach", steps=8, seed=3)
+    ).result()[0]
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +89,9 @@ def repainted(desk, picture, mask, **asked):
 def middle(size, share=0.4):
     """A mask (L) of the picture's middle."""
     mask = Image.new("L", size)
-    ImageDraw.Draw(mask).rectangle((*(round(side * (1 - share) / 2) for side in size),
-                                    *(round(side * (1 + share) / 2) for side in size)), fill=255)
+    ImageDraw.Draw(mask).rectangle(
+        (*(round(side * (1 - share) / 2) for side in size), *(round(side * (1 + share) / 2) for side in size)), fill=255
+    )
     return mask
 
 
@@ -112,11 +126,14 @@ def calls_of(*networks):
 
 
 @pytest.mark.parametrize("size", [(128, 128), (256, 256), (131, 97), (480, 130), (40, 61)])
-@pytest.mark.parametrize("asked", [{}, {"padding": 5}, {"feather": 0, "padding": 0}, {"fill": "surroundings"}],
-                         ids=["as usual", "the part round it", "the mask alone", "from its surroundings"])
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"padding": 5}, {"feather": 0, "padding": 0}, {"fill": "surroundings"}],
+    ids=["as usual", "the part round it", "the mask alone", "from its surroundings"],
+)
 def test_outside_of_the_soft_mask_every_pixel_stays_and_inside_they_change(desk, girl, size, asked):
     before, mask = girl.resize(size), middle(size)
-    after, = repainted(desk, before, mask, **{**asked, "steps": 2})
+    (after,) = repainted(desk, before, mask, **{**asked, "steps": 2})
     soft = soft_of(desk.library, after)
     assert after.image.size == size and changed_outside(before, after.image, soft) == 0
     assert change(before, after, mask) > 5
@@ -128,13 +145,15 @@ def test_a_mask_at_the_rim_of_the_picture_is_repainted_too(desk, girl, box):
     before = girl.resize((131, 97))
     mask = Image.new("L", before.size)
     ImageDraw.Draw(mask).rectangle(box, fill=255)
-    after, = repainted(desk, before, mask, steps=2, padding=10)
+    (after,) = repainted(desk, before, mask, steps=2, padding=10)
     assert changed_outside(before, after.image, soft_of(desk.library, after)) == 0 and change(before, after, mask) > 3
 
 
 def test_the_prompt_decides_what_comes_under_the_mask(desk, girl, clothing):
-    red, green = (repainted(desk, girl, clothing, prompt=f"a cartoon of a girl in a {colour} jacket on the beach",
-                            steps=8)[0] for colour in ("red", "green"))
+    red, green = (
+        repainted(desk, girl, clothing, prompt=f"a cartoon of a girl in a {colour} jacket on the beach", steps=8)[0]
+        for colour in ("red", "green")
+    )
     assert redness(red, clothing) > redness(girl, clothing) + 40
     assert redness(red, clothing) > redness(green, clothing) + 40
 
@@ -143,13 +162,13 @@ def test_an_outfit_colours_the_clothes_and_nothing_else(desk, girl, clothing, wo
     assert redness(worn, clothing) > redness(girl, clothing) + 40
     soft = soft_of(desk.library, worn)
     assert changed_outside(girl, worn.image, soft) == 0 and 0.1 < (np.asarray(soft) > 0).mean() < 0.6
-    bare, = repainted(desk, girl, clothing, prompt="a cartoon of a girl on the beach", steps=8)
+    (bare,) = repainted(desk, girl, clothing, prompt="a cartoon of a girl on the beach", steps=8)
     assert redness(worn, clothing) > redness(bare, clothing) + 20, "it is the outfit's picture that says red"
 
 
 def test_the_pixels_of_a_picture_do_not_depend_on_the_count(desk, girl):
     two = repainted(desk, girl, middle(girl.size), count=2)
-    alone, = repainted(desk, girl, middle(girl.size), seed=ASKED["seed"] + 1)
+    (alone,) = repainted(desk, girl, middle(girl.size), seed=ASKED["seed"] + 1)
     assert np.array_equal(pixels(two[1]), pixels(alone)) and not np.array_equal(pixels(two[0]), pixels(alone))
     assert [one.recipe.request["seed"] for one in two] == [3, 4]
     assert all(one.recipe.request["count"] == 1 for one in two)
@@ -157,8 +176,17 @@ def test_the_pixels_of_a_picture_do_not_depend_on_the_count(desk, girl):
 
 def test_its_own_file_paints_it_again_to_the_pixel(desk, girl, worn, lora):
     soft_edge = middle(girl.size).resize((32, 32)).resize(girl.size)
-    other, = repainted(desk, girl.resize((200, 150)), soft_edge.resize((200, 150)), fill="surroundings", strength=0.7,
-                       padding=9, lora=[LoraUse(lora, 0.8)], lora_scale=0.5, negative_prompt="a cat")
+    (other,) = repainted(
+        desk,
+        girl.resize((200, 150)),
+        soft_edge.resize((200, 150)),
+        fill="surroundings",
+        strength=0.7,
+        padding=9,
+        lora=[LoraUse(lora, 0.8)],
+        lora_scale=0.5,
+        negative_prompt="a cat",
+    )
     for picture in (worn, other):
         again = desk.replay(picture.path)
         assert np.array_equal(pixels(again), pixels(picture))
@@ -193,8 +221,9 @@ def test_what_it_was_painted_over_is_named_where_it_is_missing_or_another(desk, 
 
 def test_a_recipe_that_names_a_file_outside_of_the_library_reads_none(desk, girl, worn, tmp_path):
     girl.save(tmp_path / "other.png")
-    odd = worn.recipe.from_json({**worn.recipe.to_json(), "request": {
-        **worn.recipe.request, "picture": str(tmp_path / "other.png")}})
+    odd = worn.recipe.from_json(
+        {**worn.recipe.to_json(), "request": {**worn.recipe.request, "picture": str(tmp_path / "other.png")}}
+    )
     saved = desk.library.save_picture(worn.image, odd)
     with pytest.raises(ValueError, match="The picture that this was painted over is not in this library"):
         desk.replay(saved.path)
@@ -209,26 +238,33 @@ def junk(folder):
     return folder / "junk.png"
 
 
-@pytest.mark.parametrize("fields, said", [
-    ({"mask": sized((64, 64), 255)}, "The mask is 64 x 64 px and should be 128 x 128"),
-    ({"mask": sized((128, 128))}, "The mask is empty: paint over what shall change"),
-    ({"mask": sized((128, 128), 255)}, "The mask covers the whole picture"),
-    ({"mask": junk}, "The mask is not a picture"),
-    ({"mask": lambda folder: folder / "nowhere.png"}, "The mask is not there"),
-    ({"picture": junk}, "junk.png is not a picture"),
-    ({"picture": lambda folder: folder / "nowhere.png"}, "nowhere.png is not there"),
-    ({"picture": sized((8, 8))}, "at least 16 px"),
-    ({"outfit": "blue-coat"}, "There is no outfit 'blue-coat'; known are red-coat"),
-    ({"outfit": [{"slug": "red-coat", "adapter": "Magic"}]}, "There is no image adapter 'Magic'"),
-    ({"outfit": [{"slug": "red-coat", "block_scales": {"down": {"block_9": 1.0}}}]}, "block_9"),
-    ({"lora": "nobody"}, "There is no LoRA 'nobody'"),
-    ({"scheduler": "Magic"}, "There is no scheduler 'Magic'"),
-    ({"family": "magic"}, "magic"),
-])
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        ({"mask": sized((64, 64), 255)}, "The mask is 64 x 64 px and should be 128 x 128"),
+        ({"mask": sized((128, 128))}, "The mask is empty: paint over what shall change"),
+        ({"mask": sized((128, 128), 255)}, "The mask covers the whole picture"),
+        ({"mask": junk}, "The mask is not a picture"),
+        ({"mask": lambda folder: folder / "nowhere.png"}, "The mask is not there"),
+        ({"picture": junk}, "junk.png is not a picture"),
+        ({"picture": lambda folder: folder / "nowhere.png"}, "nowhere.png is not there"),
+        ({"picture": sized((8, 8))}, "at least 16 px"),
+        ({"outfit": "blue-coat"}, "There is no outfit 'blue-coat'; known are red-coat"),
+        ({"outfit": [{"slug": "red-coat", "adapter": "Magic"}]}, "There is no image adapter 'Magic'"),
+        ({"outfit": [{"slug": "red-coat", "block_scales": {"down": {"block_9": 1.0}}}]}, "block_9"),
+        ({"lora": "nobody"}, "There is no LoRA 'nobody'"),
+        ({"scheduler": "Magic"}, "There is no scheduler 'Magic'"),
+        ({"family": "magic"}, "magic"),
+    ],
+)
 def test_what_cannot_be_repainted_is_told_in_a_sentence_and_nothing_is_lost(desk, girl, tmp_path, fields, said):
     before = [picture.path for picture in desk.library.pictures()]
-    given = {"picture": girl, "mask": middle(girl.size), **ASKED,
-             **{name: value(tmp_path) if callable(value) else value for name, value in fields.items()}}
+    given = {
+        "picture": girl,
+        "mask": middle(girl.size),
+        **ASKED,
+        **{name: value(tmp_path) if callable(value) else value for name, value in fields.items()},
+    }
     with pytest.raises((ValueError, studio.RunFailed), match=said) as told:
         desk.start(studio.RepaintRequest(**given)).result()
     assert "fault" not in str(told.value) and str(told.value).endswith((".", "red-coat.")) or said == "block_9"
@@ -237,8 +273,10 @@ def test_what_cannot_be_repainted_is_told_in_a_sentence_and_nothing_is_lost(desk
 
 def test_a_lower_strength_stays_nearer_to_what_was_there(desk, girl, clothing):
     asked = {"prompt": "a cartoon of a girl in a red jacket on the beach", "steps": 8}
-    far, near, nearest = (change(girl, repainted(desk, girl, clothing, strength=strength, **asked)[0], clothing)
-                          for strength in (1.0, 0.5, 0.05))
+    far, near, nearest = (
+        change(girl, repainted(desk, girl, clothing, strength=strength, **asked)[0], clothing)
+        for strength in (1.0, 0.5, 0.05)
+    )
     assert far > near + 10 and near > nearest + 3
 
 
@@ -254,11 +292,12 @@ def test_from_its_surroundings_what_was_there_is_gone(desk, asked):
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
-@pytest.mark.parametrize("asked", [{"steps": 1}, {"steps": 1, "strength": 0.05}, {"steps": 3, "strength": 0.5},
-                                   {"steps": 4}], ids=str)
+@pytest.mark.parametrize(
+    "asked", [{"steps": 1}, {"steps": 1, "strength": 0.05}, {"steps": 3, "strength": 0.5}, {"steps": 4}], ids=str
+)
 def test_every_scheduler_repaints_in_any_number_of_steps(pipelines, family, library, girl, scheduler, asked):
     mask = middle(girl.size)
-    after, = over(family, pipelines, library, girl, mask, scheduler=scheduler, **asked)
+    (after,) = over(family, pipelines, library, girl, mask, scheduler=scheduler, **asked)
     assert changed_outside(girl, after.image, soft_of(library, after)) == 0 and change(girl, after, mask) > 0.5
     assert np.isfinite(after.recipe.estimates[SEAM]) and pixels(after)[np.asarray(mask) > 0].std() > 5, "no black hole"
 
@@ -334,8 +373,13 @@ def test_no_weight_is_loaded_again_and_every_module_is_left_as_it_was(desk, pipe
 
 
 def test_the_second_repainting_runs_no_encoder_of_texts_or_outfits(desk, pipelines, girl):
-    coat = desk.add_outfit("Yellow coat", outfit(Spec(noun="girl", top="jacket", top_colour="yellow", bottom="pants",
-                                                      bottom_colour="blue", shoes="black")), as_it_is=True)
+    coat = desk.add_outfit(
+        "Yellow coat",
+        outfit(
+            Spec(noun="girl", top="jacket", top_colour="yellow", bottom="pants", bottom_colour="blue", shoes="black")
+        ),
+        as_it_is=True,
+    )
     with pipelines.lend(desk.family) as pipeline:
         encoders = (pipeline.text_encoder, pipeline.text_encoder_2, pipeline.image_encoder)
     asked = {"prompt": "a girl in a coat of many colours", "outfit": coat.slug, "steps": 2}
@@ -356,16 +400,22 @@ def test_what_stays_of_a_wearer_is_not_in_the_edge_either():
 
 def test_wearing_passes_over_pictures_without_clothes(desk, girl):
     plain = Image.new("RGB", (128, 128), "white")
-    run = desk.start(studio.WearRequest([girl, plain, girl.resize((256, 200))], "red-coat", "a girl", steps=2, seed=1,
-                                        count=2))
+    run = desk.start(
+        studio.WearRequest([girl, plain, girl.resize((256, 200))], "red-coat", "a girl", steps=2, seed=1, count=2)
+    )
     pictures = run.result()
     assert [one.image.size for one in pictures] == [(128, 128)] * 2 + [(256, 200)] * 2
     events = run.snapshot()
     assert [(one.index, one.count) for one in events if isinstance(one, PictureDrawn)] == [
-        (0, 6), (1, 6), (4, 6), (5, 6)]
+        (0, 6),
+        (1, 6),
+        (4, 6),
+        (5, 6),
+    ]
     assert [one.number for one in events if isinstance(one, MaskFound)] == [0, 2], "a mask to see for each picture"
-    assert any(isinstance(one, StageReported) and one.stage.startswith("No clothes were found in picture 2")
-               for one in events)
+    assert any(
+        isinstance(one, StageReported) and one.stage.startswith("No clothes were found in picture 2") for one in events
+    )
     for picture, before in zip(pictures[::2], (girl, girl.resize((256, 200))), strict=True):
         assert changed_outside(before, picture.image, soft_of(desk.library, picture)) == 0
 
@@ -377,10 +427,12 @@ def test_a_picture_that_cannot_be_dressed_holds_none_of_the_others_up(desk, girl
 
     monkeypatch.setattr("studio.engine.repainting.room_for", everywhere)
     run = desk.start(studio.WearRequest([girl, girl.resize((200, 256))], "red-coat", "a girl", steps=1, seed=1))
-    picture, = run.result()
+    (picture,) = run.result()
     assert picture.image.size == (200, 256)
-    assert any(isinstance(one, StageReported) and one.stage.startswith("Picture 1 stays as it is: The mask covers")
-               for one in run.snapshot())
+    assert any(
+        isinstance(one, StageReported) and one.stage.startswith("Picture 1 stays as it is: The mask covers")
+        for one in run.snapshot()
+    )
     with pytest.raises(studio.RunFailed, match="The mask covers the whole picture"):
         desk.start(studio.WearRequest(girl, "red-coat", "a girl", steps=1, seed=1)).result()
 
@@ -399,11 +451,15 @@ def test_wearing_says_what_to_do_where_no_clothes_are_found(desk, count, said):
         desk.start(studio.WearRequest([plain] * count, "red-coat", steps=2)).result()
 
 
-@pytest.mark.parametrize("fields, said", [
-    ({"outfit": "blue-coat"}, "There is no outfit 'blue-coat'"), ({"lora": "nobody"}, "There is no LoRA 'nobody'"),
-    ({"picture": [junk]}, "junk.png is not a picture"),
-    ({"picture": [lambda folder: folder / "nowhere.png"]}, "nowhere.png is not there"),
-])
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        ({"outfit": "blue-coat"}, "There is no outfit 'blue-coat'"),
+        ({"lora": "nobody"}, "There is no LoRA 'nobody'"),
+        ({"picture": [junk]}, "junk.png is not a picture"),
+        ({"picture": [lambda folder: folder / "nowhere.png"]}, "nowhere.png is not there"),
+    ],
+)
 def test_what_cannot_be_worn_is_told_at_once(desk, girl, tmp_path, fields, said):
     given = {"picture": girl, "outfit": "red-coat", **fields}
     if isinstance(given["picture"], list):
@@ -414,15 +470,15 @@ def test_what_cannot_be_worn_is_told_at_once(desk, girl, tmp_path, fields, said)
 
 def test_wearing_takes_prompt_and_lora_of_the_picture_with_its_clothes_left_out(desk, lora):
     prompt = "a cartoon of sks girl in a blue jacket and black pants, smiling, on the beach"
-    drawn, = desk.start(studio.DrawRequest(prompt, lora=[LoraUse(lora, 0.7)], steps=8, seed=5)).result()
-    worn, = desk.start(studio.WearRequest(drawn.path, "red-coat", steps=2, seed=1)).result()
+    (drawn,) = desk.start(studio.DrawRequest(prompt, lora=[LoraUse(lora, 0.7)], steps=8, seed=5)).result()
+    (worn,) = desk.start(studio.WearRequest(drawn.path, "red-coat", steps=2, seed=1)).result()
     request = worn.recipe.request
     assert request["prompt"] == "a cartoon of sks girl, smiling, on the beach"
     assert [(one["slug"], one["scale"]) for one in worn.recipe.loras] == [(lora, 0.7)]
     assert np.array_equal(pixels(desk.replay(worn.path)), pixels(worn))
-    other, = desk.start(studio.WearRequest(drawn.path, "red-coat", "a boy", lora=[], steps=2, seed=1)).result()
+    (other,) = desk.start(studio.WearRequest(drawn.path, "red-coat", "a boy", lora=[], steps=2, seed=1)).result()
     assert other.recipe.request["prompt"] == "a boy" and other.recipe.loras == ()
-    again, = desk.start(studio.WearRequest(worn.path, "red-coat", steps=2, seed=1)).result()
+    (again,) = desk.start(studio.WearRequest(worn.path, "red-coat", steps=2, seed=1)).result()
     assert again.recipe.request["prompt"] == request["prompt"] and again.recipe.loras == worn.recipe.loras
 
 
@@ -459,9 +515,14 @@ def test_the_large_layouts_wear_an_outfit_under_a_mask(layout, adapter, wearing,
     with pipelines.lend(family) as pipeline:
         was = fingerprint(pipeline)
     mask = middle(before.size, 0.6)
-    bare, dressed, whole = (over(family, pipelines, library, before, mask, outfit=worn, steps=4)[0] for worn in (
-        None, [OutfitUse(slug, SCALES[layout], adapter)],
-        [OutfitUse(slug, SCALES[layout], adapter, inside_garment=False)]))
+    bare, dressed, whole = (
+        over(family, pipelines, library, before, mask, outfit=worn, steps=4)[0]
+        for worn in (
+            None,
+            [OutfitUse(slug, SCALES[layout], adapter)],
+            [OutfitUse(slug, SCALES[layout], adapter, inside_garment=False)],
+        )
+    )
     for picture in (bare, dressed, whole):
         assert changed_outside(before, picture.image, soft_of(library, picture)) == 0
     assert change(bare, dressed, mask) > 0.5, "the outfit acts"
@@ -478,7 +539,7 @@ def test_a_checkpoint_made_for_inpainting_sees_the_mask_itself(layout, guidance,
     mask, given = middle(before.size), []
     with pipelines.lend(family, "repaint") as pipeline:
         hook = pipeline.unet.conv_in.register_forward_pre_hook(lambda _module, args: given.append(args[0]))
-    after, = over(family, pipelines, library, before, mask, guidance=guidance, steps=3)
+    (after,) = over(family, pipelines, library, before, mask, guidance=guidance, steps=3)
     hook.remove()
     assert changed_outside(before, after.image, soft_of(library, after)) == 0 and change(before, after, mask) > 1
     assert [one.shape[:2] for one in given] == [(1 if guidance == 1.0 else 2, 9)] * 3
@@ -491,17 +552,18 @@ def test_a_checkpoint_made_for_inpainting_sees_the_mask_itself(layout, guidance,
 
 
 @pytest.mark.parametrize("layout", ["sdxl", "sd15"])
-def test_a_lora_of_the_base_acts_in_the_checkpoint_made_for_inpainting(layout, toys, trains, tmp_path, pipelines,
-                                                                       library, girl):
+def test_a_lora_of_the_base_acts_in_the_checkpoint_made_for_inpainting(
+    layout, toys, trains, tmp_path, pipelines, library, girl
+):
     base = toys(layout)[0]
     events = trains(family=base, steps=4, learning_rate=0.2, class_images=0, sample_every=0)
-    lora, = (library.lora(event.slug) for event in events if isinstance(event, LoraSaved))
+    (lora,) = (library.lora(event.slug) for event in events if isinstance(event, LoraSaved))
     family = replace(make_toys(layout, tmp_path / layout, in_channels=9)[0], name="mine", loras_of=(base.name,))
     assert lora.fits(base) and lora.fits(family) and not lora.fits(replace(family, loras_of=()))
     assert not replace(lora, rank=0).fits(family), "a full fine-tune stands in for weights of its own base alone"
     mask, asked = middle(girl.size), {"prompt": "sks girl", "steps": 3}
-    bare, = over(family, pipelines, library, girl, mask, **asked)
-    with_lora, = over(family, pipelines, library, girl, mask, lora=lora.slug, **asked)
+    (bare,) = over(family, pipelines, library, girl, mask, **asked)
+    (with_lora,) = over(family, pipelines, library, girl, mask, lora=lora.slug, **asked)
     assert change(bare, with_lora, mask) > 0.5
 
 
@@ -510,5 +572,5 @@ def test_the_large_layouts_do_without_guidance_and_with_a_low_strength(layout, t
     family, before = toys(layout)[0], girl.resize((70, 200))
     mask = middle(before.size)
     for asked in ({"guidance": 0.0}, {"guidance": 1.0, "strength": 0.3}, {"fill": "surroundings", "padding": 3}):
-        after, = over(family, pipelines, library, before, mask, **asked)
+        (after,) = over(family, pipelines, library, before, mask, **asked)
         assert changed_outside(before, after.image, soft_of(library, after)) == 0 and change(before, after, mask) > 0.5

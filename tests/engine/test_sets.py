@@ -25,6 +25,7 @@ def draws_set(pipelines, toy, library):
         request = resolved(SetRequest("a girl", **{"scenes": SCENES, "seed": 3, **asked}), toy.drawing)
         events = draw_set(request, pipelines=pipelines, family=toy, library=library, stop=stop)
         return request, [event for event in events if isinstance(event, PictureDrawn)]
+
     return go
 
 
@@ -33,10 +34,11 @@ def test_every_cell_is_the_picture_that_drawing_it_alone_gives(draws_set, draws,
     assert [event.index for event in drawn] == [0, 1, 2, 3] and {event.count for event in drawn} == {4}
     asked = [library.picture(event.path).recipe.request for event in drawn]
     assert [(one["prompt"], one["seed"]) for one in asked] == [
-        (f"a girl, {place}", seed) for place in ("on the beach", "in the snow") for seed in (3, 4)]
-    alone, = draws("a girl, in the snow", family=toy, seed=4)
+        (f"a girl, {place}", seed) for place in ("on the beach", "in the snow") for seed in (3, 4)
+    ]
+    (alone,) = draws("a girl, in the snow", family=toy, seed=4)
     assert np.array_equal(np.asarray(library.picture(drawn[-1].path).image), np.asarray(alone.image))
-    kept, = library.sets()
+    (kept,) = library.sets()
     assert kept.id == request.id and len(set(kept.cells.values())) == 4
 
 
@@ -52,8 +54,9 @@ def test_asked_for_again_only_what_is_missing_is_drawn(draws_set, library):
     library.delete_picture(gone.id)
     _, mended = draws_set()
     assert mended[1].path == whole[1].path and mended[0].path != whole[0].path
-    assert np.array_equal(np.asarray(library.picture(mended[0].path).image), np.asarray(
-        library.restore_picture(gone.id).image))
+    assert np.array_equal(
+        np.asarray(library.picture(mended[0].path).image), np.asarray(library.restore_picture(gone.id).image)
+    )
 
 
 def test_a_cell_is_drawn_anew_once_its_scene_has_other_words(draws_set, library):
@@ -64,11 +67,17 @@ def test_a_cell_is_drawn_anew_once_its_scene_has_other_words(draws_set, library)
     assert library.picture(after[1].path).recipe.request["prompt"] == "a girl, on the moon"
 
 
-@pytest.mark.parametrize("wrong, why", [
-    ({"scenes": []}, "Choose at least one scene"), ({"scenes": "beach"}, "must be a list"),
-    ({"scenes": [""]}, "scene must not be empty"), ({"outfits": [5]}, "must be a slug or a list"),
-    ({"seeds": 0}, "seeds must be 1 to"), ({"prompt": " "}, "prompt must not be empty"),
-])
+@pytest.mark.parametrize(
+    "wrong, why",
+    [
+        ({"scenes": []}, "Choose at least one scene"),
+        ({"scenes": "beach"}, "must be a list"),
+        ({"scenes": [""]}, "scene must not be empty"),
+        ({"outfits": [5]}, "must be a slug or a list"),
+        ({"seeds": 0}, "seeds must be 1 to"),
+        ({"prompt": " "}, "prompt must not be empty"),
+    ],
+)
 def test_a_set_that_cannot_be_says_why(wrong, why):
     with pytest.raises(ValueError, match=why):
         SetRequest(**{"prompt": "a girl", "scenes": SCENES, **wrong})
@@ -91,8 +100,9 @@ def test_through_the_door_a_set_is_checked_drawn_and_shown_as_a_grid(tmp_path):
 
 def test_a_grid_has_a_place_for_every_picture_and_for_what_is_missing():
     red = SimpleNamespace(image=Image.new("RGB", (64, 64), "red"))
-    sheet = grid(["A coat whose name is much too long for the room that there is"], ["Beach", "Snow"], [[red, None]],
-                 (64, 64))
+    sheet = grid(
+        ["A coat whose name is much too long for the room that there is"], ["Beach", "Snow"], [[red, None]], (64, 64)
+    )
     colours = sheet.getcolors(1 << 16)
     shares = {colour: count / (sheet.width * sheet.height) for count, colour in colours}
     assert 0.2 < shares[(255, 0, 0)] < 0.5 and 0.2 < shares[(232, 226, 214)] < 0.5
@@ -111,8 +121,11 @@ def test_uses_say_what_is_wrong_with_them_and_null_is_what_is_left_out():
     assert DrawRequest("x", lora=[{"slug": "mika", "unet": None}]).loras == (LoraUse("mika"),)
     dressed = DrawRequest("x", outfit=[{"slug": "coat", "start": None, "block_scales": {"mid": 1.0}}])
     assert request_from_json(json.loads(json.dumps(as_json(dressed)))) == dressed
-    for wrong, why in (({"inside_garment": "false"}, "must be true or false"),
-                       ({"start": 0.6, "end": 0.5}, "must start"), ({"colour": "red"}, "may have slug, block_scales")):
+    for wrong, why in (
+        ({"inside_garment": "false"}, "must be true or false"),
+        ({"start": 0.6, "end": 0.5}, "must start"),
+        ({"colour": "red"}, "may have slug, block_scales"),
+    ):
         with pytest.raises(ValueError, match=why):
             DrawRequest("x", outfit=[{"slug": "coat", **wrong}])
 

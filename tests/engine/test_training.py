@@ -54,7 +54,7 @@ def test_a_run_tells_its_steps_and_leaves_samples_checkpoints_and_a_lora(trains,
     scores = of(events, CheckpointScored)
     assert [score.step for score in scores] == [0, 2, 4]
     assert all(-1 <= value <= 1 for score in scores for value in (score.identity, score.obedience))
-    picked, = of(events, CheckpointPicked)
+    (picked,) = of(events, CheckpointPicked)
     assert picked.step in (2, 4) and picked.reason
     assert isinstance(events[-1], LoraSaved) and (events[-1].step, events[-1].trained) == (picked.step, 4)
     lora = library.lora(events[-1].slug)
@@ -120,10 +120,12 @@ def test_a_pause_amid_samples_that_nothing_is_picked_by_draws_the_rest_later(tra
 
 def test_the_bare_class_is_looked_at_with_what_was_learnt_and_without(trains, library, family):
     events = list(trains(family=family, class_images=0, class_checks=2, steps=6, learning_rate=1e-2, pick_best=False))
-    checked, = of(events, ClassChecked)
+    (checked,) = of(events, ClassChecked)
     assert checked.prompt == "a cartoon of a girl" and checked.step == 6
-    after, before = ([np.asarray(Image.open(library.root / path)) for path in paths]
-                     for paths in (checked.pictures, checked.base_pictures))
+    after, before = (
+        [np.asarray(Image.open(library.root / path)) for path in paths]
+        for paths in (checked.pictures, checked.base_pictures)
+    )
     assert len(after) == len(before) == 2 and not np.array_equal(after[0], before[0])
     assert checked.drift > 0.01 and checked.before > 0.01 and checked.diversity > 0
     assert from_json(json.loads(json.dumps(to_json(checked)))) == checked
@@ -161,7 +163,7 @@ def test_a_pause_between_checkpoints_spares_the_best_of_a_full_fine_tune(trains,
 
 def test_a_class_that_nothing_changed_has_not_moved(trains, family):
     events = list(trains(family=family, class_images=0, class_checks=2, steps=1, learning_rate=1e-8, pick_best=False))
-    checked, = of(events, ClassChecked)
+    (checked,) = of(events, ClassChecked)
     assert abs(checked.drift) < 1e-3 and checked.diversity == pytest.approx(checked.before, abs=1e-3)
 
 
@@ -171,12 +173,15 @@ def test_a_scorer_that_cannot_be_had_ends_no_training(trains, toy):
     assert of(events, LoraSaved)[0].step == 4 and not of(events, CheckpointScored)
 
 
-@pytest.mark.parametrize("scores, best, told", [
-    ({0: (0.3, 0.5), 50: (0.6, 0.5), 100: (0.8, 0.5)}, 100, "No earlier step is clearly better"),
-    ({0: (0.3, 0.5), 50: (0.81, 0.5), 100: (0.8, 0.5)}, 100, "No earlier step is clearly better"),
-    ({0: (0.3, 0.5), 50: (0.78, 0.5), 100: (0.8, 0.2)}, 50, "obeys its prompts better than step 100"),
-    ({0: (0.3, 0.5), 50: (0.9, 0.5), 100: (0.8, 0.5)}, 50, "is liker than step 100"),
-])
+@pytest.mark.parametrize(
+    "scores, best, told",
+    [
+        ({0: (0.3, 0.5), 50: (0.6, 0.5), 100: (0.8, 0.5)}, 100, "No earlier step is clearly better"),
+        ({0: (0.3, 0.5), 50: (0.81, 0.5), 100: (0.8, 0.5)}, 100, "No earlier step is clearly better"),
+        ({0: (0.3, 0.5), 50: (0.78, 0.5), 100: (0.8, 0.2)}, 50, "obeys its prompts better than step 100"),
+        ({0: (0.3, 0.5), 50: (0.9, 0.5), 100: (0.8, 0.5)}, 50, "is liker than step 100"),
+    ],
+)
 def test_the_pick_weighs_likeness_against_obedience_and_says_why(scores, best, told):
     step, reason = pick(scores)
     assert step == best and told in reason
@@ -304,13 +309,21 @@ def test_class_images_show_what_the_family_knows(library, monkeypatch, family):
     subject = library.subject("mika")
     monkeypatch.setattr(ModelFamily, "words", lambda self: {})
     assert class_prompts(subject, family) == ["a picture of a girl"]
-    monkeypatch.setattr(ModelFamily, "words", lambda self: {
-        "nouns": ["girl", "boy"], "places": ["on the beach", "in the park"], "tops": ["jacket", "dress", "sweater"],
-        "colours": ["red", "blue"],
-    })
+    monkeypatch.setattr(
+        ModelFamily,
+        "words",
+        lambda self: {
+            "nouns": ["girl", "boy"],
+            "places": ["on the beach", "in the park"],
+            "tops": ["jacket", "dress", "sweater"],
+            "colours": ["red", "blue"],
+        },
+    )
     assert class_prompts(subject, family) == [
-        "a picture of a girl in a red jacket, on the beach", "a picture of a boy in a blue dress, in the park",
-        "a picture of a girl in a red sweater, in the park", "a picture of a boy in a blue jacket, on the beach",
+        "a picture of a girl in a red jacket, on the beach",
+        "a picture of a boy in a blue dress, in the park",
+        "a picture of a girl in a red sweater, in the park",
+        "a picture of a boy in a blue jacket, on the beach",
     ]
 
 
@@ -389,8 +402,11 @@ def test_little_noise_counts_less(pipelines, family):
 def test_where_garments_alone_count_class_images_weigh_what_is_worn(pipelines, library, family, monkeypatch):
     subject = library.subject("mika")
     request = resolved(TrainRequest("mika", class_images=3, prior_region="garments"), family.training)
-    pictures = [made for made in draw_class_pictures(request, subject, pipelines, family, library)
-                if not isinstance(made, StageReported)]
+    pictures = [
+        made
+        for made in draw_class_pictures(request, subject, pipelines, family, library)
+        if not isinstance(made, StageReported)
+    ]
     assert pictures and all(0.02 < np.asarray(one.counts).mean() / 255 < 0.4 for one in pictures)
     monkeypatch.setattr("studio.engine.dataset.outline", None)
     again = list(draw_class_pictures(request, subject, pipelines, family, library))

@@ -23,21 +23,37 @@ SECOND_CLIP = {**CLIP, "hidden_size": SECOND_WIDTH, "projection_dim": SECOND_WID
 VAE = {"block_out_channels": [8, 8, 8, 16], "norm_num_groups": 4, "layers_per_block": 1, "sample_size": SIDE}
 UNETS = {
     "sdxl": {
-        "block_out_channels": [16, 32, 32], "attention_head_dim": [2, 2, 2],
+        "block_out_channels": [16, 32, 32],
+        "attention_head_dim": [2, 2, 2],
         "cross_attention_dim": WIDTH + SECOND_WIDTH,
-        "transformer_layers_per_block": 1, "addition_time_embed_dim": 8,
-        "projection_class_embeddings_input_dim": 6 * 8 + SECOND_WIDTH, "norm_num_groups": 8, "sample_size": 8,
+        "transformer_layers_per_block": 1,
+        "addition_time_embed_dim": 8,
+        "projection_class_embeddings_input_dim": 6 * 8 + SECOND_WIDTH,
+        "norm_num_groups": 8,
+        "sample_size": 8,
     },
     "sd15": {
-        "block_out_channels": [16, 32, 32, 32], "attention_head_dim": 2, "cross_attention_dim": WIDTH,
-        "norm_num_groups": 8, "sample_size": 8,
+        "block_out_channels": [16, 32, 32, 32],
+        "attention_head_dim": 2,
+        "cross_attention_dim": WIDTH,
+        "norm_num_groups": 8,
+        "sample_size": 8,
     },
 }
 DRAWING = {"steps": 2, "guidance": 4.0, "scheduler": "DDIM", "width": SIDE, "height": SIDE}
 TRAINING = {
-    "rank": 2, "alpha": 2.0, "steps": 4, "learning_rate": 1e-2, "batch_size": 2, "resolution": SIDE, "class_images": 2,
-    "prior_loss_weight": 1.0, "checkpoint_every": 2, "sample_every": 4,
-    "pick_best": False, "describe": False,
+    "rank": 2,
+    "alpha": 2.0,
+    "steps": 4,
+    "learning_rate": 1e-2,
+    "batch_size": 2,
+    "resolution": SIDE,
+    "class_images": 2,
+    "prior_loss_weight": 1.0,
+    "checkpoint_every": 2,
+    "sample_every": 4,
+    "pick_best": False,
+    "describe": False,
 }
 
 
@@ -63,8 +79,15 @@ def make_toys(layout: str, folder: Path, **unet: Any) -> tuple[ModelFamily, Mode
     save_single_file(pipeline, folder / "single.safetensors", {})
     save_toy_clip(folder / "clip")
     toy = replace(
-        {"sdxl": SDXL, "sd15": SD15}[layout], name=f"toy-{layout}", title=f"Toy {layout}", vae=None, variant=None,
-        resolution=SIDE, dtype={"cpu": "float32"}, drawing=DRAWING, training=TRAINING,
+        {"sdxl": SDXL, "sd15": SD15}[layout],
+        name=f"toy-{layout}",
+        title=f"Toy {layout}",
+        vae=None,
+        variant=None,
+        resolution=SIDE,
+        dtype={"cpu": "float32"},
+        drawing=DRAWING,
+        training=TRAINING,
         scorer=str(folder / "clip"),
     )
     return (
@@ -86,6 +109,12 @@ def save_toy_clip(folder: Path) -> None:
 
 def toy_pipeline(layout: str, **unet: Any) -> Any:
     """Built from the published configurations, with the numbers above in place of theirs."""
-    return random_pipeline(layout, {
-        "unet": {**UNETS[layout], **unet}, "vae": VAE, "text_encoder": FIRST_CLIP, "text_encoder_2": SECOND_CLIP,
-    })
+    return random_pipeline(
+        layout,
+        {
+            "unet": {**UNETS[layout], **unet},
+            "vae": VAE,
+            "text_encoder": FIRST_CLIP,
+            "text_encoder_2": SECOND_CLIP,
+        },
+    )

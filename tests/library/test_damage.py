@@ -31,10 +31,18 @@ def unfinished(library):
     return list(library.root.rglob(".*"))
 
 
-@pytest.mark.parametrize("text", [
-    "{ not json", "", "[]", "7", "{}", "[" * 100_000,
-    '{"name": 5, "class_noun": "girl", "identifier": "sks", "created": 7}',
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ not json",
+        "",
+        "[]",
+        "7",
+        "{}",
+        "[" * 100_000,
+        '{"name": 5, "class_noun": "girl", "identifier": "sks", "created": 7}',
+    ],
+)
 def test_a_damaged_folder_is_passed_over_with_one_warning_and_kept(library, caplog, text):
     library.add_subject("Mika", "girl", "sks")
     broken = library.root / "subjects" / "broken"
@@ -97,9 +105,16 @@ def test_damaged_favourites_are_not_written_over(library):
     assert (library.root / "favourites.json").read_text() == "{ torn"
 
 
-@pytest.mark.parametrize("recipe", [
-    '{"request": 5}', '{"request": {}, "loras": [1]}', '{"request": {}, "created": 5}', "[" * 100_000, "{",
-])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        '{"request": 5}',
+        '{"request": {}, "loras": [1]}',
+        '{"request": {}, "created": 5}',
+        "[" * 100_000,
+        "{",
+    ],
+)
 def test_a_picture_with_a_strange_recipe_is_left_out(library, recipe):
     good = library.save_picture(photo(1), Recipe({"prompt": None, "seed": None}))
     info = PngInfo()

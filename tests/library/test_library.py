@@ -12,8 +12,11 @@ from studio.library import Library
 from studio.library.wardrobe import MOST_NAMED
 from studio.recipes import Recipe
 
-RECIPE = Recipe({"type": "DrawRequest", "prompt": "a red fox", "seed": 4, "steps": 5, "width": 64, "height": 64},
-                {"name": "pocket", "title": "Pocket", "sha256": "ab" * 32}, created="2026-01-01T00:00:00+00:00")
+RECIPE = Recipe(
+    {"type": "DrawRequest", "prompt": "a red fox", "seed": 4, "steps": 5, "width": 64, "height": 64},
+    {"name": "pocket", "title": "Pocket", "sha256": "ab" * 32},
+    created="2026-01-01T00:00:00+00:00",
+)
 
 
 @pytest.fixture
@@ -89,7 +92,6 @@ def test_a_photo_copied_in_by_hand_is_taken(library):
     assert [one.width for one in library.subject("mika").photos] == [64, 80]
 
 
-
 def test_pictures_are_found_by_words_and_come_newest_first(library):
     first = library.save_picture(photo(1), RECIPE)
     second = library.save_picture(photo(2), Recipe({"prompt": "a blue cat", "seed": 9}))
@@ -126,7 +128,6 @@ def test_thumbnails_are_made_once_and_small(library):
         assert max(small.size) == 320
 
 
-
 def test_a_lora_appears_whole_or_not_at_all(library):
     def fail(path):
         path.write_bytes(b"half")
@@ -141,7 +142,6 @@ def test_a_lora_appears_whole_or_not_at_all(library):
     assert library.lora("mika").sha256 != lora.sha256
 
 
-
 def test_runs_are_written_down_and_a_torn_line_is_left_out(library):
     run = library.new_run("train", {"type": "TrainRequest", "subject": "mika"}, "Training Mika")
     assert run.status == "queued" and library.runs() == [run]
@@ -151,7 +151,6 @@ def test_runs_are_written_down_and_a_torn_line_is_left_out(library):
     library.append_event(run.id, {"event": "StepFinished", "step": 2})
     assert [event["step"] for event in library.events(run.id)] == [1, 2]
     assert library.update_run(run.id, status="finished").status == "finished"
-
 
 
 def test_outfits_and_scenes(library):
@@ -179,7 +178,7 @@ def test_photos_of_any_name_stay_in_their_folder(library, tmp_path, name):
 @pytest.mark.parametrize("given", ["no such.png", "a\0b.png", "x" * 5_000 + ".png", "/dev/zero", "/", None, 7, b""])
 def test_what_is_no_file_is_refused_by_name(library, given):
     library.add_subject("Mika", "girl", "sks")
-    (_, reason), = library.add_photos("mika", [given]).refused
+    ((_, reason),) = library.add_photos("mika", [given]).refused
     assert reason.endswith(".") and len(reason) < 250 and "\0" not in reason
 
 

@@ -21,9 +21,17 @@ def saved(path, image, **options):
     return path
 
 
-@pytest.mark.parametrize(("name", "mode"), [
-    ("a.jpg", "RGB"), ("a.png", "RGB"), ("a.webp", "RGB"), ("a.gif", "P"), ("cmyk.jpg", "CMYK"), ("grey.png", "L"),
-])
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("a.jpg", "RGB"),
+        ("a.png", "RGB"),
+        ("a.webp", "RGB"),
+        ("a.gif", "P"),
+        ("cmyk.jpg", "CMYK"),
+        ("grey.png", "L"),
+    ],
+)
 def test_the_usual_kinds_open_as_rgb(tmp_path, name, mode):
     image = open_image(saved(tmp_path / name, picture(mode=mode)))
     assert image.mode == "RGB" and image.size == (64, 48)
@@ -54,15 +62,21 @@ def test_sixteen_bits_keep_their_tones(tmp_path):
     assert values.min() == 0 and values.max() == 255 and len(np.unique(values)) > 200
 
 
-@pytest.mark.parametrize(("name", "content", "says"), [
-    ("empty.png", b"", "empty.png is empty"),
-    ("page.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "page.png is not a picture"),
-    ("notes.jpg", b"hello", "notes.jpg is not a picture"),
-    ("page.webp", b"<!doctype html><script>1</script>", "page.webp is not a picture"),
-    ("drawing.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n",
-     "drawing.png is not a picture"),
-    ("evil\nname.png", b"hello", r"evil\?name.png is not a picture"),
-])
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("empty.png", b"", "empty.png is empty"),
+        ("page.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "page.png is not a picture"),
+        ("notes.jpg", b"hello", "notes.jpg is not a picture"),
+        ("page.webp", b"<!doctype html><script>1</script>", "page.webp is not a picture"),
+        (
+            "drawing.png",
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n",
+            "drawing.png is not a picture",
+        ),
+        ("evil\nname.png", b"hello", r"evil\?name.png is not a picture"),
+    ],
+)
 def test_what_is_no_picture_is_named(tmp_path, name, content, says):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=says):
@@ -104,6 +118,7 @@ def test_of_a_moving_picture_the_first_frame_is_taken(tmp_path):
 
 def bomb(width, height):
     """A small PNG that says it has many pixels."""
+
     def chunk(kind, data):
         return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
@@ -136,10 +151,21 @@ def test_the_crop_of_an_empty_picture_is_its_middle():
     assert suggest_crop(Image.new("RGB", (200, 100))) == (50, 0, 150, 100)
 
 
-@pytest.mark.parametrize("crop", [
-    (0, 0, 65, 48), (10, 10, 10, 40), (-1, 0, 20, 20), (0, 0, 8, 8), ("a", 0, 1, 1), (1, 2), "abcd", 7,
-    (0, 0, float("nan"), 20), (0, 0, float("inf"), 20),
-])
+@pytest.mark.parametrize(
+    "crop",
+    [
+        (0, 0, 65, 48),
+        (10, 10, 10, 40),
+        (-1, 0, 20, 20),
+        (0, 0, 8, 8),
+        ("a", 0, 1, 1),
+        (1, 2),
+        "abcd",
+        7,
+        (0, 0, float("nan"), 20),
+        (0, 0, float("inf"), 20),
+    ],
+)
 def test_crops_that_cannot_be_are_refused(crop):
     with pytest.raises(ValueError, match=r"[Cc]rop"):
         checked_crop(crop, 64, 48)
@@ -164,13 +190,28 @@ def test_captions_come_along_as_pairs_as_files_among_the_photos_and_beside_them(
     (tmp_path / "among").mkdir()
     (tmp_path / "among" / "b.txt").write_text("sks girl,\n in a coat", encoding="utf-8")
     (tmp_path / "among" / "metadata.jsonl").write_text(
-        '{"file_name": "c.png", "text": "sks girl on the beach"}\n{torn', encoding="utf-8")
+        '{"file_name": "c.png", "text": "sks girl on the beach"}\n{torn', encoding="utf-8"
+    )
     (tmp_path / "d.txt").write_text("sks girl waving", encoding="utf-8")
-    subject = library.add_subject("Mika", "girl", "sks", [
-        (tmp_path / "a.png", "sks girl smiling"), tmp_path / "b.png", tmp_path / "c.png", str(tmp_path / "d.png"),
-        tmp_path / "among" / "b.txt", tmp_path / "among" / "metadata.jsonl"])
+    subject = library.add_subject(
+        "Mika",
+        "girl",
+        "sks",
+        [
+            (tmp_path / "a.png", "sks girl smiling"),
+            tmp_path / "b.png",
+            tmp_path / "c.png",
+            str(tmp_path / "d.png"),
+            tmp_path / "among" / "b.txt",
+            tmp_path / "among" / "metadata.jsonl",
+        ],
+    )
     assert [photo.caption for photo in subject.photos] == [
-        "sks girl smiling", "sks girl, in a coat", "sks girl on the beach", "sks girl waving"]
+        "sks girl smiling",
+        "sks girl, in a coat",
+        "sks girl on the beach",
+        "sks girl waving",
+    ]
 
 
 def test_captions_alone_are_refused_and_so_are_odd_pairs(tmp_path):

@@ -97,9 +97,17 @@ def test_only_one_holds_the_lock(library):
 
 def test_another_process_may_draw_and_not_train_until_the_holder_dies(library):
     holder = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from studio.library import Library\n"
-         "library = Library(sys.argv[1]); print(library.lock(), flush=True); sys.stdin.read()", str(library.root)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
+        [
+            sys.executable,
+            "-c",
+            "import sys; from studio.library import Library\n"
+            "library = Library(sys.argv[1]); print(library.lock(), flush=True); sys.stdin.read()",
+            str(library.root),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
     )
     try:
         assert holder.stdout.readline().strip() == "True"

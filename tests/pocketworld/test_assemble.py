@@ -80,8 +80,9 @@ def test_family_unpacked_is_a_work_folder_that_gives_the_same_family(family, mas
         unpack(family, masks, OUTFITS, tmp_path)
     assemble_masks(tmp_path, tmp_path / "again")
     for name in ("detector", "segmenter"):
-        again, first = (safetensors.torch.load_file(folder / name / "model.safetensors")
-                        for folder in (tmp_path / "again", masks))
+        again, first = (
+            safetensors.torch.load_file(folder / name / "model.safetensors") for folder in (tmp_path / "again", masks)
+        )
         assert first.keys() == again.keys() and all(torch.equal(again[key], first[key]) for key in first)
 
 

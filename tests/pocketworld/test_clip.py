@@ -56,11 +56,7 @@ def test_the_second_tokenizer_pads_as_sdxl_does(tokenizers):
     first, second = tokenizers
     assert (second.pad_token, second.pad_token_id) == ("!", 0) and first.pad_token_id == first.eos_token_id
     ids = [tokenizer("a girl", padding="max_length").input_ids for tokenizer in tokenizers]
-    assert (
-        [len(row) for row in ids] == [CONTEXT, CONTEXT]
-        and ids[0][:4] == ids[1][:4]
-        and set(ids[1][4:]) == {0}
-    )
+    assert [len(row) for row in ids] == [CONTEXT, CONTEXT] and ids[0][:4] == ids[1][:4] and set(ids[1][4:]) == {0}
 
 
 def test_the_longest_captions_fit(tokenizers):
@@ -96,9 +92,7 @@ def test_scaling_the_states_to_one_leaves_the_embeddings_alone(tokenizers):
         if "embedding" in name or "fc2" in name:
             parameter.data *= 50  # towards what training makes of them
     with torch.no_grad():
-        before, after = (
-            t(tokens, output_hidden_states=True) for t in (tower, with_unit_states(tower, tokens))
-        )
+        before, after = (t(tokens, output_hidden_states=True) for t in (tower, with_unit_states(tower, tokens)))
     assert after.hidden_states[-2].std() == pytest.approx(1, abs=1e-3)
     assert torch.allclose(before.text_embeds, after.text_embeds, rtol=1e-2, atol=1e-2)
 

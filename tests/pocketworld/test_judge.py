@@ -41,11 +41,7 @@ def test_the_bundled_judge_reads_fresh_renders():
 def test_the_judge_reads_the_subjects_and_their_probabilities():
     specs = [portray(subject, RNG) for subject in SUBJECTS.values()]
     readings = Judge.load().read([render(spec, PIXELS, truth=False).image for spec in specs])
-    right = [
-        obeyed
-        for spec, reading in zip(specs, readings, strict=True)
-        for obeyed in obeys(spec, reading).values()
-    ]
+    right = [obeyed for spec, reading in zip(specs, readings, strict=True) for obeyed in obeys(spec, reading).values()]
     assert sum(right) / len(right) >= 0.95
     assert all(0 < reading.probability <= 1 for row in readings for reading in row.values())
 

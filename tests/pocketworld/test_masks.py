@@ -13,9 +13,22 @@ from pocketworld.render import render
 from pocketworld.things import box_of, things
 from pocketworld.world import Spec
 
-GIRL = Spec(noun="girl", skin="pale", hair="long", hair_colour="red", expression="smiling", top="jacket",
-            top_colour="blue", bottom="pants", bottom_colour="black", shoes="white", accessory="hat",
-            accessory_colour="green", pose="standing", scene="beach")
+GIRL = Spec(
+    noun="girl",
+    skin="pale",
+    hair="long",
+    hair_colour="red",
+    expression="smiling",
+    top="jacket",
+    top_colour="blue",
+    bottom="pants",
+    bottom_colour="black",
+    shoes="white",
+    accessory="hat",
+    accessory_colour="green",
+    pose="standing",
+    scene="beach",
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +61,13 @@ def test_words_of_the_world_are_one_token_and_others_fall_into_letters():
 
 
 def test_targets_of_a_caption_are_the_boxes_of_what_is_there(girl):
-    target, = dino.targets(["cat", "jacket", "hat"], [things(GIRL, girl.parts)])
+    (target,) = dino.targets(["cat", "jacket", "hat"], [things(GIRL, girl.parts)])
     assert target["class_labels"].tolist() == [1, 2]
     x, y, width, height = (target["boxes"][0] * 128).tolist()
     assert box_of(things(GIRL, girl.parts)["jacket"]) == pytest.approx(
-        (x - width / 2, y - height / 2, x + width / 2, y + height / 2), abs=1e-3)
-    nothing, = dino.targets(["cat"], [things(GIRL, girl.parts)])
+        (x - width / 2, y - height / 2, x + width / 2, y + height / 2), abs=1e-3
+    )
+    (nothing,) = dino.targets(["cat"], [things(GIRL, girl.parts)])
     assert nothing["boxes"].shape == (0, 4)
 
 
@@ -145,8 +159,9 @@ def test_the_eyes_loss_is_least_for_the_truth(girl):
     for number, count in enumerate(eyes.COUNTS[:3]):
         start = sum(eyes.COUNTS[:number])
         right[:, start : start + count] = 20.0 * torch.nn.functional.one_hot(
-            labels[:, number, ::2, ::2], count).permute(0, 3, 1, 2)
-    right[:, -4 * len(eyes.GROUPS):] = boxes.nan_to_num(0).flatten(1)[..., None, None]
+            labels[:, number, ::2, ::2], count
+        ).permute(0, 3, 1, 2)
+    right[:, -4 * len(eyes.GROUPS) :] = boxes.nan_to_num(0).flatten(1)[..., None, None]
     loss, named, off = eyes.eyes_loss([right], labels, boxes)
     assert loss < 0.01 and named == 1 and off < 1e-6
     assert eyes.eyes_loss([torch.zeros_like(right)], labels, boxes)[0] > 1
@@ -159,11 +174,14 @@ def test_cells_hold_each_phrase_s_share_and_a_perfect_encoder_loses_nothing_on_b
     assert shares.shape == (1, 16 * 16 + 8 * 8 + 4 * 4, 2) and shares[..., 1].max() == 0
     assert torch.isclose(shares[0, :256, 0].mean(), torch.tensor(found["jacket"].mean()).float(), atol=1e-4)
     box = labels[0]["boxes"][0]
-    answer = SimpleNamespace(enc_outputs_class=torch.where(shares > dino.FILLED, 12.0, -12.0),
-                             enc_outputs_coord_logits=torch.logit(box).expand(1, len(shares[0]), 4))
+    answer = SimpleNamespace(
+        enc_outputs_class=torch.where(shares > dino.FILLED, 12.0, -12.0),
+        enc_outputs_coord_logits=torch.logit(box).expand(1, len(shares[0]), 4),
+    )
     assert dino.cell_loss(answer, [[0], [1]], shares, labels) < 0.01
-    elsewhere = SimpleNamespace(enc_outputs_class=answer.enc_outputs_class,
-                                enc_outputs_coord_logits=torch.zeros(1, len(shares[0]), 4))
+    elsewhere = SimpleNamespace(
+        enc_outputs_class=answer.enc_outputs_class, enc_outputs_coord_logits=torch.zeros(1, len(shares[0]), 4)
+    )
     assert dino.cell_loss(elsewhere, [[0], [1]], shares, labels) > 0.3
 
 
@@ -179,8 +197,11 @@ def test_queries_that_lie_on_a_thing_and_say_so_lose_nothing(girl):
     assert loss < 0.01 and torch.isclose(closeness, torch.tensor(1.0))
     silent, _ = dino.query_loss(SimpleNamespace(logits=-says, pred_boxes=boxes), [[0], [1]], labels)
     assert silent > 10
-    nothing, _ = dino.query_loss(SimpleNamespace(logits=says - 24, pred_boxes=boxes), [[1], [1]],
-                                 [{"class_labels": torch.tensor([], dtype=torch.long), "boxes": torch.zeros(0, 4)}])
+    nothing, _ = dino.query_loss(
+        SimpleNamespace(logits=says - 24, pred_boxes=boxes),
+        [[1], [1]],
+        [{"class_labels": torch.tensor([], dtype=torch.long), "boxes": torch.zeros(0, 4)}],
+    )
     assert nothing < 0.01
 
 

@@ -24,8 +24,20 @@ from pocketworld.world import SUBJECTS, Spec, sample, wears_held_out
 from studio.block_scales import by_layer
 from studio.families import POCKET
 
-GIRL = Spec(noun="girl", skin="pale", hair="long", hair_colour="red", expression="smiling", top="jacket",
-            top_colour="blue", bottom="pants", bottom_colour="black", shoes="white", pose="standing", scene="beach")
+GIRL = Spec(
+    noun="girl",
+    skin="pale",
+    hair="long",
+    hair_colour="red",
+    expression="smiling",
+    top="jacket",
+    top_colour="blue",
+    bottom="pants",
+    bottom_colour="black",
+    shoes="white",
+    pose="standing",
+    scene="beach",
+)
 WIDTH = 24  # of what the image encoder saw
 
 
@@ -59,8 +71,10 @@ def test_prompts_never_name_a_garment():
 
 
 def test_garments_are_right_where_the_judge_reads_their_words():
-    reading = {name: Reading(word, 1.0) for name, word in (
-        ("top", "jacket"), ("top_colour", "red"), ("bottom", "pants"), ("bottom_colour", "black"))}
+    reading = {
+        name: Reading(word, 1.0)
+        for name, word in (("top", "jacket"), ("top_colour", "red"), ("bottom", "pants"), ("bottom_colour", "black"))
+    }
     others = {name: Reading("", 1.0) for name in Judge.load().accuracy if name not in reading}
     right = garments_right(GIRL, {**others, **reading})
     assert right == {"top": True, "top_colour": False, "bottom": True, "bottom_colour": True}
@@ -90,8 +104,10 @@ def test_a_blurred_picture_drifts_and_hardly_bleeds(girl, judge):
 def test_where_all_is_clothing_there_is_nothing_to_measure(girl, judge):
     picture, where = girl
     nowhere = np.zeros_like(where)
-    assert all(np.isnan(value) for value in (bleed(picture, picture, nowhere), flat(picture, nowhere),
-                                             drift(picture, picture, nowhere, judge)))
+    assert all(
+        np.isnan(value)
+        for value in (bleed(picture, picture, nowhere), flat(picture, nowhere), drift(picture, picture, nowhere, judge))
+    )
 
 
 def table(fidelity: float, harm: float, pairs: int = 6) -> np.ndarray:
@@ -102,9 +118,11 @@ def table(fidelity: float, harm: float, pairs: int = 6) -> np.ndarray:
 
 def test_ways_are_compared_where_equally_much_arrives():
     bare = table(0.1, 0.0)
-    ways = {"whole picture": {0.0: bare, 1.0: table(0.3, 9.0)},
-            curves.REFERENCE: {0.0: bare, 0.5: table(0.2, 4.0), 1.0: table(0.5, 8.0)},
-            curves.OUR: {0.0: bare, 1.0: table(0.9, 4.0)}}
+    ways = {
+        "whole picture": {0.0: bare, 1.0: table(0.3, 9.0)},
+        curves.REFERENCE: {0.0: bare, 0.5: table(0.2, 4.0), 1.0: table(0.5, 8.0)},
+        curves.OUR: {0.0: bare, 1.0: table(0.9, 4.0)},
+    }
     told = curves.as_figures(ways)
     assert told["level"] == pytest.approx(0.5) and told["equal"]["whole picture"] is None
     assert told["equal"][curves.OUR]["bleed"] == pytest.approx([2.0] * 3)
@@ -131,8 +149,13 @@ def test_a_curve_is_read_where_fidelity_first_rises_to_the_level():
 def test_nobody_gets_what_they_wear_already():
     for name in cures.CHOSEN:
         own, outfits = SUBJECTS[name], cures.outfits_for(SUBJECTS[name], 10)
-        assert not [one for one in outfits if own.top == one.top or own.bottom == one.bottom
-                    or {one.top_colour, one.bottom_colour} & {own.top_colour, own.bottom_colour, own.fur} - {None}]
+        assert not [
+            one
+            for one in outfits
+            if own.top == one.top
+            or own.bottom == one.bottom
+            or {one.top_colour, one.bottom_colour} & {own.top_colour, own.bottom_colour, own.fur} - {None}
+        ]
         assert len({(one.top, one.top_colour, one.bottom, one.bottom_colour) for one in outfits}) == 10
         assert sum(one.top == "dress" for one in outfits) == (2 if name in ("fox", "mohawk girl", "bolt woman") else 0)
 
@@ -169,16 +192,20 @@ def test_the_assembled_adapter_is_half_precision_and_what_diffusers_reads(tmp_pa
     assemble_outfits(tmp_path / "work", tmp_path / "to")
     told = load_file(tmp_path / "to" / FILE)
     assert {value.dtype for value in told.values()} == {torch.float16} and told.keys() == state.keys()
-    parts = {part: {name.partition(".")[2]: value for name, value in told.items() if name.startswith(f"{part}.")}
-             for part in ("image_proj", "ip_adapter")}
+    parts = {
+        part: {name.partition(".")[2]: value for name, value in told.items() if name.startswith(f"{part}.")}
+        for part in ("image_proj", "ip_adapter")
+    }
     new_unet((8, 16, 24), (1, 1, 3))._load_ip_adapter_weights([parts], low_cpu_mem_usage=False)
     assert record.items() <= json.loads((tmp_path / "to" / "training.json").read_text()).items()
 
 
 def test_styles_that_are_ready_are_assembled_with_their_records(tmp_path):
     for name in ("pixel-art", "half-done"):
-        write_journal({"steps": 5, "samples": 60, "minutes": 1.0, "loss": [], "validation": []},
-                      tmp_path / "work" / "styles" / name)
+        write_journal(
+            {"steps": 5, "samples": 60, "minutes": 1.0, "loss": [], "validation": []},
+            tmp_path / "work" / "styles" / name,
+        )
     save_file({"unet.a": torch.zeros(2)}, tmp_path / "work" / "styles" / "pixel-art" / "pixel-art.safetensors")
     assemble_styles(tmp_path / "work", tmp_path / "to")
     assert {file.name for file in (tmp_path / "to").iterdir()} == {"pixel-art.safetensors", "pixel-art.json"}

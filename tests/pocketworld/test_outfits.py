@@ -13,8 +13,20 @@ from pocketworld.recipes.unet import new_unet
 from pocketworld.recipes.unet import predict as plain
 from pocketworld.world import Spec
 
-GIRL = Spec(noun="girl", skin="pale", hair="long", hair_colour="red", expression="smiling", top="jacket",
-            top_colour="blue", bottom="pants", bottom_colour="black", shoes="white", pose="standing", scene="beach")
+GIRL = Spec(
+    noun="girl",
+    skin="pale",
+    hair="long",
+    hair_colour="red",
+    expression="smiling",
+    top="jacket",
+    top_colour="blue",
+    bottom="pants",
+    bottom_colour="black",
+    shoes="white",
+    pose="standing",
+    scene="beach",
+)
 WIDTH = 24  # of what the image encoder saw
 
 
@@ -45,8 +57,10 @@ def test_untrained_it_changes_nothing_and_its_file_is_what_diffusers_reads():
     changed = predict(unet, noisy, timesteps, conditioning, seen)
     assert (changed - without).abs().max() > 0.1
     state = adapter.state()
-    parts = {part: {name.partition(".")[2]: value for name, value in state.items() if name.startswith(f"{part}.")}
-             for part in ("image_proj", "ip_adapter")}
+    parts = {
+        part: {name.partition(".")[2]: value for name, value in state.items() if name.startswith(f"{part}.")}
+        for part in ("image_proj", "ip_adapter")
+    }
     assert sum(len(part) for part in parts.values()) == len(state)
     bare._load_ip_adapter_weights([parts], low_cpu_mem_usage=False)
     assert torch.equal(predict(bare, noisy, timesteps, conditioning, seen), changed)

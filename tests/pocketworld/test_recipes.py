@@ -55,9 +55,7 @@ def test_interrupted_training_ends_with_the_same_weights(tmp_path):
     resumed = run(tmp_path / "parts", steps=6)
     assert resumed.step == whole.step == 6
     assert resumed.samples == 24
-    for one, other in zip(
-        whole.parameters + whole.average, resumed.parameters + resumed.average, strict=True
-    ):
+    for one, other in zip(whole.parameters + whole.average, resumed.parameters + resumed.average, strict=True):
         assert torch.equal(one, other)
 
 
@@ -182,9 +180,10 @@ def test_attention_that_has_drowned_begins_anew_and_the_rest_goes_on_as_it_was()
     @torch.no_grad()
     def run_through():
         seen = {}
-        hooks = [drowned.transformer_blocks[0].register_forward_pre_hook(
-                     lambda _module, args: seen.update(read=args[0])),
-                 drowned.register_forward_hook(lambda _module, args, out: seen.update(added=out[0] - args[0]))]
+        hooks = [
+            drowned.transformer_blocks[0].register_forward_pre_hook(lambda _module, args: seen.update(read=args[0])),
+            drowned.register_forward_hook(lambda _module, args, out: seen.update(added=out[0] - args[0])),
+        ]
         added = {"text_embeds": torch.zeros(8, 128), "time_ids": size_conditioning(64, 8)}
         unet(inputs[0], inputs[1], inputs[2], added_cond_kwargs=added)
         for hook in hooks:

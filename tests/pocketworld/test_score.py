@@ -41,10 +41,7 @@ def test_photos_of_a_subject_are_taken_elsewhere_than_it_is_drawn():
 def test_renders_of_a_subject_count_as_the_subject():
     rng, fox = random.Random(1), SUBJECTS["fox"]
     rows = [
-        [
-            render(portray(fox, rng, scene=scene, framing="full figure"), 128, truth=False).image
-            for _ in range(2)
-        ]
+        [render(portray(fox, rng, scene=scene, framing="full figure"), 128, truth=False).image for _ in range(2)]
         for scene in identity.DRAWN_SCENES
     ]
     right, scenes = identity.read_identity(Judge.load(), fox, rows)

@@ -22,8 +22,20 @@ from studio.masks import grown
 from studio.recipes import SEAM, Recipe, write_png
 from studio.retouching import without_clothes
 
-GIRL = Spec(noun="girl", skin="pale", hair="long", hair_colour="red", expression="smiling", top="jacket",
-            top_colour="purple", bottom="pants", bottom_colour="black", shoes="white", pose="standing", scene="park")
+GIRL = Spec(
+    noun="girl",
+    skin="pale",
+    hair="long",
+    hair_colour="red",
+    expression="smiling",
+    top="jacket",
+    top_colour="purple",
+    bottom="pants",
+    bottom_colour="black",
+    shoes="white",
+    pose="standing",
+    scene="park",
+)
 OTHER = replace(GIRL, top="t-shirt", top_colour="yellow", bottom="shorts", bottom_colour="green")
 WORN = seams.Worn(0, OTHER)
 
@@ -76,7 +88,7 @@ def test_a_picture_as_it_was_is_wrong_in_its_garments_alone(judge, girl):
 
 
 def test_what_is_joined_elsewhere_than_along_the_mask_has_its_seam_there(judge, girl):
-    was, = judge.read([girl.image])
+    (was,) = judge.read([girl.image])
     after = seams.Repainted(render(OTHER, truth=False).image, grown(girl.clothing, -3), joined=0.5)
     told = seams.told_of(girl, WORN, after, was, was, judge.trusted)
     assert told.seam == 0.5 < 1 < told.along
@@ -84,13 +96,13 @@ def test_what_is_joined_elsewhere_than_along_the_mask_has_its_seam_there(judge, 
 
 def test_a_kind_that_was_there_before_is_no_other_one(judge, girl):
     same = seams.Worn(0, replace(GIRL, top_colour="red", bottom="skirt"))
-    was, = judge.read([girl.image])
+    (was,) = judge.read([girl.image])
     told = seams.told_of(girl, same, seams.Repainted(girl.image, girl.clothing), was, was, judge.trusted)
     assert told.others == (False,) and told.kinds == (True, False)
 
 
 def test_below_a_dress_no_kind_of_bottom_was_there(judge):
-    was, = judge.read([render(replace(GIRL, top="dress", bottom=None, bottom_colour=None), truth=False).image])
+    (was,) = judge.read([render(replace(GIRL, top="dress", bottom=None, bottom_colour=None), truth=False).image])
     assert seams.kind_before(was, "bottom") is None and seams.kind_before(was, "top") == "dress"
 
 

@@ -127,8 +127,7 @@ def test_another_size_is_the_same_scene():
 
 def test_the_full_caption_says_everything():
     assert full_caption(GIRL) == (
-        "a cartoon of a girl with long red hair in a blue jacket and black pants, "
-        "smiling, waving, on the beach"
+        "a cartoon of a girl with long red hair in a blue jacket and black pants, smiling, waving, on the beach"
     )
     for spec in specs(200):
         said = full_caption(spec)

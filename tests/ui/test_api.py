@@ -21,9 +21,13 @@ def desk(tmp_path_factory):
     """A studio with one subject and one picture; no run of these tests gets as far as loading torch."""
     with studio.open(tmp_path_factory.mktemp("api") / "library") as opened:
         opened.library.add_subject("Mika", "girl", "sks", [Image.linear_gradient("L")])
-        opened.library.save_picture(Image.new("RGB", (64, 64), "navy"), studio.Recipe(
-            request={"type": "DrawRequest", **vars(DrawRequest(prompt="a <b>girl</b> on the beach", seed=7))},
-            family={"name": "pocket", "title": "Pocket", "sha256": "0" * 64}))
+        opened.library.save_picture(
+            Image.new("RGB", (64, 64), "navy"),
+            studio.Recipe(
+                request={"type": "DrawRequest", **vars(DrawRequest(prompt="a <b>girl</b> on the beach", seed=7))},
+                family={"name": "pocket", "title": "Pocket", "sha256": "0" * 64},
+            ),
+        )
         yield opened
 
 
@@ -59,49 +63,55 @@ def test_parameters_are_the_fields_of_the_request_with_their_defaults(client, na
             assert one["parameter_default"] == field.default
 
 
-@pytest.mark.parametrize("given, said", [
-    ({"prompt": ""}, "prompt must not be empty"),
-    ({"prompt": "x" * 3000}, "at most 2000 characters"),
-    ({"prompt": "a girl", "count": 65}, "count must be 1 to 64, got 65"),
-    ({"prompt": "a girl", "count": 1.5}, "count must be a whole number, got 1.5"),
-    ({"prompt": "a girl", "count": "many"}, "count must be a number, got 'many'"),
-    ({"prompt": "a girl", "steps": True}, "steps must be a number, got True"),
-    ({"prompt": ["a", "list"]}, "prompt must be text"),
-    ({"prompt": "a girl", "guidance": 1e9}, "guidance must be 0 to 30"),
-    ({"prompt": "a girl", "width": 100}, "width must be a multiple of 8, got 100; try 96"),
-    ({"prompt": "a girl", "lora": "../secret"}, "There is no LoRA"),
-    ({"prompt": "a girl", "scheduler": "Magic"}, "There is no scheduler 'Magic'; known are"),
-    ({"prompt": "a girl", "family": "flux"}, "There is no family 'flux'; known are pocket"),
-])
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ({"prompt": ""}, "prompt must not be empty"),
+        ({"prompt": "x" * 3000}, "at most 2000 characters"),
+        ({"prompt": "a girl", "count": 65}, "count must be 1 to 64, got 65"),
+        ({"prompt": "a girl", "count": 1.5}, "count must be a whole number, got 1.5"),
+        ({"prompt": "a girl", "count": "many"}, "count must be a number, got 'many'"),
+        ({"prompt": "a girl", "steps": True}, "steps must be a number, got True"),
+        ({"prompt": ["a", "list"]}, "prompt must be text"),
+        ({"prompt": "a girl", "guidance": 1e9}, "guidance must be 0 to 30"),
+        ({"prompt": "a girl", "width": 100}, "width must be a multiple of 8, got 100; try 96"),
+        ({"prompt": "a girl", "lora": "../secret"}, "There is no LoRA"),
+        ({"prompt": "a girl", "scheduler": "Magic"}, "There is no scheduler 'Magic'; known are"),
+        ({"prompt": "a girl", "family": "flux"}, "There is no family 'flux'; known are pocket"),
+    ],
+)
 def test_a_drawing_that_cannot_be_is_refused_in_a_sentence(client, given, said):
     assert said in sentence(client, api_name="/draw", **given)
 
 
-@pytest.mark.parametrize("name, given, said", [
-    ("/train", {"subject": "nobody"}, "There is no subject 'nobody'; known are mika"),
-    ("/train", {"subject": "mika", "rank": 0}, "rank must be 1 to 256, got 0"),
-    ("/train", {"subject": ""}, "subject must not be empty"),
-    ("/add_subject", {"name": "../x", "class_noun": "girl", "identifier": "sks"}, "name"),
-    ("/add_subject", {"name": "", "class_noun": "girl", "identifier": "sks"}, "A subject needs a name"),
-    ("/add_subject", {"name": "Leo", "class_noun": "", "identifier": "sks"}, "class noun must not be empty"),
-    ("/edit_subject", {"subject": "../../etc", "name": "x"}, "subject"),
-    ("/edit_photo", {"subject": "mika", "file": "nothing.png"}, "There is no photo 'nothing.png'"),
-    ("/edit_photo", {"subject": "mika", "file": "picture-1.png", "crop": [1, 2]}, "crop must be four numbers"),
-    ("/edit_photo", {"subject": "mika", "file": "picture-1.png", "crop": [0, 0, 9e9, 9e9]}, "leaves the photo"),
-    ("/remove_photo", {"subject": "mika", "file": "../subject.json"}, "There is no photo"),
-    ("/propose_identifier", {"count": 0}, "count must be 1 to 50"),
-    ("/propose_identifier", {"name": "..."}, "no Latin letters"),
-    ("/check_identifier", {"identifier": ["sks"]}, "identifier must be text"),
-    ("/run_status", {"run": "nothing"}, "There is no run 'nothing'"),
-    ("/cancel", {"run": "../.."}, "There is no run"),
-    ("/replay", {"picture": "nothing"}, "There is no picture 'nothing'"),
-    ("/favourite", {"picture": "/etc/passwd"}, "There is no picture"),
-    ("/delete_picture", {"picture": "*"}, "There is no picture"),
-    ("/restore_picture", {"picture": "nothing"}, "no deleted picture"),
-    ("/pictures", {"count": 100_000}, "count must be 1 to 1000"),
-    ("/family", {"name": "flux"}, "There is no family 'flux'"),
-    ("/check_prompt", {"prompt": "a girl", "lora": "nobody"}, "nobody"),
-])
+@pytest.mark.parametrize(
+    "name, given, said",
+    [
+        ("/train", {"subject": "nobody"}, "There is no subject 'nobody'; known are mika"),
+        ("/train", {"subject": "mika", "rank": 0}, "rank must be 1 to 256, got 0"),
+        ("/train", {"subject": ""}, "subject must not be empty"),
+        ("/add_subject", {"name": "../x", "class_noun": "girl", "identifier": "sks"}, "name"),
+        ("/add_subject", {"name": "", "class_noun": "girl", "identifier": "sks"}, "A subject needs a name"),
+        ("/add_subject", {"name": "Leo", "class_noun": "", "identifier": "sks"}, "class noun must not be empty"),
+        ("/edit_subject", {"subject": "../../etc", "name": "x"}, "subject"),
+        ("/edit_photo", {"subject": "mika", "file": "nothing.png"}, "There is no photo 'nothing.png'"),
+        ("/edit_photo", {"subject": "mika", "file": "picture-1.png", "crop": [1, 2]}, "crop must be four numbers"),
+        ("/edit_photo", {"subject": "mika", "file": "picture-1.png", "crop": [0, 0, 9e9, 9e9]}, "leaves the photo"),
+        ("/remove_photo", {"subject": "mika", "file": "../subject.json"}, "There is no photo"),
+        ("/propose_identifier", {"count": 0}, "count must be 1 to 50"),
+        ("/propose_identifier", {"name": "..."}, "no Latin letters"),
+        ("/check_identifier", {"identifier": ["sks"]}, "identifier must be text"),
+        ("/run_status", {"run": "nothing"}, "There is no run 'nothing'"),
+        ("/cancel", {"run": "../.."}, "There is no run"),
+        ("/replay", {"picture": "nothing"}, "There is no picture 'nothing'"),
+        ("/favourite", {"picture": "/etc/passwd"}, "There is no picture"),
+        ("/delete_picture", {"picture": "*"}, "There is no picture"),
+        ("/restore_picture", {"picture": "nothing"}, "no deleted picture"),
+        ("/pictures", {"count": 100_000}, "count must be 1 to 1000"),
+        ("/family", {"name": "flux"}, "There is no family 'flux'"),
+        ("/check_prompt", {"prompt": "a girl", "lora": "nobody"}, "nobody"),
+    ],
+)
 def test_what_cannot_be_done_is_said_in_a_sentence(client, name, given, said):
     assert said in sentence(client, api_name=name, **given)
 
@@ -140,7 +150,7 @@ def test_a_subject_is_added_edited_and_removed(client, photos):
 
 
 def test_a_picture_is_found_marked_deleted_and_brought_back(client):
-    picture, = client.predict(search="beach", api_name="/pictures")
+    (picture,) = client.predict(search="beach", api_name="/pictures")
     assert picture["recipe"]["request"]["seed"] == 7
     assert client.predict(picture["id"], api_name="/favourite")["favourite"] is True
     assert client.predict(favourites=True, api_name="/pictures")[0]["id"] == picture["id"]
@@ -160,8 +170,7 @@ def test_the_settings_inside_a_png_come_back(client, desk):
 def test_private_endpoints_are_harmless(client, address, desk):
     """Every one of them, called past the client with nonsense, says a sentence or nothing, and changes nothing."""
     before = contents(desk.library.root)
-    private = [one for one in client.config["dependencies"]
-               if one["api_visibility"] == "private" and one["backend_fn"]]
+    private = [one for one in client.config["dependencies"] if one["api_visibility"] == "private" and one["backend_fn"]]
     assert len(private) > 20
     nonsense = (None, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, [7])
     for number, value in enumerate(nonsense):
@@ -171,8 +180,9 @@ def test_private_endpoints_are_harmless(client, address, desk):
 
 
 def contents(root):
-    return {str(path): path.read_bytes() for path in root.rglob("*")
-            if path.is_file() and "thumbnails" not in path.parts}
+    return {
+        str(path): path.read_bytes() for path in root.rglob("*") if path.is_file() and "thumbnails" not in path.parts
+    }
 
 
 def called(address, session, given):
@@ -180,9 +190,15 @@ def called(address, session, given):
     with httpx.Client(base_url=address, timeout=30) as server:
         answers, waiting = [], 0
         for number, values in given.items():
-            said = server.post("gradio_api/queue/join", json={
-                "data": values, "fn_index": number, "session_hash": session, "event_data": {"act": "delete", "id": "x"},
-            })
+            said = server.post(
+                "gradio_api/queue/join",
+                json={
+                    "data": values,
+                    "fn_index": number,
+                    "session_hash": session,
+                    "event_data": {"act": "delete", "id": "x"},
+                },
+            )
             waiting += said.status_code == 200
             answers.append(said.text)
         with server.stream("GET", f"gradio_api/queue/data?session_hash={session}") as stream:

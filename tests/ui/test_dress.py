@@ -42,9 +42,11 @@ def test_a_preset_a_slider_and_the_dict_say_the_same(desk):
 
 
 def test_a_dict_that_does_not_fit_says_what_would_and_changes_nothing(desk):
-    for text, why in (('{"up": {"block_7": 1}}', "no 'block_7' in up; it has block_0, block_1"),
-                      ("{up: 1}", "Write block scales as a number, or as a dict"),
-                      ('{"up": {"block_0": [1, 2]}}', "has 3 layers")):
+    for text, why in (
+        ('{"up": {"block_7": 1}}', "no 'block_7' in up; it has block_0, block_1"),
+        ("{up: 1}", "Write block scales as a number, or as a dict"),
+        ('{"up": {"block_0": [1, 2]}}', "has 3 layers"),
+    ):
         with pytest.raises(ValueError, match=why):
             acting.write_scales(desk, text, {}, "", "pocket")
 
@@ -54,14 +56,14 @@ def test_every_outfit_may_act_in_its_own_way_and_the_others_as_all_do(desk):
     acts = changed(desk, {"act": "preset", "name": "Whole picture"}, acts, "hat")
     coat, hat = acting.uses(["red-coat", "hat"], acts, POCKET)
     assert coat.block_scales == POCKET.outfit_presets["Style"] and hat.block_scales == 1.0
-    elsewhere, = acting.uses(["red-coat"], acts, SD15)
+    (elsewhere,) = acting.uses(["red-coat"], acts, SD15)
     assert elsewhere.block_scales is None, "another family has other blocks"
 
 
 def test_what_is_shown_is_what_is_drawn(desk):
     acts = acting.note_span(desk, 0.2, 0.8, {}, "hat", "pocket")[0]
     acts = changed(desk, {"act": "preset", "name": "Style"}, acts)
-    use, = acting.uses(["hat"], acts, POCKET)
+    (use,) = acting.uses(["hat"], acts, POCKET)
     shown = acting.shown(desk, acts, "hat", "pocket")
     assert use.block_scales == POCKET.outfit_presets["Style"] == acting.scales_of(desk, acts, "hat", POCKET)
     assert (use.start, use.end) == shown[-2:] == (0.2, 0.8)
@@ -95,11 +97,17 @@ def test_what_a_request_leaves_open_is_settled_before_it_starts(desk):
     assert coat.block_scales == next(iter(POCKET.outfit_presets.values()))
 
 
-@pytest.mark.parametrize("request_, why", [
-    (SetRequest("a girl", ["beach"], outfits=["coat"]), "no outfit 'coat'; known are hat, red-coat"),
-    (DrawRequest("a girl", outfit=[{"slug": "hat", "block_scales": {"up": {"block_9": 1}}}]), "no 'block_9' in up"),
-    (DrawRequest("a girl", outfit=[{"slug": "hat", "adapter": "Face"}]), "no image adapter 'Face'; known are Outfit"),
-])
+@pytest.mark.parametrize(
+    "request_, why",
+    [
+        (SetRequest("a girl", ["beach"], outfits=["coat"]), "no outfit 'coat'; known are hat, red-coat"),
+        (DrawRequest("a girl", outfit=[{"slug": "hat", "block_scales": {"up": {"block_9": 1}}}]), "no 'block_9' in up"),
+        (
+            DrawRequest("a girl", outfit=[{"slug": "hat", "adapter": "Face"}]),
+            "no image adapter 'Face'; known are Outfit",
+        ),
+    ],
+)
 def test_what_cannot_be_worn_says_why(desk, request_, why):
     with pytest.raises(ValueError, match=why):
         desk.start(request_)
@@ -116,11 +124,13 @@ def test_ticks_keep_the_order_of_the_page_and_say_what_they_come_to(desk):
 
 
 def test_an_outfit_is_removed_only_once_that_was_asked_and_a_scene_s_words_stay_to_hand(desk):
-    asked, _, _, view, *_ = dress.act_on_outfits(desk, {"act": "ask_outfit", "slug": "hat"}, "", "hat", ["hat"], [], 1,
-                                                     False)
+    asked, _, _, view, *_ = dress.act_on_outfits(
+        desk, {"act": "ask_outfit", "slug": "hat"}, "", "hat", ["hat"], [], 1, False
+    )
     assert asked == "hat" and "Remove Hat for good?" in view and len(desk.library.outfits()) == 2
-    _, chosen, *_ = dress.act_on_outfits(desk, {"act": "remove_outfit", "slug": "hat"}, "hat", "hat", ["hat"], [], 1,
-                                          False)
+    _, chosen, *_ = dress.act_on_outfits(
+        desk, {"act": "remove_outfit", "slug": "hat"}, "hat", "hat", ["hat"], [], 1, False
+    )
     assert chosen == [] and [outfit.slug for outfit in desk.library.outfits()] == ["red-coat"]
     scenes, name, words, *_ = dress.act_on_scenes(desk, {"act": "remove_scene", "slug": "snow"}, [], ["snow"], 1, False)
     assert (scenes, name, words) == ([], "Snow", "in the snow")
@@ -134,7 +144,8 @@ def test_the_words_call_whoever_is_chosen_and_keep_the_rest(desk):
         ("leo", "mika", "a cartoon of sks girl in pixel art, waving", "a cartoon of ohwx boy in pixel art, waving"),
         ("leo", "leo", "ohwx boy, waving", "ohwx boy, waving"),
         ("", "mika", "a cartoon of sks girl", "a cartoon of a girl"),
-        ("leo", "", "a knight on a horse", "ohwx boy, a knight on a horse"), ("", "leo", "a knight", "a knight"),
+        ("leo", "", "a knight on a horse", "ohwx boy, a knight on a horse"),
+        ("", "leo", "a knight", "a knight"),
         ("leo", "", " ", "a cartoon of ohwx boy"),
     ):
         assert dress.call_them(desk, chosen, typed, before, "pocket") == (calls, chosen)
@@ -167,7 +178,12 @@ def test_nothing_from_outside_becomes_markup(desk):
     desk.library.save_block_preset("pocket", EVIL, 1.0)
     asked = SetRequest(EVIL, [scene.slug], outfits=[outfit.slug], seed=1)
     desk.library.keep_set(asked, EVIL)
-    shown = [wardrobe.outfits_view(desk.library, [], ""), wardrobe.outfits_view(desk.library, [], outfit.slug),
-             wardrobe.scenes_view([scene], []), set_view(desk, asked.id), acting.shown(desk, {}, "", "pocket")[2]]
+    shown = [
+        wardrobe.outfits_view(desk.library, [], ""),
+        wardrobe.outfits_view(desk.library, [], outfit.slug),
+        wardrobe.scenes_view([scene], []),
+        set_view(desk, asked.id),
+        acting.shown(desk, {}, "", "pocket")[2],
+    ]
     for html in shown:
         assert "<img src=x" not in html

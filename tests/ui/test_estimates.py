@@ -15,14 +15,21 @@ def desk_with(tmp_path):
     def of(gigabytes):
         plan = gigabytes and MemoryPlan("cuda", "a GPU", gigabytes, "bfloat16")
         return SimpleNamespace(executor=SimpleNamespace(plan=plan, runs=lambda: []), library=Library(tmp_path))
+
     return of
 
 
-@pytest.mark.parametrize("less, more", [
-    ({"rank": 4}, {"rank": 128}), ({"resolution": 512}, {}), ({"gradient_checkpointing": True}, {}),
-    ({}, {"batch_size": 4}), ({}, {"method": "full"}),
-    ({"method": "full", "optimiser": "AdamW 8-bit"}, {"method": "full"}),
-])
+@pytest.mark.parametrize(
+    "less, more",
+    [
+        ({"rank": 4}, {"rank": 128}),
+        ({"resolution": 512}, {}),
+        ({"gradient_checkpointing": True}, {}),
+        ({}, {"batch_size": 4}),
+        ({}, {"method": "full"}),
+        ({"method": "full", "optimiser": "AdamW 8-bit"}, {"method": "full"}),
+    ],
+)
 def test_more_of_anything_takes_more_memory(less, more):
     assert memory_for(SDXL, less, "cuda") < memory_for(SDXL, more, "cuda")
 

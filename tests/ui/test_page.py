@@ -32,8 +32,10 @@ def desk(tmp_path):
 
 
 def recipe(**asked):
-    return studio.Recipe(request={"type": "DrawRequest", **vars(DrawRequest(**{"prompt": "a girl", **asked}))},
-                         family={"name": "pocket", "title": "Pocket", "sha256": "0" * 64})
+    return studio.Recipe(
+        request={"type": "DrawRequest", **vars(DrawRequest(**{"prompt": "a girl", **asked}))},
+        family={"name": "pocket", "title": "Pocket", "sha256": "0" * 64},
+    )
 
 
 @pytest.mark.parametrize("missing", [field.name for field in fields(DrawRequest)])
@@ -58,17 +60,37 @@ def test_the_forms_of_the_page_are_their_requests(desk, monkeypatch):
     assert set(DRAFTS) <= forms[DrawRequest]
 
 
-@pytest.mark.parametrize("kind, value, fits", [
-    (int | None, 20.0, 20), (int | None, None, None), (str | None, "", None), (float, 1, 1), (bool, True, True),
-])
+@pytest.mark.parametrize(
+    "kind, value, fits",
+    [
+        (int | None, 20.0, 20),
+        (int | None, None, None),
+        (str | None, "", None),
+        (float, 1, 1),
+        (bool, True, True),
+    ],
+)
 def test_values_of_a_form_become_what_the_request_holds(kind, value, fits):
     assert fitting("it", kind, value) == fits
 
 
-@pytest.mark.parametrize("kind, value", [
-    (int, 1.5), (int, float("nan")), (int, float("inf")), (int, "7"), (int, True), (str, 7), (str, ["x"]),
-    (bool, "yes"), (float, None), (str, {"path": "/etc/passwd"}), (list | None, "no list"), (dict, 7),
-])
+@pytest.mark.parametrize(
+    "kind, value",
+    [
+        (int, 1.5),
+        (int, float("nan")),
+        (int, float("inf")),
+        (int, "7"),
+        (int, True),
+        (str, 7),
+        (str, ["x"]),
+        (bool, "yes"),
+        (float, None),
+        (str, {"path": "/etc/passwd"}),
+        (list | None, "no list"),
+        (dict, 7),
+    ],
+)
 def test_values_of_another_kind_are_refused(kind, value):
     with pytest.raises(ValueError, match="^it must"):
         fitting("it", kind, value)
@@ -76,19 +98,24 @@ def test_values_of_another_kind_are_refused(kind, value):
 
 def test_nothing_from_outside_becomes_markup(desk):
     desk.library.add_subject(EVIL[:60], "girl", "sks", [Image.linear_gradient("L")])
-    subject, = desk.library.subjects()
+    (subject,) = desk.library.subjects()
     desk.library.edit_photo(subject.slug, subject.photos[0].file, caption=EVIL)
-    subject, = desk.library.subjects()
+    (subject,) = desk.library.subjects()
     picture = desk.library.save_picture(Image.new("RGB", (32, 32)), recipe(prompt=EVIL, negative_prompt=EVIL))
     scene = desk.library.add_scene(EVIL[:60], EVIL)
     run = Run("1", "draw", EVIL, DrawRequest(prompt=EVIL), desk.library, desk.family)
     from studio.ui.tabs import gallery
 
     shown = [
-        stage.stage_view(run, [picture], [subject]), stage.words_view(None, [scene], desk.family),
-        sheet.shelf_view([subject], "", frozenset(), False), sheet.cropper_view(subject.photos[0]),
-        sheet.sheet_view(subject, [], "", ((EVIL, EVIL),)), gallery.detail_view(picture, ""),
-        gallery.wall_view([picture], 1, "", desk, False), pieces.note(EVIL), pieces.chip(EVIL, title=EVIL, insert=EVIL),
+        stage.stage_view(run, [picture], [subject]),
+        stage.words_view(None, [scene], desk.family),
+        sheet.shelf_view([subject], "", frozenset(), False),
+        sheet.cropper_view(subject.photos[0]),
+        sheet.sheet_view(subject, [], "", ((EVIL, EVIL),)),
+        gallery.detail_view(picture, ""),
+        gallery.wall_view([picture], 1, "", desk, False),
+        pieces.note(EVIL),
+        pieces.chip(EVIL, title=EVIL, insert=EVIL),
         progress.now_view([studio.Now(EVIL, "draw", 0.5, 3.0, EVIL, EVIL, 1)]),
     ]
     for html in shown:
@@ -116,7 +143,7 @@ def test_drafts_of_one_family_are_not_laid_over_another(desk):
 
     def opened(family):
         given = opening(desk, {**drafts, "family": family})
-        return dict(zip(DRAFTS, given[len(standing_updates(desk, desk.family, "")):], strict=False))
+        return dict(zip(DRAFTS, given[len(standing_updates(desk, desk.family, "")) :], strict=False))
 
     told = opened("sdxl")
     assert (told["family"], told["prompt"], told["seed"]) == ("pocket", "a castle", 5)
@@ -135,10 +162,15 @@ def test_a_lora_is_removed_after_asking_and_nobody_is_left(desk):
     assert who.choices == [(NOBODY, "")] and desk.library.loras() == []
 
 
-@pytest.mark.parametrize("lora, scale", [
-    (None, 1.0), ("mika", 0.7), ([LoraUse("mika", 0.8, 0.3)], 1.0),
-    ([LoraUse("mika", 0.8, 0.8), LoraUse("pixels", 0.5, 1.0), LoraUse("sketch", 1.2, 1.2)], 1.0),
-])
+@pytest.mark.parametrize(
+    "lora, scale",
+    [
+        (None, 1.0),
+        ("mika", 0.7),
+        ([LoraUse("mika", 0.8, 0.3)], 1.0),
+        ([LoraUse("mika", 0.8, 0.8), LoraUse("pixels", 0.5, 1.0), LoraUse("sketch", 1.2, 1.2)], 1.0),
+    ],
+)
 def test_a_form_filled_from_a_picture_asks_for_the_same_loras(lora, scale):
     asked = DrawRequest("a girl", lora=lora, lora_scale=scale)
     slug, weight, values = apart(asked)
@@ -221,16 +253,23 @@ def test_the_look_fetches_nothing_from_outside():
 
 def test_the_report_of_a_run_holds_everything_and_fetches_nothing(desk):
     library = desk.library
-    record = library.new_run("train", {"type": "TrainRequest", "subject": "mika", "steps": 4, "rank": 3,
-                                       "validation_prompt": EVIL}, f"Training {EVIL}")
+    record = library.new_run(
+        "train",
+        {"type": "TrainRequest", "subject": "mika", "steps": 4, "rank": 3, "validation_prompt": EVIL},
+        f"Training {EVIL}",
+    )
     folder = library.run_folder(record.id) / "samples"
     folder.mkdir(parents=True)
     Image.new("RGB", (8, 8), "red").save(folder / "000002-1.png")
     for event in (
-        studio.StepFinished(1, 4, 0.5, 1.0), studio.StepFinished(2, 4, 0.4, 1.0),
-        studio.SampleDrawn(2, f"runs/{record.id}/samples/000002-1.png", EVIL), studio.CheckpointScored(0, 0.1, 0.5),
-        studio.CheckpointScored(2, 0.7, 0.4), studio.CheckpointPicked(2, "It is the best."),
-        studio.LoraSaved("mika", 2, 4), studio.Finished(),
+        studio.StepFinished(1, 4, 0.5, 1.0),
+        studio.StepFinished(2, 4, 0.4, 1.0),
+        studio.SampleDrawn(2, f"runs/{record.id}/samples/000002-1.png", EVIL),
+        studio.CheckpointScored(0, 0.1, 0.5),
+        studio.CheckpointScored(2, 0.7, 0.4),
+        studio.CheckpointPicked(2, "It is the best."),
+        studio.LoraSaved("mika", 2, 4),
+        studio.Finished(),
     ):
         library.append_event(record.id, to_json(event))
     library.update_run(record.id, status="finished")

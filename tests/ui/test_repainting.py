@@ -30,8 +30,9 @@ def desk(tmp_path_factory):
 @pytest.fixture(scope="module")
 def client(desk):
     page = build(desk, app.Settings())
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", allowed_paths=desk.served,
-                            **look())
+    _, url, _ = page.launch(
+        prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", allowed_paths=desk.served, **look()
+    )
     yield Client(url, verbose=False)
     page.close()
 
@@ -52,7 +53,7 @@ def of_mika(desk):
 
 def test_repaint_changes_the_picture_inside_of_the_mask_alone(client, desk, mask):
     first = desk.library.pictures()[-1]
-    told, = client.predict(first.id, handle_file(mask), prompt="a red jacket", steps=3, seed=1, api_name="/repaint")
+    (told,) = client.predict(first.id, handle_file(mask), prompt="a red jacket", steps=3, seed=1, api_name="/repaint")
     painted = np.asarray(Image.open(told["file"]).convert("RGB"), dtype=int)
     changed = (painted != np.asarray(first.image)).any(axis=2)
     far = np.ones((128, 128), dtype=bool)
@@ -72,13 +73,16 @@ def test_wear_dresses_several_pictures_and_takes_their_own_words(client, desk):
     assert all(one["recipe"]["loras"][0]["slug"] == "mika" for one in told)
 
 
-@pytest.mark.parametrize(("given", "said"), [
-    ({"outfit": "a-ball-gown"}, "There is no outfit 'a-ball-gown'"),
-    ({"strength": 7}, "strength must be 0.05 to 1, got 7"),
-    ({"fill": "noise"}, "fill must be one of original, surroundings"),
-    ({"feather": -1}, "feather must be 0 to 512"),
-    ({"lora": "nobody"}, "There is no LoRA 'nobody'"),
-])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"outfit": "a-ball-gown"}, "There is no outfit 'a-ball-gown'"),
+        ({"strength": 7}, "strength must be 0.05 to 1, got 7"),
+        ({"fill": "noise"}, "fill must be one of original, surroundings"),
+        ({"feather": -1}, "feather must be 0 to 512"),
+        ({"lora": "nobody"}, "There is no LoRA 'nobody'"),
+    ],
+)
 def test_nonsense_is_answered_with_a_sentence(client, desk, mask, given, said):
     with pytest.raises(AppError, match=said):
         client.predict(desk.library.pictures()[-1].id, handle_file(mask), prompt="x", **given, api_name="/repaint")
@@ -86,17 +90,20 @@ def test_nonsense_is_answered_with_a_sentence(client, desk, mask, given, said):
 
 def test_a_mask_that_is_empty_whole_or_of_another_size_is_refused(client, desk, tmp_path):
     picture = desk.library.pictures()[-1].id
-    for image, said in ((Image.new("L", (128, 128)), "The mask is empty"),
-                        (Image.new("L", (128, 128), 255), "covers the whole picture"),
-                        (Image.new("L", (64, 64), 255), "64 x 64 px and should be 128 x 128")):
+    for image, said in (
+        (Image.new("L", (128, 128)), "The mask is empty"),
+        (Image.new("L", (128, 128), 255), "covers the whole picture"),
+        (Image.new("L", (64, 64), 255), "64 x 64 px and should be 128 x 128"),
+    ):
         image.save(tmp_path / "mask.png")
         with pytest.raises(AppError, match=said):
             client.predict(picture, handle_file(tmp_path / "mask.png"), prompt="x", api_name="/repaint")
 
 
 def test_a_repainted_picture_gives_its_settings_back_to_draw(client, desk, mask):
-    told, = client.predict(desk.library.pictures()[-1].id, handle_file(mask), prompt="a red jacket", steps=2,
-                           api_name="/repaint")
+    (told,) = client.predict(
+        desk.library.pictures()[-1].id, handle_file(mask), prompt="a red jacket", steps=2, api_name="/repaint"
+    )
     settings = client.predict(handle_file(told["file"]), api_name="/read_recipe")
     assert settings["request"]["prompt"] == "a red jacket" and settings["request"]["steps"] == 2
     assert "painted over another picture" in settings["remarks"][0]
@@ -132,8 +139,9 @@ def test_what_a_browser_kept_may_be_anything(desk):
         assert intent in INTENTS and about and outfit in {"", "red-coat", "sunday-dress"}
 
 
-@pytest.mark.parametrize("kept, who", [({"lora": ""}, ""), ({"lora": "mika"}, "mika"), ({"lora": "gone"}, "of Draw"),
-                                       ({}, "of Draw")])
+@pytest.mark.parametrize(
+    "kept, who", [({"lora": ""}, ""), ({"lora": "mika"}, "mika"), ({"lora": "gone"}, "of Draw"), ({}, "of Draw")]
+)
 def test_a_reload_leaves_who_is_repainted_as_it_was(desk, kept, who):
     shown = repainting.opening(desk, POCKET, "of Draw", kept)
     assert next(one.value for one in shown if isinstance(one, gr.Dropdown)) == who
@@ -191,7 +199,7 @@ def test_pictures_are_ticked_and_unticked(desk):
     assert ticked == [id] and 'aria-pressed="true"' in shelf
     assert in_pictures.tick(desk, {"act": "tick", "slug": id}, ticked)[0] == []
     every, shelf = in_pictures.tick(desk, {"act": "tick_all"}, ticked)
-    assert set(every) == {one.id for one in desk.library.pictures()[:in_pictures.SHOWN]} and "Tick none" in shelf
+    assert set(every) == {one.id for one in desk.library.pictures()[: in_pictures.SHOWN]} and "Tick none" in shelf
     assert in_pictures.tick(desk, {"act": "tick_none"}, every)[0] == []
 
 
@@ -204,7 +212,7 @@ def test_what_is_ticked_stays_in_sight(desk, monkeypatch):
 
 def test_a_repainted_picture_hangs_in_the_gallery_beside_what_it_was(desk, mask):
     asked = studio.RepaintRequest(desk.library.pictures()[-1].path, mask, "a red jacket", steps=1)
-    picture, = desk.start(asked).result()
+    (picture,) = desk.start(asked).result()
     before = gallery.before_of(desk, picture)
     assert before and before.stem in gallery.detail_view(picture, "", before)
     assert gallery.before_of(desk, desk.library.pictures()[-1]) is None

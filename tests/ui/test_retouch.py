@@ -29,9 +29,13 @@ from studio.ui.tabs import retouch
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
     with studio.open(tmp_path_factory.mktemp("retouch") / "library") as opened:
-        opened.library.save_picture(Image.new("RGB", (64, 48), "navy"), studio.Recipe(
-            request={"type": "DrawRequest", **vars(DrawRequest(prompt="a girl", seed=7))},
-            family={"name": "pocket", "title": "Pocket", "sha256": "0" * 64}))
+        opened.library.save_picture(
+            Image.new("RGB", (64, 48), "navy"),
+            studio.Recipe(
+                request={"type": "DrawRequest", **vars(DrawRequest(prompt="a girl", seed=7))},
+                family={"name": "pocket", "title": "Pocket", "sha256": "0" * 64},
+            ),
+        )
         yield opened
 
 
@@ -88,8 +92,10 @@ def test_the_mask_is_changed_and_keeps_its_size(desk, ref, operation):
 def test_a_mask_with_opacity_as_the_browser_paints_it_is_read(desk, ref):
     painted = Image.new("RGBA", (64, 48), (255, 255, 255, 0))
     painted.putalpha(disc())
-    assert read(asked(desk, act="edit", ref=ref, mask=as_url(painted), operation="fill", pixels=1)["mask"]).tobytes() \
+    assert (
+        read(asked(desk, act="edit", ref=ref, mask=as_url(painted), operation="fill", pixels=1)["mask"]).tobytes()
         == disc().tobytes()
+    )
 
 
 def test_the_saved_mask_has_the_picture_s_own_size_even_where_the_easel_was_smaller(desk):
@@ -103,29 +109,39 @@ def test_the_saved_mask_has_the_picture_s_own_size_even_where_the_easel_was_smal
     assert abs((np.asarray(saved) > 127).mean() - 0.5) < 0.01
 
 
-@pytest.mark.parametrize("act, said", [
-    ({"act": "edit", "mask": "", "operation": "grow", "pixels": 3}, "did not arrive whole"),
-    ({"act": "edit", "mask": as_url(disc((32, 32))), "operation": "grow", "pixels": 3}, "did not arrive whole"),
-    ({"act": "edit", "mask": as_url(disc()), "operation": "melt", "pixels": 3}, "operation must be one of"),
-    ({"act": "edit", "mask": as_url(disc()), "operation": "grow", "pixels": None}, "Say by how many pixels"),
-    ({"act": "edit", "mask": as_url(disc()), "operation": "grow", "pixels": 10_000}, "pixels must be 0 to 512"),
-    ({"act": "open_file", "path": "/etc/hostname"}, "only uploaded files are taken"),
-    ({"act": "import", "path": "/etc/hostname"}, "only uploaded files are taken"),
-    ({"act": "find", "phrases": ""}, "Say what to find"),
-    ({"act": "find", "phrases": "🎩"}, "Name what to find in words"),
-    ({"act": "find", "phrases": "hair", "box_threshold": 7}, "box_threshold must be 0 to 1"),
-    ({"act": "point", "points": "nonsense"}, "points must be a list"),
-])
+@pytest.mark.parametrize(
+    "act, said",
+    [
+        ({"act": "edit", "mask": "", "operation": "grow", "pixels": 3}, "did not arrive whole"),
+        ({"act": "edit", "mask": as_url(disc((32, 32))), "operation": "grow", "pixels": 3}, "did not arrive whole"),
+        ({"act": "edit", "mask": as_url(disc()), "operation": "melt", "pixels": 3}, "operation must be one of"),
+        ({"act": "edit", "mask": as_url(disc()), "operation": "grow", "pixels": None}, "Say by how many pixels"),
+        ({"act": "edit", "mask": as_url(disc()), "operation": "grow", "pixels": 10_000}, "pixels must be 0 to 512"),
+        ({"act": "open_file", "path": "/etc/hostname"}, "only uploaded files are taken"),
+        ({"act": "import", "path": "/etc/hostname"}, "only uploaded files are taken"),
+        ({"act": "find", "phrases": ""}, "Say what to find"),
+        ({"act": "find", "phrases": "🎩"}, "Name what to find in words"),
+        ({"act": "find", "phrases": "hair", "box_threshold": 7}, "box_threshold must be 0 to 1"),
+        ({"act": "point", "points": "nonsense"}, "points must be a list"),
+    ],
+)
 def test_an_act_that_cannot_be_is_refused_in_a_sentence(desk, ref, act, said):
     with pytest.raises(ValueError, match=said):
         asked(desk, **{"ref": ref, **act})
 
 
-@pytest.mark.parametrize("ref, said", [
-    ("", "Open a picture first"), ("/etc/hostname", "no such picture"), ("images/../secret.png", "There is no image"),
-    ("images/.new-1.png", "There is no image"), ("pictures/../../secret", "There is no picture"),
-    ("pictures/../secret", "There is no picture"), ("loras/secret.png", "no such picture"),
-])
+@pytest.mark.parametrize(
+    "ref, said",
+    [
+        ("", "Open a picture first"),
+        ("/etc/hostname", "no such picture"),
+        ("images/../secret.png", "There is no image"),
+        ("images/.new-1.png", "There is no image"),
+        ("pictures/../../secret", "There is no picture"),
+        ("pictures/../secret", "There is no picture"),
+        ("loras/secret.png", "no such picture"),
+    ],
+)
 def test_only_pictures_of_this_library_come_onto_the_easel(desk, ref, said):
     (desk.library.root / "images").mkdir(exist_ok=True)
     for hidden in ("secret.png", "images/.new-1.png"):
@@ -188,14 +204,18 @@ def test_masks_are_edited_and_combined_through_the_api(client, tmp_path):
     assert 0 < rim["share"] < wider["share"]
 
 
-@pytest.mark.parametrize("given, said", [
-    ({"phrases": ""}, "Say what to find"),
-    ({"phrases": "шляпа 🎩", "box_threshold": 2}, "box_threshold must be 0 to 1"),
-    ({"picture": "no-such-picture", "phrases": "hair"}, "There is no picture"),
-    ({"picture": {"path": "/etc/hostname"}, "phrases": "hair"}, "uploaded"),
-    ({"points": [[900, 5, 1]]}, "The point 900, 5 lies outside"), ({"box": [0, 0, 1]}, "box must be"),
-    ({"phrases": "hair", "segmenter": "SAM 9"}, "There is no segmenter 'SAM 9'; known are Pocket SAM"),
-])
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ({"phrases": ""}, "Say what to find"),
+        ({"phrases": "шляпа 🎩", "box_threshold": 2}, "box_threshold must be 0 to 1"),
+        ({"picture": "no-such-picture", "phrases": "hair"}, "There is no picture"),
+        ({"picture": {"path": "/etc/hostname"}, "phrases": "hair"}, "uploaded"),
+        ({"points": [[900, 5, 1]]}, "The point 900, 5 lies outside"),
+        ({"box": [0, 0, 1]}, "box must be"),
+        ({"phrases": "hair", "segmenter": "SAM 9"}, "There is no segmenter 'SAM 9'; known are Pocket SAM"),
+    ],
+)
 def test_a_search_that_cannot_be_is_refused_in_a_sentence(client, desk, given, said):
     with pytest.raises(AppError, match=said) as refused:
         client.predict(**{"picture": desk.library.pictures()[0].id, **given}, api_name="/find_masks")

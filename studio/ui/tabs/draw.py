@@ -62,28 +62,41 @@ def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Beat
     with gr.Tab("Draw", id="draw", elem_classes=["tab-draw"]) as tab, gr.Row(elem_classes=["columns"]):
         run, seen = gr.State(""), gr.State(())
         with gr.Column(scale=4, min_width=300, elem_classes=["controls"]):
-            form, more, words, remark, draw, random, reuse, about_family, card, remove, really = \
-                _controls(wiring, family, first)
+            form, more, words, remark, draw, random, reuse, about_family, card, remove, really = _controls(
+                wiring, family, first
+            )
         with gr.Column(scale=7, min_width=320, elem_classes=["stage-column"]):
             with gr.Column(visible=False, elem_classes=["comparison"]) as comparison:
                 about = pieces.piece("", "comparison-piece")
-                slider = gr.ImageSlider(type="filepath", interactive=False, show_label=False, buttons=[],
-                                        label="Without the LoRA, and with it", elem_classes=["compare"])
+                slider = gr.ImageSlider(
+                    type="filepath",
+                    interactive=False,
+                    show_label=False,
+                    buttons=[],
+                    label="Without the LoRA, and with it",
+                    elem_classes=["compare"],
+                )
             stage = pieces.piece(stage_view(None, [], []), "stage-piece")
     made = DrawTab(tab, form, more, stage, words, about_family, card, run, quick)
 
-    wiring.on(draw.click, DrawRequest, start, {**form, "family": family}, more.fields,
-              outputs=[run, quick, stage, comparison])
+    wiring.on(
+        draw.click, DrawRequest, start, {**form, "family": family}, more.fields, outputs=[run, quick, stage, comparison]
+    )
     beat.look(look, [run, seen], [stage, quick, seen])
     wiring.listen(quick.tick, look, [run, seen], [stage, quick, seen], trigger_mode="once")
     wiring.listen(form["lora"].change, words_for, [form["lora"], family], words)
-    wiring.listen(form["prompt"].change, note_on, [form["prompt"], form["lora"], family], remark,
-                  trigger_mode="always_last")
+    wiring.listen(
+        form["prompt"].change, note_on, [form["prompt"], form["lora"], family], remark, trigger_mode="always_last"
+    )
     wiring.listen(reuse.click, last_seed, run, form["seed"])
     wiring.listen(remove.click, ask_to_remove, form["lora"], [remove, really])
     wiring.listen(form["lora"].input, lambda desk: not_asked(), None, [remove, really])
-    wiring.listen(really.click, remove_lora, [form["lora"], family, *more.choices],
-                  [form["lora"], words, remove, really, *more.choices])
+    wiring.listen(
+        really.click,
+        remove_lora,
+        [form["lora"], family, *more.choices],
+        [form["lora"], words, remove, really, *more.choices],
+    )
     connect(wiring, more, form, family)
     random.click(None, None, form["seed"], js="() => null", show_progress="hidden", api_visibility="private")
     wiring.on_act(stage, act_on_stage, [run, seen], [stage, seen, form["seed"]])
@@ -96,17 +109,23 @@ def draw_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Beat
 def _controls(wiring: Wiring, family: gr.Dropdown, first: ModelFamily) -> tuple:
     with gr.Row(elem_classes=["pair"]):
         lora = gr.Dropdown([(NOBODY, "")], value="", label="Who", scale=3, min_width=140, elem_id="draw-lora")
-        lora_scale = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="LoRA scale", scale=3, min_width=140,
-                               buttons=[])
-    prompt = gr.Textbox(label="Prompt", lines=3, max_lines=8, elem_id="prompt", max_length=2000,
-                        placeholder="Who, what they wear, what they do, and where")
+        lora_scale = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="LoRA scale", scale=3, min_width=140, buttons=[])
+    prompt = gr.Textbox(
+        label="Prompt",
+        lines=3,
+        max_lines=8,
+        elem_id="prompt",
+        max_length=2000,
+        placeholder="Who, what they wear, what they do, and where",
+    )
     words = pieces.piece("", "words-piece")
     remark = gr.HTML("", elem_classes=["prompt-note"], apply_default_css=False)
     worn = pieces.piece("", "worn-piece")
     with gr.Row(elem_classes=["trio"]):
         count = gr.Number(1, label="Pictures", precision=0, minimum=1, maximum=64, min_width=84, scale=2)
-        seed = gr.Number(None, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=110, scale=3,
-                         placeholder="any")
+        seed = gr.Number(
+            None, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=110, scale=3, placeholder="any"
+        )
         random = gr.Button("Random", size="md", min_width=84, scale=2, elem_classes=["icon-die", "beside"])
         reuse = gr.Button("Reuse", size="md", min_width=84, scale=2, elem_classes=["icon-recycle", "beside"])
     draw = gr.Button("Draw", variant="primary", size="lg", elem_classes=["act-main"])
@@ -116,7 +135,12 @@ def _controls(wiring: Wiring, family: gr.Dropdown, first: ModelFamily) -> tuple:
             remove = gr.Button("Remove this LoRA", size="sm", elem_classes=["quiet"])
             really = gr.Button("Really remove it", size="sm", variant="stop", visible=False)
     form = {
-        **fields, "prompt": prompt, "lora": lora, "lora_scale": lora_scale, "count": count, "seed": seed,
+        **fields,
+        "prompt": prompt,
+        "lora": lora,
+        "lora_scale": lora_scale,
+        "count": count,
+        "seed": seed,
         "outfit": gr.State(None),  # what a picture wore whose settings are here; outfits are chosen on Dress
     }
     wiring.listen(form["outfit"].change, worn_view, form["outfit"], worn)
@@ -157,8 +181,11 @@ def worn_view(desk: Studio, uses: list | None) -> str:
     """What is worn, and a way to take it off."""
     known = {outfit.slug: outfit.name for outfit in desk.library.outfits()}
     names = ", ".join(known.get(use["slug"], use["slug"]) for use in uses or ())
-    return f'<div class="row worn"><p>Wears {escape(names)}</p>{pieces.button("Take it off", "take_off", "close")}' \
-        "</div>" if names else ""
+    return (
+        f'<div class="row worn"><p>Wears {escape(names)}</p>{pieces.button("Take it off", "take_off", "close")}</div>'
+        if names
+        else ""
+    )
 
 
 def note_on(desk: Studio, prompt: str, lora: str, family: str) -> str:
@@ -220,7 +247,7 @@ async def compare(desk: Studio, act: dict) -> tuple:
         return gr.skip(), gr.skip()
     picture = desk.library.picture(str(act.get("id")))
     asked = filled(DrawRequest, {name: value for name, value in picture.recipe.request.items() if name != "type"})
-    without, = await carried_out(desk, replace(asked, lora=None, count=1))
+    (without,) = await carried_out(desk, replace(asked, lora=None, count=1))
     return comparison_view(picture, drawn=True), (str(without.path), str(picture.path))
 
 
@@ -233,7 +260,9 @@ def fields_of(desk: Studio, request: DrawRequest, names: Sequence[str]) -> list[
     family = desk.families.get(request.family or "", desk.family)
     lora, scale, beside = apart(request)
     updates = {
-        **vars(request), "lora": gr.Dropdown(lora_choices(desk, family), value=lora), "lora_scale": scale,
+        **vars(request),
+        "lora": gr.Dropdown(lora_choices(desk, family), value=lora),
+        "lora_scale": scale,
         "outfit": [asdict(use) for use in request.outfits] or None,
         "scheduler": gr.Dropdown(list(family.schedulers), value=request.scheduler),
     }

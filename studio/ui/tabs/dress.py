@@ -62,16 +62,30 @@ def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Bea
                 places, scene = _where()
                 with gr.Row(elem_classes=["trio"]):
                     seeds = gr.Number(1, label="Seeds", precision=0, minimum=1, maximum=MOST_ROWS, min_width=64)
-                    seed = gr.Number(None, label="First seed", precision=0, minimum=0, maximum=MAX_SEED,
-                                     min_width=88, placeholder="any")
+                    seed = gr.Number(
+                        None,
+                        label="First seed",
+                        precision=0,
+                        minimum=0,
+                        maximum=MAX_SEED,
+                        min_width=88,
+                        placeholder="any",
+                    )
                     random = gr.Button("Random", size="md", min_width=76, elem_classes=["icon-die", "beside"])
                 together = gr.Checkbox(False, label="Wear the ticked outfits together", container=False)
                 dress = gr.Button("Dress", variant="primary", size="lg", elem_classes=["act-main"])
                 plan = gr.HTML("", apply_default_css=False)
         how = acting(wiring, family)
         with gr.Row(elem_classes=["set-tools"]):
-            earlier = gr.Dropdown([(NO_SET, "")], value="", label="Set", show_label=False, container=False,
-                                  min_width=200, elem_classes=["set-choice"])
+            earlier = gr.Dropdown(
+                [(NO_SET, "")],
+                value="",
+                label="Set",
+                show_label=False,
+                container=False,
+                min_width=200,
+                elem_classes=["set-choice"],
+            )
         worn = connect(wiring, pictured, family, chosen, together, how, seed, beat)
         stage = pieces.piece("", "set-piece")
         files = gr.File(label="The grid, and its pictures", visible=False, interactive=False, file_count="multiple")
@@ -79,9 +93,21 @@ def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Bea
     ticks = [outfits, places, plan]
     ticked = [chosen, scenes, seeds, together]
 
-    wiring.on(dress.click, SetRequest, start, {**form, "family": family},
-              {"style": style, "style_scale": style_scale, "together": together, "acts": how.acts, "text": how.text,
-               "of": how.outfit}, outputs=[shown_set, earlier, stage, files])
+    wiring.on(
+        dress.click,
+        SetRequest,
+        start,
+        {**form, "family": family},
+        {
+            "style": style,
+            "style_scale": style_scale,
+            "together": together,
+            "acts": how.acts,
+            "text": how.text,
+            "of": how.outfit,
+        },
+        outputs=[shown_set, earlier, stage, files],
+    )
     beat.look(look, [shown_set, seen], [stage, seen])
     wiring.on_act(outfits, act_on_outfits, [asked, how.outfit, *ticked], [asked, chosen, how.outfit, *ticks])
     wiring.on_act(places, act_on_scenes, ticked, [scenes, *scene[:2], *ticks])
@@ -89,23 +115,58 @@ def dress_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Bea
         wiring.listen(event, planned, ticked, plan)
     wiring.listen(scene[2].click, add_scene, [scene[0], scene[1], *ticked], [scenes, *scene[:2], *ticks])
     picture, waiting, name, as_it_is, consent, flat, draw_it, add = new
-    wiring.listen(add.click, add_outfit, [picture, name, as_it_is, consent, drawn, family, how.outfit, *ticked],
-                  [picture, name, drawn, chosen, how.outfit, *ticks], show_progress="minimal",
-                  show_progress_on=[waiting], concurrency_limit=1)
-    wiring.listen(draw_it.click, draw_outfit, [flat, family], [picture, drawn], show_progress="minimal",
-                  show_progress_on=[waiting])
+    wiring.listen(
+        add.click,
+        add_outfit,
+        [picture, name, as_it_is, consent, drawn, family, how.outfit, *ticked],
+        [picture, name, drawn, chosen, how.outfit, *ticks],
+        show_progress="minimal",
+        show_progress_on=[waiting],
+        concurrency_limit=1,
+    )
+    wiring.listen(
+        draw_it.click,
+        draw_outfit,
+        [flat, family],
+        [picture, drawn],
+        show_progress="minimal",
+        show_progress_on=[waiting],
+    )
     wiring.listen(picture.change, preview_of, picture, waiting)
     for event in (picture.upload, picture.clear):
         wiring.listen(event, lambda desk: False, None, drawn)
-    wiring.listen(form["lora"].input, call_them, [form["lora"], form["prompt"], before, family],
-                  [form["prompt"], before])
-    wiring.listen(earlier.input, lambda desk, id: (id, set_view(desk, id), gr.File(visible=False)), earlier,
-                  [shown_set, stage, files])
+    wiring.listen(
+        form["lora"].input, call_them, [form["lora"], form["prompt"], before, family], [form["prompt"], before]
+    )
+    wiring.listen(
+        earlier.input,
+        lambda desk, id: (id, set_view(desk, id), gr.File(visible=False)),
+        earlier,
+        [shown_set, stage, files],
+    )
     wiring.on_act(stage, act_on_set, [shown_set, seen], [shown_set, earlier, stage, seen, files])
     wiring.on_act(stage, save_set, None, files, show_progress="minimal")
     random.click(None, None, seed, js="() => null", show_progress="hidden", api_visibility="private")
-    opened = (form["lora"], form["prompt"], before, style, seed, chosen, scenes, how.acts, seeds, together, how.outfit,
-              *how.outputs, *ticks, flat, shown_set, earlier, stage, ready)
+    opened = (
+        form["lora"],
+        form["prompt"],
+        before,
+        style,
+        seed,
+        chosen,
+        scenes,
+        how.acts,
+        seeds,
+        together,
+        how.outfit,
+        *how.outputs,
+        *ticks,
+        flat,
+        shown_set,
+        earlier,
+        stage,
+        ready,
+    )
     view = (family, form["lora"], form["prompt"], before, style, how.acts, how.outfit, *ticked, ready)
     renewed = (form["lora"], form["prompt"], before, style, chosen, scenes, how.outfit, *how.outputs, *ticks)
     drafts = (form["lora"], form["prompt"], chosen, scenes, how.acts, seeds, together)
@@ -116,13 +177,18 @@ def _who(first: ModelFamily) -> tuple:
     with gr.Row(elem_classes=["pair"]):
         lora = gr.Dropdown([(NOBODY, "")], value="", label="Who", scale=3, min_width=130, elem_id="dress-lora")
         scale = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="Scale", scale=3, min_width=120, buttons=[])
-    prompt = gr.Textbox(label="In words", lines=2, max_lines=6, elem_id="dress-prompt", max_length=2000,
-                        placeholder="Who, and what they do; clothes and places come from the ticks")
+    prompt = gr.Textbox(
+        label="In words",
+        lines=2,
+        max_lines=6,
+        elem_id="dress-prompt",
+        max_length=2000,
+        placeholder="Who, and what they do; clothes and places come from the ticks",
+    )
     with gr.Accordion("More", open=False):
         with gr.Row(elem_classes=["pair"]):
             style = gr.Dropdown([(NONE, "")], value="", label="In the style of", scale=3, min_width=130)
-            style_scale = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="Its scale", scale=3, min_width=120,
-                                    buttons=[])
+            style_scale = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="Its scale", scale=3, min_width=120, buttons=[])
         fields = drawing_fields(first)
     return {**fields, "lora": lora, "lora_scale": scale, "prompt": prompt}, style, style_scale
 
@@ -131,18 +197,26 @@ def _what(first: ModelFamily, ask_consent: bool) -> tuple:
     gr.HTML("<h3>Outfits</h3>", elem_classes=["part-title"], apply_default_css=False)
     outfits = pieces.piece("", "wardrobe-piece")
     with gr.Accordion("New outfit", open=False, elem_classes=["new-outfit"]):
-        picture = gr.File(label="A picture of it, worn or laid flat", file_count="single", type="filepath", height=84,
-                          elem_classes=["drop", "slim"], elem_id="outfit-drop")
+        picture = gr.File(
+            label="A picture of it, worn or laid flat",
+            file_count="single",
+            type="filepath",
+            height=84,
+            elem_classes=["drop", "slim"],
+            elem_id="outfit-drop",
+        )
         waiting = pieces.piece("", "outfit-waiting")
         with gr.Row(elem_classes=["pair"]):
             name = gr.Textbox(label="Name", placeholder="Winter coat", max_length=60, scale=3, min_width=120)
             add = gr.Button("Add outfit", size="md", scale=2, min_width=100, elem_classes=["beside"])
         as_it_is = gr.Checkbox(False, label="Take the picture as it is, ground and all", container=False)
-        consent = gr.Checkbox(False, label="Whoever can be recognised in it agrees", container=False,
-                              visible=ask_consent)
+        consent = gr.Checkbox(
+            False, label="Whoever can be recognised in it agrees", container=False, visible=ask_consent
+        )
         with gr.Row(elem_classes=["pair"]):
-            flat = gr.Textbox(first.outfit_prompt, label="Or have one drawn", lines=2, scale=4, min_width=160,
-                              max_length=2000)
+            flat = gr.Textbox(
+                first.outfit_prompt, label="Or have one drawn", lines=2, scale=4, min_width=160, max_length=2000
+            )
             draw_it = gr.Button("Draw it", size="md", scale=1, min_width=80, elem_classes=["beside"])
     return outfits, (picture, waiting, name, as_it_is, consent, flat, draw_it, add)
 
@@ -178,10 +252,23 @@ def opening(desk: Studio, family: ModelFamily, lora: str, drafts: Mapping[str, A
     latest = next((one.id for one in desk.library.sets()), "")
     return (
         gr.Dropdown(lora_choices(desk, family), value=lora),
-        prompt or first_words(lora_named(desk, lora), family), lora,
-        gr.Dropdown(lora_choices(desk, family, NONE), value=""), None, chosen, scenes, acts, seeds, together,
-        _of(desk, ""), *shown(desk, acts, "", family.name), *_ticks(desk, chosen, scenes, seeds, together),
-        family.outfit_prompt, latest, _sets(desk, latest), set_view(desk, latest), True,
+        prompt or first_words(lora_named(desk, lora), family),
+        lora,
+        gr.Dropdown(lora_choices(desk, family, NONE), value=""),
+        None,
+        chosen,
+        scenes,
+        acts,
+        seeds,
+        together,
+        _of(desk, ""),
+        *shown(desk, acts, "", family.name),
+        *_ticks(desk, chosen, scenes, seeds, together),
+        family.outfit_prompt,
+        latest,
+        _sets(desk, latest),
+        set_view(desk, latest),
+        True,
     )
 
 
@@ -204,8 +291,21 @@ def _sound_acts(acts: Any) -> Acts:
     return sound
 
 
-def refresh(desk: Studio, family: str, lora: str, prompt: str, before: str, style: str, acts: Acts, outfit: str,
-            chosen: list, scenes: list, seeds: int, together: bool, ready: bool) -> tuple:
+def refresh(
+    desk: Studio,
+    family: str,
+    lora: str,
+    prompt: str,
+    before: str,
+    style: str,
+    acts: Acts,
+    outfit: str,
+    chosen: list,
+    scenes: list,
+    seeds: int,
+    together: bool,
+    ready: bool,
+) -> tuple:
     """What another tab, page or program brought meanwhile, and without what it took away."""
     if not ready:
         return (gr.skip(),) * RENEWED
@@ -217,9 +317,17 @@ def refresh(desk: Studio, family: str, lora: str, prompt: str, before: str, styl
     outfit, chosen = outfit if outfit in outfits else "", [slug for slug in chosen if not slug or slug in outfits]
     places = {one.slug for one in desk.library.scenes()}
     scenes = [slug for slug in scenes if slug in places]
-    return (gr.Dropdown(lora_choices(desk, known), value=lora), prompt, before,
-            gr.Dropdown(lora_choices(desk, known, NONE), value=style if style in here else ""), chosen, scenes,
-            _of(desk, outfit), *shown(desk, acts, outfit, family), *_ticks(desk, chosen, scenes, seeds, together))
+    return (
+        gr.Dropdown(lora_choices(desk, known), value=lora),
+        prompt,
+        before,
+        gr.Dropdown(lora_choices(desk, known, NONE), value=style if style in here else ""),
+        chosen,
+        scenes,
+        _of(desk, outfit),
+        *shown(desk, acts, outfit, family),
+        *_ticks(desk, chosen, scenes, seeds, together),
+    )
 
 
 RENEWED = 16  # what `refresh` gives
@@ -244,8 +352,9 @@ def call_them(desk: Studio, lora: str, prompt: str, before: str, family: str) ->
     return (f"{call}, {prompt}" if chosen else prompt), lora
 
 
-def start(desk: Studio, request: SetRequest, style: str, style_scale: float, together: bool, acts: Acts, text: str,
-          of: str) -> tuple:
+def start(
+    desk: Studio, request: SetRequest, style: str, style_scale: float, together: bool, acts: Acts, text: str, of: str
+) -> tuple:
     family = desk.families[request.family or desk.family.name]
     acts = written(desk, text, acts, of, family.name)  # it may have been typed a moment ago
     slugs = list(dict.fromkeys(row if isinstance(row, str) else "" for row in request.outfits or ()))
@@ -270,8 +379,9 @@ def look(desk: Studio, id: str, seen: tuple) -> tuple:
     return stage, (*rests, *after)
 
 
-def act_on_outfits(desk: Studio, act: dict, asked: str, of: str, chosen: list, scenes: list, seeds: int,
-                   together: bool) -> tuple:
+def act_on_outfits(
+    desk: Studio, act: dict, asked: str, of: str, chosen: list, scenes: list, seeds: int, together: bool
+) -> tuple:
     """Tick one, or let one go for good once that was asked."""
     what, slug = act.get("act"), str(act.get("slug", ""))
     if what == "outfit":
@@ -308,15 +418,28 @@ def add_scene(desk: Studio, name: str, prompt: str, chosen: list, scenes: list, 
     return scenes, "", "", *_ticks(desk, chosen, scenes, seeds, together)
 
 
-async def add_outfit(desk: Studio, picture: str | None, name: str, as_it_is: bool, consent: bool, drawn: bool,
-                     family: str, of: str, chosen: list, scenes: list, seeds: int, together: bool) -> tuple:
+async def add_outfit(
+    desk: Studio,
+    picture: str | None,
+    name: str,
+    as_it_is: bool,
+    consent: bool,
+    drawn: bool,
+    family: str,
+    of: str,
+    chosen: list,
+    scenes: list,
+    seeds: int,
+    together: bool,
+) -> tuple:
     """The clothes of the picture, ticked. Of one that was `drawn` here nobody need be asked."""
     if not picture:
         raise ValueError("Drop a picture of the outfit first, or have one drawn.")
     if not (name or "").strip():
         raise ValueError("Give the outfit a name.")
-    added = await asyncio.to_thread(desk.add_outfit, name, Path(picture), as_it_is=as_it_is, family=family,
-                                    consent=consent or drawn)
+    added = await asyncio.to_thread(
+        desk.add_outfit, name, Path(picture), as_it_is=as_it_is, family=family, consent=consent or drawn
+    )
     chosen = [*chosen, added.slug]
     return None, "", False, chosen, _of(desk, of), *_ticks(desk, chosen, scenes, seeds, together)
 
@@ -326,13 +449,15 @@ def preview_of(desk: Studio, path: str | None) -> str:
     kept, refused = look_at([path], THUMBNAIL) if path else ([], ())
     if refused:
         return pieces.note(refused[0][1], "bad")
-    return "".join(f'<div class="waiting">{pieces.jpeg(one.jpeg)}<p class="faint">Give it a name and press Add outfit.'
-                   "</p></div>" for one in kept)
+    return "".join(
+        f'<div class="waiting">{pieces.jpeg(one.jpeg)}<p class="faint">Give it a name and press Add outfit.</p></div>'
+        for one in kept
+    )
 
 
 async def draw_outfit(desk: Studio, prompt: str, family: str) -> tuple[str, bool]:
     """A picture of an outfit, drawn."""
-    drawn, = await carried_out(desk, DrawRequest(prompt=prompt, family=family))
+    (drawn,) = await carried_out(desk, DrawRequest(prompt=prompt, family=family))
     return str(drawn.path), True
 
 
@@ -366,10 +491,14 @@ async def save_set(desk: Studio, act: dict) -> Any:
     return gr.File([str(file) for file in files], visible=True)
 
 
-def _ticks(desk: Studio, chosen: Sequence[str], scenes: Sequence[str], seeds: float, together: bool, asked: str = ""
-           ) -> tuple:
-    return (outfits_view(desk.library, chosen, asked), scenes_view(desk.library.scenes(), scenes),
-            planned(desk, chosen, scenes, seeds, together))
+def _ticks(
+    desk: Studio, chosen: Sequence[str], scenes: Sequence[str], seeds: float, together: bool, asked: str = ""
+) -> tuple:
+    return (
+        outfits_view(desk.library, chosen, asked),
+        scenes_view(desk.library.scenes(), scenes),
+        planned(desk, chosen, scenes, seeds, together),
+    )
 
 
 def _toggled(chosen: Sequence[str], slug: str, order: Sequence[str]) -> list[str]:
@@ -380,8 +509,10 @@ def _toggled(chosen: Sequence[str], slug: str, order: Sequence[str]) -> list[str
 
 def _of(desk: Studio, chosen: str) -> gr.Dropdown:
     known = desk.library.outfits()
-    return gr.Dropdown([(ALL, ""), *((one.name, one.slug) for one in known)],
-                       value=chosen if chosen in {one.slug for one in known} else "")
+    return gr.Dropdown(
+        [(ALL, ""), *((one.name, one.slug) for one in known)],
+        value=chosen if chosen in {one.slug for one in known} else "",
+    )
 
 
 def _sets(desk: Studio, id: str, title: str = "") -> gr.Dropdown:

@@ -41,11 +41,26 @@ def gallery_tab(wiring: Wiring) -> GalleryTab:
     with gr.Tab("Gallery", id="gallery", elem_classes=["tab-gallery"]) as tab:
         selected, count, deleted, seen = gr.State(""), gr.State(PAGE), gr.State(""), gr.State(())
         with gr.Row(elem_classes=["gallery-tools"]):
-            search = gr.Textbox(placeholder="Search prompts, LoRAs, seeds", show_label=False, label="Search",
-                                container=False, scale=5, min_width=160, elem_id="gallery-search")
+            search = gr.Textbox(
+                placeholder="Search prompts, LoRAs, seeds",
+                show_label=False,
+                label="Search",
+                container=False,
+                scale=5,
+                min_width=160,
+                elem_id="gallery-search",
+            )
             favourites = gr.Checkbox(label="Favourites", scale=1, min_width=130, container=False)
-            drop = gr.File(label="Drop a PNG here to restore its settings", file_count="single", type="filepath",
-                           height=84, scale=3, min_width=200, elem_classes=["drop", "slim"], elem_id="recipe-drop")
+            drop = gr.File(
+                label="Drop a PNG here to restore its settings",
+                file_count="single",
+                type="filepath",
+                height=84,
+                scale=3,
+                min_width=200,
+                elem_classes=["drop", "slim"],
+                elem_id="recipe-drop",
+            )
         with gr.Row(elem_classes=["columns", "gallery-columns"]):
             with gr.Column(scale=6, min_width=300):
                 wall = pieces.piece("", "wall-piece")
@@ -69,8 +84,9 @@ def show(desk: Studio, search: str, favourites: bool, selected: str, count: int,
     return told_anew([wall, detail_view(opened, deleted, before_of(desk, opened))], seen)
 
 
-def act_on_gallery(desk: Studio, act: dict, search: str, favourites: bool, selected: str, count: int, deleted: str,
-                   seen: tuple) -> tuple:
+def act_on_gallery(
+    desk: Studio, act: dict, search: str, favourites: bool, selected: str, count: int, deleted: str, seen: tuple
+) -> tuple:
     """Open, favourite, delete, undo, more."""
     what, id = act.get("act"), str(act.get("id", ""))
     if what == "open":
@@ -95,9 +111,15 @@ def act_on_gallery(desk: Studio, act: dict, search: str, favourites: bool, selec
 
 def wall_view(pictures: Sequence[Picture], of: int, selected: str, desk: Studio, searched: bool) -> str:
     if not pictures:
-        return pieces.empty("Nothing like that here", "Try other words, or turn Favourites off.") if searched else \
-            pieces.empty("No pictures yet", "Everything you draw hangs here, with the recipe that draws it again.",
-                         pieces.button("Draw a picture", "go_draw", "send"))
+        return (
+            pieces.empty("Nothing like that here", "Try other words, or turn Favourites off.")
+            if searched
+            else pieces.empty(
+                "No pictures yet",
+                "Everything you draw hangs here, with the recipe that draws it again.",
+                pieces.button("Draw a picture", "go_draw", "send"),
+            )
+        )
     cells = "".join(_cell(picture, picture.id == selected, desk) for picture in pictures)
     more = pieces.button(f"Show more of {of}", "more") if of > len(pictures) else ""
     return f'<div class="wall">{cells}</div>{more}{chosen_bar(desk.library.subjects())}'
@@ -105,10 +127,17 @@ def wall_view(pictures: Sequence[Picture], of: int, selected: str, desk: Studio,
 
 def _cell(picture: Picture, opened: bool, desk: Studio) -> str:
     mark = f'<span class="star">{pieces.icon("star")}</span>' if picture.favourite else ""
-    named = pieces.attributes(type="button", data_act="open", data_id=picture.id, title=prompt_of(picture),
-                              aria_pressed="true" if opened else "false")
-    return f'<div class="cell{" open" if opened else ""}">{choose(picture.id)}<button{named}>' \
+    named = pieces.attributes(
+        type="button",
+        data_act="open",
+        data_id=picture.id,
+        title=prompt_of(picture),
+        aria_pressed="true" if opened else "false",
+    )
+    return (
+        f'<div class="cell{" open" if opened else ""}">{choose(picture.id)}<button{named}>'
         f"{pieces.image(desk.library.thumbnail(picture), prompt_of(picture))}</button>{mark}</div>"
+    )
 
 
 def detail_view(picture: Picture | None, deleted: str, before: Path | None = None) -> str:
@@ -117,20 +146,30 @@ def detail_view(picture: Picture | None, deleted: str, before: Path | None = Non
     if picture is None:
         return undo + pieces.empty("Choose a picture", "It opens here, large, with its recipe.")
     ask = picture.recipe.request
-    acts = pieces.button("To Draw", "to_draw", "send", id=picture.id) + \
-        pieces.button("Draw again", "replay", "again", id=picture.id) + \
-        pieces.button("Retouch", "retouch", "brush", id=picture.id) + \
-        pieces.button("Take the outfit", "take_outfit", "hanger", id=picture.id) + star(picture) + save(picture) + \
-        pieces.button("Delete", "delete", "trash", quiet=True, id=picture.id)
+    acts = (
+        pieces.button("To Draw", "to_draw", "send", id=picture.id)
+        + pieces.button("Draw again", "replay", "again", id=picture.id)
+        + pieces.button("Retouch", "retouch", "brush", id=picture.id)
+        + pieces.button("Take the outfit", "take_outfit", "hanger", id=picture.id)
+        + star(picture)
+        + save(picture)
+        + pieces.button("Delete", "delete", "trash", quiet=True, id=picture.id)
+    )
     negative = f'<p class="faint">Not: {escape(str(ask["negative_prompt"]))}</p>' if ask.get("negative_prompt") else ""
-    return f'{undo}<div class="detail"><div class="frame">{pieces.image(picture.path, prompt_of(picture))}</div>' \
-        f'<div class="acts">{acts}</div><p class="prompt">{escape(prompt_of(picture))}</p>{negative}{_before(before)}' \
+    return (
+        f'{undo}<div class="detail"><div class="frame">{pieces.image(picture.path, prompt_of(picture))}</div>'
+        f'<div class="acts">{acts}</div><p class="prompt">{escape(prompt_of(picture))}</p>{negative}{_before(before)}'
         f"{pieces.pairs(recipe_of(picture))}</div>"
+    )
 
 
 def _before(file: Path | None) -> str:
-    return f'<details class="before"><summary>Before</summary><div class="frame">{pieces.image(file, "Before")}</div>' \
-        "</details>" if file else ""
+    return (
+        f'<details class="before"><summary>Before</summary><div class="frame">{pieces.image(file, "Before")}</div>'
+        "</details>"
+        if file
+        else ""
+    )
 
 
 def recipe_of(picture: Picture) -> dict[str, Any]:
@@ -139,10 +178,17 @@ def recipe_of(picture: Picture) -> dict[str, Any]:
     used = ", ".join(f"{lora['name']} at {lora['scale']:g}" for lora in recipe.loras)
     worn = ", ".join(str(outfit["name"]) for outfit in recipe.outfits)
     return {
-        "Seed": ask.get("seed"), "LoRA": used, "Outfit": worn, **told(recipe.estimates),
-        "Steps": ask.get("steps"), "Guidance": ask.get("guidance"),
-        "Scheduler": ask.get("scheduler"), "Size": _size_of(picture), "Strength": ask.get("strength"),
-        "Family": recipe.family.get("title"), "Drawn": picture.created[:16].replace("T", " "),
+        "Seed": ask.get("seed"),
+        "LoRA": used,
+        "Outfit": worn,
+        **told(recipe.estimates),
+        "Steps": ask.get("steps"),
+        "Guidance": ask.get("guidance"),
+        "Scheduler": ask.get("scheduler"),
+        "Size": _size_of(picture),
+        "Strength": ask.get("strength"),
+        "Family": recipe.family.get("title"),
+        "Drawn": picture.created[:16].replace("T", " "),
         "File": Path(picture.path).name,
     }
 
@@ -163,5 +209,5 @@ def _next_of(pictures: Sequence[Picture], id: str) -> str:
     if id not in ids:
         return ""
     place = ids.index(id)
-    rest = ids[place + 1:place + 2] or ids[max(place - 1, 0):place]
+    rest = ids[place + 1 : place + 2] or ids[max(place - 1, 0) : place]
     return rest[0] if rest else ""

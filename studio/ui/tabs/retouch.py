@@ -45,13 +45,13 @@ class RetouchTab:
 
 def retouch_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Beat) -> RetouchTab:
     """Lays the tab out and wires it."""
-    with gr.Tab("Retouch", id="retouch", elem_classes=["tab-retouch"]) as tab, \
-            gr.Row(elem_classes=["retouching"]):
+    with gr.Tab("Retouch", id="retouch", elem_classes=["tab-retouch"]) as tab, gr.Row(elem_classes=["retouching"]):
         canvas = easel()
         painting = repainting(wiring, family, first, canvas, beat, asked_in)
     # The easel waits for an answer; of an error it is told here, and the visitor by the message.
     wiring.on_act(canvas, act_on_easel, family, canvas).failure(
-        None, None, None, js=EASEL_FREE, show_progress="hidden", api_visibility="private")
+        None, None, None, js=EASEL_FREE, show_progress="hidden", api_visibility="private"
+    )
     wiring.on_act(canvas, fill_in, [family, painting.form["prompt"]], list(painting.filled))
     wiring.listen(family.change, lambda desk, name: told("", family=known(desk.families[name])), family, canvas)
     return RetouchTab(tab, canvas, painting)
@@ -63,7 +63,12 @@ async def act_on_easel(desk: Studio, act: dict, family: str) -> Any:
     The answer repeats the number of the question: the easel passes over one that comes too late.
     """
     answers: Mapping[str, Callable[[Studio, dict, ModelFamily], Answer | None]] = {
-        "hello": hello, "newest": newest, "open_file": open_file, "edit": edit, "import": bring, "export": save,
+        "hello": hello,
+        "newest": newest,
+        "open_file": open_file,
+        "edit": edit,
+        "import": bring,
+        "export": save,
         "stop": stop,
     }
     searches: Mapping[str, Callable[[dict, ModelFamily], dict[str, Any]]] = {"find": by_words, "point": by_points}
@@ -127,8 +132,11 @@ def open_file(desk: Studio, act: dict, family: ModelFamily) -> Answer:
 
 def by_words(act: dict, family: ModelFamily) -> dict[str, Any]:
     """What a search for words asks."""
-    return {"phrases": str(act.get("phrases", "")), "box_threshold": act.get("box_threshold"),
-            "text_threshold": act.get("text_threshold")}
+    return {
+        "phrases": str(act.get("phrases", "")),
+        "box_threshold": act.get("box_threshold"),
+        "text_threshold": act.get("text_threshold"),
+    }
 
 
 def by_points(act: dict, family: ModelFamily) -> dict[str, Any]:
@@ -139,16 +147,22 @@ def by_points(act: dict, family: ModelFamily) -> dict[str, Any]:
 async def sought(desk: Studio, act: dict, family: ModelFamily, asked: dict[str, Any]) -> Answer:
     """What is found in the picture on the easel, and what is not; where it was stopped, what was found until then."""
     path, segmenter = _file(desk, act), act.get("segmenter")
-    request = MaskRequest(path, family=family.name, segmenter=segmenter if segmenter in family.segmenters else None,
-                          **asked)
+    request = MaskRequest(
+        path, family=family.name, segmenter=segmenter if segmenter in family.segmenters else None, **asked
+    )
     run = await run_to_its_end(desk, request)
     if run.status == FAILED:
         run.result()  # raises, with the reason
-    found = await asyncio.to_thread(lambda: [_found(event, canvas_size(size_of(path))) for event in run.snapshot()
-                                             if isinstance(event, MaskFound)])
+    found = await asyncio.to_thread(
+        lambda: [_found(event, canvas_size(size_of(path))) for event in run.snapshot() if isinstance(event, MaskFound)]
+    )
     note = "Stopped." if run.status == CANCELLED else run.message
-    return {"kind": "found" if act.get("act") == "find" else "pointed", "box": act.get("box"), "masks": found,
-            "note": note}
+    return {
+        "kind": "found" if act.get("act") == "find" else "pointed",
+        "box": act.get("box"),
+        "masks": found,
+        "note": note,
+    }
 
 
 def edit(desk: Studio, act: dict, family: ModelFamily) -> Answer:
@@ -168,8 +182,12 @@ def bring(desk: Studio, act: dict, family: ModelFamily) -> Answer:
     size = size_of(_file(desk, act))
     path = uploaded([act])[0]
     mask = masks.open_mask(path, size, str(act.get("name") or path.name))
-    return {"kind": "edited", "mask": _url(masks.fitted(mask, canvas_size(size))), "alone": True,
-            "note": f"{masks.share_of(mask):.0%} of the picture is inside."}
+    return {
+        "kind": "edited",
+        "mask": _url(masks.fitted(mask, canvas_size(size))),
+        "alone": True,
+        "note": f"{masks.share_of(mask):.0%} of the picture is inside.",
+    }
 
 
 def save(desk: Studio, act: dict, family: ModelFamily) -> Answer:
@@ -177,16 +195,24 @@ def save(desk: Studio, act: dict, family: ModelFamily) -> Answer:
     path = _file(desk, act)
     size = size_of(path)
     mask = masks.fitted(_mask(act, size), size)
-    return {"kind": "exported", "url": pieces.url(fetchable(mask)), "name": f"{path.stem[:40]}-mask.png",
-            "note": f"Saved as a PNG of {size[0]} x {size[1]} px, white inside ({masks.share_of(mask):.0%})."}
+    return {
+        "kind": "exported",
+        "url": pieces.url(fetchable(mask)),
+        "name": f"{path.stem[:40]}-mask.png",
+        "note": f"Saved as a PNG of {size[0]} x {size[1]} px, white inside ({masks.share_of(mask):.0%}).",
+    }
 
 
 def stop(desk: Studio, act: dict, family: ModelFamily) -> None:
     """Stop looking at the picture that is on the easel."""
     path = str(_file(desk, act))
     for run in desk.executor.runs():
-        if run.kind == "mask" and not run.ended and run.library.root == desk.library.root \
-                and run.request.picture == path:
+        if (
+            run.kind == "mask"
+            and not run.ended
+            and run.library.root == desk.library.root
+            and run.request.picture == path
+        ):
             run.cancel()
 
 
@@ -194,12 +220,15 @@ def known(family: ModelFamily) -> Answer:
     """What the easel offers for a family: words, thresholds, segmenters, and what will be fetched."""
     things = [word for words in family.things().values() for word in words]
     return {
-        "name": family.name, "words": (things or list(masks.EVERYDAY))[:MOST_WORDS],
+        "name": family.name,
+        "words": (things or list(masks.EVERYDAY))[:MOST_WORDS],
         "segmenters": list(family.segmenters),
         "segmenter": family.masking["segmenter"],
-        "box_threshold": family.masking["box_threshold"], "text_threshold": family.masking["text_threshold"],
-        "note": "" if Path(family.detector).is_dir() else
-        f"With the first search {family.detector} (0.7 GB) and the segmenter (0.4 to 3.5 GB) are fetched from the "
+        "box_threshold": family.masking["box_threshold"],
+        "text_threshold": family.masking["text_threshold"],
+        "note": ""
+        if Path(family.detector).is_dir()
+        else f"With the first search {family.detector} (0.7 GB) and the segmenter (0.4 to 3.5 GB) are fetched from the "
         "Hugging Face hub, unless this machine has them.",
     }
 
@@ -213,8 +242,10 @@ def canvas_size(size: tuple[int, int]) -> tuple[int, int]:
 
 def _found(event: MaskFound, size: tuple[int, int]) -> Answer:
     """One thing as the easel takes it: its shapes of the easel's size, in black and white."""
-    shapes = [{"png": _url(masks.fitted(masks.read_mask(png), size).convert("1", dither=Image.Dither.NONE)),
-               "score": score} for score, png in event.candidates]
+    shapes = [
+        {"png": _url(masks.fitted(masks.read_mask(png), size).convert("1", dither=Image.Dither.NONE)), "score": score}
+        for score, png in event.candidates
+    ]
     return {"label": event.label, "score": event.score, "box": list(event.box), "candidates": shapes}
 
 

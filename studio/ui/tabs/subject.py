@@ -42,12 +42,21 @@ def subject_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, ask_con
         shelf = pieces.piece("", "shelf-piece")
         with gr.Row(elem_classes=["columns"]):
             with gr.Column(scale=7, min_width=320, elem_classes=["photos-column"]):
-                drop = gr.File(label="Drop or paste photos here: JPG, PNG, WebP, HEIC; captions as .txt too",
-                               file_count="multiple", type="filepath", height=112, elem_classes=["drop"],
-                               elem_id="photo-drop")
+                drop = gr.File(
+                    label="Drop or paste photos here: JPG, PNG, WebP, HEIC; captions as .txt too",
+                    file_count="multiple",
+                    type="filepath",
+                    height=112,
+                    elem_classes=["drop"],
+                    elem_id="photo-drop",
+                )
                 sheet = pieces.piece("", "sheet-piece")
-                cropper = gr.HTML("", js_on_load=(ASSETS / "cropper.js").read_text(encoding="utf-8"),
-                                  apply_default_css=False, elem_classes=["piece", "cropper-piece"])
+                cropper = gr.HTML(
+                    "",
+                    js_on_load=(ASSETS / "cropper.js").read_text(encoding="utf-8"),
+                    apply_default_css=False,
+                    elem_classes=["piece", "cropper-piece"],
+                )
             with gr.Column(scale=4, min_width=300, elem_classes=["controls"]):
                 fields, verdict, another, shift = _fields(first)
                 consent = gr.Checkbox(label=CONSENT, visible=ask_consent, container=False)
@@ -62,10 +71,17 @@ def subject_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, ask_con
 def _fields(first: ModelFamily) -> tuple:
     name = gr.Textbox(label="Name", max_length=80, placeholder="Mika", elem_id="subject-name")
     nouns = nouns_of(first)
-    noun = gr.Dropdown(nouns, value=None, label="What it is", allow_custom_value=True, elem_id="subject-noun",
-                       info="The class noun: girl, cat, cup")
-    identifier = gr.Textbox(label="Identifier token", max_length=40, elem_id="subject-token",
-                            info="Stands for the subject in prompts")
+    noun = gr.Dropdown(
+        nouns,
+        value=None,
+        label="What it is",
+        allow_custom_value=True,
+        elem_id="subject-noun",
+        info="The class noun: girl, cat, cup",
+    )
+    identifier = gr.Textbox(
+        label="Identifier token", max_length=40, elem_id="subject-token", info="Stands for the subject in prompts"
+    )
     verdict = gr.HTML("", apply_default_css=False)
     with gr.Row(elem_classes=["pair"]):
         another = gr.Button("Propose another", size="sm", min_width=110)
@@ -99,8 +115,9 @@ def _wire(wiring: Wiring, view: tuple, family: Any, drop: Any, consent: Any, ano
     wiring.on_act(cropper, act_on_crop, [selected, pending, photo], photos)
 
 
-def opened(desk: Studio, family: ModelFamily, slug: str, pending: Sequence[Pending] = (), refused: Refused = ()
-           ) -> tuple:
+def opened(
+    desk: Studio, family: ModelFamily, slug: str, pending: Sequence[Pending] = (), refused: Refused = ()
+) -> tuple:
     """The whole tab on one subject, or on a new one."""
     subject = _subject(desk, slug)
     here = subject is not None
@@ -110,9 +127,14 @@ def opened(desk: Studio, family: ModelFamily, slug: str, pending: Sequence[Pendi
         typed = ("", None, next((proposal.token for proposal in subjects.proposals(desk, family, 1)), ""))
     train = gr.Button(f"Train {subject.name}" if subject else "Train", visible=here)
     return (
-        *_photos(desk, slug if here else "", pending, "", refused), *typed,
+        *_photos(desk, slug if here else "", pending, "", refused),
+        *typed,
         verdict_view(subjects.verdict(desk, family, typed[2], slug)),
-        gr.Button(visible=not here), gr.Button(visible=here), train, gr.Button(visible=here), gr.Button(visible=False),
+        gr.Button(visible=not here),
+        gr.Button(visible=here),
+        train,
+        gr.Button(visible=here),
+        gr.Button(visible=False),
     )
 
 
@@ -122,14 +144,18 @@ def _photos(desk: Studio, slug: str, pending: Sequence[Pending], file: str, refu
     photo = next((photo for photo in subject.photos if photo.file == file), None) if subject else None
     trained = frozenset(lora.subject for lora in desk.library.loras())
     return (
-        slug, list(pending), photo.file if photo else "",
+        slug,
+        list(pending),
+        photo.file if photo else "",
         shelf_view(desk.library.subjects(), slug, trained, subjects.has_sample()),
-        sheet_view(subject, pending, file, refused), cropper_view(photo),
+        sheet_view(subject, pending, file, refused),
+        cropper_view(photo),
     )
 
 
-def take_photos(desk: Studio, files: Sequence[str] | None, slug: str, pending: Sequence[Pending], consent: bool,
-                family: str) -> tuple:
+def take_photos(
+    desk: Studio, files: Sequence[str] | None, slug: str, pending: Sequence[Pending], consent: bool, family: str
+) -> tuple:
     """Photos that were dropped: into the subject at once, or kept until it is named."""
     if _subject(desk, slug) is not None:
         added = desk.add_photos(slug, [Path(file) for file in files or []], consent)
@@ -138,8 +164,9 @@ def take_photos(desk: Studio, files: Sequence[str] | None, slug: str, pending: S
     return None, *_photos(desk, "", [*pending, *kept], "", refused)
 
 
-def add_subject(desk: Studio, name: str, noun: str | None, identifier: str, pending: Sequence[Pending], consent: bool,
-                family: str) -> tuple:
+def add_subject(
+    desk: Studio, name: str, noun: str | None, identifier: str, pending: Sequence[Pending], consent: bool, family: str
+) -> tuple:
     photos = [(Path(photo.path), photo.caption) for photo in pending]
     subject, refused = subjects.create(desk, name, noun or "", identifier, photos, consent)
     return opened(desk, desk.families[family], subject.slug, refused=refused)

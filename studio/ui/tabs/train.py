@@ -21,11 +21,38 @@ from studio.ui.side import stop, told_anew
 
 USUAL = "Balanced"
 LATEST, LISTED = "The latest", 40
-FOLDED = ("method", "rank", "alpha", "steps", "learning_rate", "batch_size", "resolution", "class_images",
-          "prior_loss_weight", "prior_region", "class_checks", "targets", "dropout", "text_encoder_learning_rate",
-          "optimiser", "schedule", "warm_up", "snr_gamma", "noise_offset", "accumulation", "gradient_checkpointing",
-          "precision", "more_resolutions", "buckets", "portrait", "describe", "garment_weight", "checkpoint_every",
-          "sample_every", "pick_best")
+FOLDED = (
+    "method",
+    "rank",
+    "alpha",
+    "steps",
+    "learning_rate",
+    "batch_size",
+    "resolution",
+    "class_images",
+    "prior_loss_weight",
+    "prior_region",
+    "class_checks",
+    "targets",
+    "dropout",
+    "text_encoder_learning_rate",
+    "optimiser",
+    "schedule",
+    "warm_up",
+    "snr_gamma",
+    "noise_offset",
+    "accumulation",
+    "gradient_checkpointing",
+    "precision",
+    "more_resolutions",
+    "buckets",
+    "portrait",
+    "describe",
+    "garment_weight",
+    "checkpoint_every",
+    "sample_every",
+    "pick_best",
+)
 
 
 @dataclass(frozen=True)
@@ -50,19 +77,32 @@ def train_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, beat: Bea
             preset = gr.Radio(shown_presets(first), value=None, label="Preset", elem_classes=["presets"])
             button = gr.Button("Train", variant="primary", size="lg", elem_classes=["act-main"])
             with gr.Accordion("More", open=False):
-                other = gr.Dropdown(folded_presets(first), value=None, label="Further presets", interactive=True,
-                                    info="they fill the fields below")
+                other = gr.Dropdown(
+                    folded_presets(first),
+                    value=None,
+                    label="Further presets",
+                    interactive=True,
+                    info="they fill the fields below",
+                )
                 form = {"subject": subject, **_folded(first)}
                 both = gr.Button("Train both ways: with class images and without", size="sm", elem_classes=["both"])
         with gr.Column(scale=7, min_width=320, elem_classes=["stage-column"]):
-            which = gr.Dropdown([(LATEST, "")], value="", label="Which training", show_label=False, container=False,
-                                visible=False, elem_classes=["which-run"])
+            which = gr.Dropdown(
+                [(LATEST, "")],
+                value="",
+                label="Which training",
+                show_label=False,
+                container=False,
+                visible=False,
+                elem_classes=["which-run"],
+            )
             view = pieces.piece(training_view(None, None), "training-piece")
     made = TrainTab(tab, form, preset, other, view, face)
 
     for pressed, begin in ((button, start), (both, start_both)):
-        wiring.on(pressed.click, TrainRequest, begin, {**form, "family": family}, outputs=[view, which],
-                  trigger_mode="once")
+        wiring.on(
+            pressed.click, TrainRequest, begin, {**form, "family": family}, outputs=[view, which], trigger_mode="once"
+        )
     beat.look(look, [which, seen], [view, which, seen])
     wiring.listen(which.input, lambda desk, run: look_at_training(desk, run_of(of_trainings(desk), run)), which, view)
     # One choice in two places: what is chosen here is let go of there.
@@ -94,26 +134,39 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
         made["resolution"] = number("resolution", "Resolution", step=8)
     with gr.Row(elem_classes=["pair"]):
         made["class_images"] = number("class_images", "Class images", info="0: no prior preservation")
-        made["prior_loss_weight"] = number("prior_loss_weight", "Prior loss weight", whole=False,
-                                           info="how much they count")
+        made["prior_loss_weight"] = number(
+            "prior_loss_weight", "Prior loss weight", whole=False, info="how much they count"
+        )
     with gr.Row(elem_classes=["pair"]):
         made["prior_region"] = choice("prior_region", "Of them counts", PRIOR_REGIONS)
         made["class_checks"] = number("class_checks", "Look at the class", info="pictures at the end")
     made["validation_prompt"] = gr.Textbox(
-        label="Validation prompts", lines=2, max_length=2000,
-        placeholder="What the samples show, a line for each; empty: the subject in three places")
-    made["pick_best"] = gr.Checkbox(bool(usual.get("pick_best", True)), label="Pick the best checkpoint",
-                                    info="by its samples: like the photos, and as asked; else the last one is taken")
+        label="Validation prompts",
+        lines=2,
+        max_length=2000,
+        placeholder="What the samples show, a line for each; empty: the subject in three places",
+    )
+    made["pick_best"] = gr.Checkbox(
+        bool(usual.get("pick_best", True)),
+        label="Pick the best checkpoint",
+        info="by its samples: like the photos, and as asked; else the last one is taken",
+    )
     with gr.Row(elem_classes=["pair"]):
         made["checkpoint_every"] = number("checkpoint_every", "Checkpoint every", info="so many steps")
         made["sample_every"] = number("sample_every", "Sample every", info="0: no samples")
     with gr.Accordion("What learns", open=False):
         made["method"] = choice("method", "Method", METHODS, info="full: all weights of the UNet, in a copy")
-        made["targets"] = choice("targets", "Targets", TARGETS, allow_custom_value=True,
-                                 info="where the LoRA sits; or names of modules, with commas")
+        made["targets"] = choice(
+            "targets",
+            "Targets",
+            TARGETS,
+            allow_custom_value=True,
+            info="where the LoRA sits; or names of modules, with commas",
+        )
         with gr.Row(elem_classes=["pair"]):
-            made["text_encoder_learning_rate"] = number("text_encoder_learning_rate", "Text encoders' rate",
-                                                        whole=False, info="0: they do not learn")
+            made["text_encoder_learning_rate"] = number(
+                "text_encoder_learning_rate", "Text encoders' rate", whole=False, info="0: they do not learn"
+            )
             made["dropout"] = number("dropout", "Dropout", whole=False, info="of the LoRA's inputs")
     with gr.Accordion("How it learns", open=False):
         with gr.Row(elem_classes=["pair"]):
@@ -127,30 +180,45 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
             made["noise_offset"] = number("noise_offset", "Noise offset", whole=False)
         with gr.Row(elem_classes=["pair"]):
             made["precision"] = choice("precision", "Precision", PRECISIONS)
-            made["seed"] = gr.Number(None, label="Seed", precision=0, minimum=0, maximum=MAX_SEED,
-                                     placeholder="any", min_width=110)
+            made["seed"] = gr.Number(
+                None, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, placeholder="any", min_width=110
+            )
         made["gradient_checkpointing"] = gr.Checkbox(
-            bool(usual.get("gradient_checkpointing")), label="Gradient checkpointing",
-            info="less memory, a third more time; where memory is short it comes by itself")
+            bool(usual.get("gradient_checkpointing")),
+            label="Gradient checkpointing",
+            info="less memory, a third more time; where memory is short it comes by itself",
+        )
     with gr.Accordion("How the photos are taken", open=False):
-        made["buckets"] = gr.Checkbox(bool(usual.get("buckets")), label="Keep their shape", info="else their middle "
-                                      "square, or the crop")
-        made["portrait"] = gr.Checkbox(bool(usual.get("portrait")), label="Head and shoulders on plain ground",
-                                       info="for ID photos")
-        made["describe"] = gr.Checkbox(bool(usual.get("describe")), label="Describe them",
-                                       info="photos without a caption are learnt a second time with one that names "
-                                       "garments and place, so that the outfit comes off when asked")
-        made["garment_weight"] = number("garment_weight", "Weight of garments", whole=False,
-                                        info="below 1, what is worn in the photos is learnt less, and comes off again")
-        made["more_resolutions"] = gr.Textbox(usual.get("more_resolutions"), label="Further resolutions", max_length=80,
-                                              placeholder="such as 512, 768")
+        made["buckets"] = gr.Checkbox(
+            bool(usual.get("buckets")), label="Keep their shape", info="else their middle square, or the crop"
+        )
+        made["portrait"] = gr.Checkbox(
+            bool(usual.get("portrait")), label="Head and shoulders on plain ground", info="for ID photos"
+        )
+        made["describe"] = gr.Checkbox(
+            bool(usual.get("describe")),
+            label="Describe them",
+            info="photos without a caption are learnt a second time with one that names "
+            "garments and place, so that the outfit comes off when asked",
+        )
+        made["garment_weight"] = number(
+            "garment_weight",
+            "Weight of garments",
+            whole=False,
+            info="below 1, what is worn in the photos is learnt less, and comes off again",
+        )
+        made["more_resolutions"] = gr.Textbox(
+            usual.get("more_resolutions"), label="Further resolutions", max_length=80, placeholder="such as 512, 768"
+        )
     return made
 
 
 def others_of(desk: Studio, family: ModelFamily) -> gr.Dropdown:
     """The family's further presets with what each takes here, none of them chosen."""
-    return gr.Dropdown([(preset_label(desk, family, name).replace("\n", " · "), name)
-                        for _, name in folded_presets(family)], value=None)
+    return gr.Dropdown(
+        [(preset_label(desk, family, name).replace("\n", " · "), name) for _, name in folded_presets(family)],
+        value=None,
+    )
 
 
 def start(desk: Studio, request: TrainRequest) -> tuple:
@@ -209,14 +277,28 @@ def run_of(runs: Sequence[Run], which: str) -> Run | None:
 
 def trainings(runs: Sequence[Run]) -> tuple[tuple[str, str], ...]:
     """The trainings to look at, newest first, as choices."""
-    return ((LATEST, ""), *((f"{run.title.removeprefix('Training ')}, {IN_WORDS[run.status]}, "
-                             f"{run.created[:16].replace('T', ' ')}", run.id) for run in runs[:LISTED]))
+    return (
+        (LATEST, ""),
+        *(
+            (
+                f"{run.title.removeprefix('Training ')}, {IN_WORDS[run.status]}, {run.created[:16].replace('T', ' ')}",
+                run.id,
+            )
+            for run in runs[:LISTED]
+        ),
+    )
 
 
 def values_of(family: ModelFamily, preset: str | None) -> dict[str, Any]:
     """The fields of TrainRequest that a preset decides, whole."""
-    return {**family.training, **{name: value for name, value in family.presets.get(preset or "", {}).items()
-                                  if name not in ("when", "folded")}}
+    return {
+        **family.training,
+        **{
+            name: value
+            for name, value in family.presets.get(preset or "", {}).items()
+            if name not in ("when", "folded")
+        },
+    }
 
 
 def shown_presets(family: ModelFamily) -> list[str]:
@@ -225,8 +307,9 @@ def shown_presets(family: ModelFamily) -> list[str]:
 
 def folded_presets(family: ModelFamily) -> list[tuple[str, str]]:
     """Those that few want, each with when to take it."""
-    return [(f"{name}: {values.get('when', '')}", name) for name, values in family.presets.items()
-            if values.get("folded")]
+    return [
+        (f"{name}: {values.get('when', '')}", name) for name, values in family.presets.items() if values.get("folded")
+    ]
 
 
 def chosen_preset(desk: Studio, preset: str | None, family: str) -> list[Any]:
@@ -266,5 +349,7 @@ def face_of(desk: Studio, slug: str | None) -> str:
         return pieces.note("Make a subject first: a few pictures and a name." if not desk.library.subjects() else "")
     photos: Sequence[str] = [pieces.image(photo.path) for photo in subject.photos[:6]]
     words = f"{len(subject.photos)} photos" if len(subject.photos) != 1 else "1 photo"
-    return f'<div class="photos">{"".join(photos)}</div><p class="faint">{words}, taught as ' \
+    return (
+        f'<div class="photos">{"".join(photos)}</div><p class="faint">{words}, taught as '
         f"{pieces.tag(subject.trigger, 'trigger')}</p>"
+    )
