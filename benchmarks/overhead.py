@@ -20,12 +20,12 @@ from statistics import median
 import torch
 
 from benchmarks.results import table, write_section
-from studio.engine.drawing import draw
-from studio.engine.pipelines import PipelineCache
-from studio.engine.schedulers import build_scheduler
-from studio.families import POCKET
+from studio.contracts.family import POCKET
+from studio.contracts.requests import DrawRequest, resolved
+from studio.engine.generation.drawing import draw
+from studio.engine.models.pipeline_cache import PipelineCache
+from studio.engine.models.schedulers import build_scheduler
 from studio.library import Library
-from studio.requests import DrawRequest, resolved
 
 TARGET = 1.01
 

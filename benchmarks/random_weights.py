@@ -13,7 +13,7 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
-from studio.families import ASSETS
+from studio.contracts.family import ASSETS
 
 
 def random_pipeline(layout: str, sizes: Mapping[str, Mapping[str, Any]] | None = None, device: str = "cpu") -> Any:

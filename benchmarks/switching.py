@@ -24,16 +24,16 @@ from safetensors.torch import save_file
 
 from benchmarks.random_weights import random_pipeline, save_random_adapter, save_random_eyes
 from benchmarks.results import table, write_section
-from studio.block_scales import by_layer
-from studio.engine.adapters import Applied, attached
-from studio.engine.drawing import draw
-from studio.engine.image_prompts import Eyes, Prompting, prompted
-from studio.engine.pipelines import PipelineCache
-from studio.events import PictureDrawn
-from studio.families import POCKET, SDXL, ImageAdapter, ModelFamily
+from studio.contracts.block_scales import by_layer
+from studio.contracts.events import PictureDrawn
+from studio.contracts.family import POCKET, SDXL, ImageAdapter, ModelFamily
+from studio.contracts.requests import DrawRequest, resolved
+from studio.engine.adapters.ip_adapter import ImageEncoder, ImagePrompt, prompted
+from studio.engine.adapters.lora import Applied, attached
+from studio.engine.generation.drawing import draw
+from studio.engine.models.pipeline_cache import PipelineCache
 from studio.library import Library
-from studio.requests import DrawRequest, resolved
-from studio.wearing import settled
+from studio.tasks.draw import settled
 
 WIDTH, SIDE, RANK = 32, 64, 8
 CLIP = {"intermediate_size": WIDTH, "num_attention_heads": 2, "num_hidden_layers": 2}
@@ -145,7 +145,7 @@ def _outfits(pipelines: PipelineCache, family: ModelFamily, pairs: int) -> dict[
     with pipelines.lend(family) as pipeline:
 
         def ours(number: int) -> None:
-            worn = Prompting(Path(adapters[number % 2].weights), (nothing, nothing), by_layer(scales, family.blocks))
+            worn = ImagePrompt(Path(adapters[number % 2].weights), (nothing, nothing), by_layer(scales, family.blocks))
             with prompted(pipelines, pipeline, [worn]) as wearing:
                 wearing.at(0.0)
 
@@ -176,7 +176,7 @@ def _encoder_calls(pipelines: PipelineCache, family: ModelFamily, folder: Path) 
     coat = library.add_outfit("Coat", Image.new("RGB", (SIDE, SIDE), "red"))
     with pipelines.lend(family) as pipeline:
         encoders = [pipeline.text_encoder, pipeline.text_encoder_2]
-    with pipelines.lend_helper(Eyes.published, next(iter(family.image_adapters.values())).encoder) as eyes:
+    with pipelines.lend_helper(ImageEncoder.published, next(iter(family.image_adapters.values())).encoder) as eyes:
         encoders.append(eyes.network.vision_model)
     hooks = [encoder.register_forward_hook(lambda *_: calls.append(1)) for encoder in encoders]
     counts = []

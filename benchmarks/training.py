@@ -30,7 +30,7 @@ from typing import Any
 import studio
 from benchmarks.peer import clock_of, told_at_exit
 from benchmarks.results import table, write_section
-from studio.families import POCKET
+from studio.contracts.family import POCKET
 
 ROOT = Path(__file__).resolve().parents[1]
 RANK = 8

@@ -33,8 +33,8 @@ from pocketworld.render import outfit, render
 from pocketworld.report import captioned_sheet, save_sheet, write_json
 from pocketworld.vocabulary import BOTTOMS, GARMENT_COLOURS, SHOES, TOPS
 from pocketworld.world import SKIRTED, SUBJECTS, Spec
-from studio.families import POCKET, ModelFamily, families, find_family
-from studio.recipes import sha256_of
+from studio.contracts.family import POCKET, ModelFamily, families, find_family
+from studio.contracts.recipes import sha256_of
 
 # Fields of OutfitUse; a factor multiplies the scales. What is ours is said here alone.
 OURS: dict[str, Any] = {"block_scales": next(iter(POCKET.outfit_presets.values())), "inside_garment": True}

@@ -21,7 +21,7 @@ from pocketworld.score import held_out_specs
 from pocketworld.things import COLOURS, things
 from pocketworld.vocabulary import ACCESSORIES, BOTTOMS, OBJECTS, TOPS
 from pocketworld.world import Spec
-from studio import masks
+from studio.imaging import masks
 
 PHRASES = ("clothing", "hair", "face", "figure", "top", "bottom", "shoes")
 GOALS = {"clothing": 0.85, "hair": 0.75, "face": 0.75, "figure": 0.9}

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter
 from pocketworld.judge import PIXELS, Judge, to_pixels
 from pocketworld.render import render
 from pocketworld.world import sample
-from studio.masks import grown, united
+from studio.imaging.masks import grown, united
 
 ROOM, BLUR = 4, 3.0  # pixels of 128: round clothing, whose edge is nobody's; and of areas whose colours are compared
 RENDERS, FREQUENT, NEAR = 300, 60, 20.0  # that tell the world's colours; pixels of one; distance in RGB up to which

@@ -212,7 +212,7 @@ def together(counts: Tally, accuracy: dict[str, float]) -> tuple[int, int]:
 
 def compare_schedulers(pipeline, judge: Judge, specs: list[Spec], pictures: list, options) -> dict[str, Tally]:
     """The same prompts and seeds under the family's scheduler and the others, as the studio builds them."""
-    from studio.engine.schedulers import build_scheduler
+    from studio.engine.models.schedulers import build_scheduler
 
     own = pipeline.scheduler
     results = {type(own).__name__.removesuffix("Scheduler"): tally(judge, specs, pictures[: len(specs)])}

@@ -39,13 +39,13 @@ from pocketworld.render import outfit, render
 from pocketworld.report import captioned_sheet, percent, write_json
 from pocketworld.vocabulary import GARMENT_COLOURS
 from pocketworld.world import Spec, sample
-from studio.engine.dressing import ROOM
-from studio.engine.evaluation import changed_outside, seam
-from studio.engine.patching import softened
-from studio.families import ModelFamily
-from studio.masks import WHITE, box_of, grown, open_mask
-from studio.recipes import SEAM, sha256_of
-from studio.retouching import without_clothes
+from studio.contracts.family import ModelFamily
+from studio.contracts.recipes import SEAM, sha256_of
+from studio.engine.generation.outfits import ROOM
+from studio.engine.vision.picture_metrics import changed_outside, seam
+from studio.imaging.compositing import softened
+from studio.imaging.masks import WHITE, box_of, grown, open_mask
+from studio.words.clothing_words import without_clothes
 
 CHARACTERS, OUTFITS, SHOWN = 20, 10, 8
 SEED = 2029

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studio import masks
-from studio.desk import House, Studio, library_of, prepare
-from studio.events import (
+from studio.contracts.events import (
     Cancelled,
     CheckpointPicked,
     CheckpointSaved,
@@ -35,12 +33,9 @@ from studio.events import (
     StageReported,
     StepFinished,
 )
-from studio.execution import LocalExecutor, Now
-from studio.families import ModelFamily, families, find_family
-from studio.library import Library, Lora, Photo, Picture, Subject
-from studio.masks import Candidate, Mask
-from studio.recipes import Recipe, read_png
-from studio.requests import (
+from studio.contracts.family import ModelFamily, families, find_family
+from studio.contracts.recipes import Recipe, read_png
+from studio.contracts.requests import (
     DrawRequest,
     MaskRequest,
     MergeRequest,
@@ -49,9 +44,14 @@ from studio.requests import (
     TrainRequest,
     WearRequest,
 )
-from studio.runs import Progress, Run, RunCancelled, RunFailed, RunPaused
-from studio.settings import Quota
-from studio.uses import LoraUse, OutfitUse
+from studio.contracts.sampling import LoraUse, OutfitUse
+from studio.execution.local import LocalExecutor, Now
+from studio.execution.run import Progress, Run, RunCancelled, RunFailed, RunPaused
+from studio.imaging import masks
+from studio.imaging.masks import Candidate, Mask
+from studio.library import Library, Lora, Photo, Picture, Subject
+from studio.quotas import Quota
+from studio.session import Host, Studio, library_of, prepare
 
 __all__ = [
     "Cancelled",
@@ -123,8 +123,8 @@ def open(
     """
     known = families(Path(family_folder) if family_folder else None)
     chosen = find_family(known, family)
-    house = House(executor or LocalExecutor(), known, owns_executor=executor is None)
-    desk = Studio(prepare(Path(library), sample), chosen, house, quota=quota, ask_consent=ask_consent)
+    host = Host(executor or LocalExecutor(), known, owns_executor=executor is None)
+    desk = Studio(prepare(Path(library), sample), chosen, host, quota=quota, ask_consent=ask_consent)
     if resume:
         desk.resume()
     return desk

@@ -1,8 +1,9 @@
-"""Who may import whom, as DESIGN.md has it, read from the source."""
+"""The rooms of the studio, and which of them each may import, as DESIGN.md has it; read from the source."""
 
 import ast
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -10,19 +11,48 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "diffusers", "transformers", "peft", "accelerate", "gradio"}
 MODELS = HEAVY - {"gradio"}
-CONTRACT = {"studio.requests", "studio.events", "studio.families"}
 
-# The first pattern that matches a file says what it must never import, at any depth of its code.
-FORBIDDEN = [
-    ("studio/requests.py", HEAVY | {"studio.engine", "studio.ui", "studio.library", "studio.execution"}),
-    ("studio/events.py", HEAVY | {"studio.engine", "studio.ui", "studio.library", "studio.execution"}),
-    ("studio/families.py", HEAVY | {"studio.engine", "studio.ui", "studio.library", "studio.execution"}),
-    ("studio/library/**/*.py", HEAVY | {"studio.engine", "studio.ui", "studio.execution", "studio.desk"}),
-    ("studio/engine/**/*.py", {"gradio", "studio.ui", "studio.execution", "studio.desk"}),
-    ("studio/ui/**/*.py", MODELS | {"studio.engine"}),
-    ("studio/*.py", HEAVY | {"studio.engine", "studio.ui"}),
-    ("app.py", MODELS | {"studio.engine"}),
-]
+# Each room, a package or one module, with the rooms that it may import from: itself and what lies below it.
+LOW = {"errors", "contracts"}
+IMAGING, WORDS = LOW | {"imaging"}, LOW | {"words"}
+LIBRARY = IMAGING | WORDS | {"library"}
+TASKS = LIBRARY | {"tasks"}
+EXECUTION = TASKS | {"execution"}
+SESSION = EXECUTION | {"quotas", "session"}
+ADAPTERS, VISION = TASKS | {"engine.models", "engine.adapters"}, TASKS | {"engine.models", "engine.vision"}
+GENERATION = ADAPTERS | VISION | {"engine.generation"}
+ROOMS = {
+    "errors": set(),
+    "contracts": LOW,
+    "imaging": IMAGING,
+    "words": WORDS,
+    "library": LIBRARY,
+    "tasks": TASKS,
+    "execution": EXECUTION,
+    "quotas": LOW | {"quotas"},
+    "settings": LOW | {"quotas", "settings"},
+    "session": SESSION,
+    "__init__": SESSION,
+    "engine.__init__": set(),
+    "engine.models": TASKS | {"engine.models"},
+    "engine.adapters": ADAPTERS,
+    "engine.vision": VISION,
+    "engine.generation": GENERATION,
+    "engine.training": GENERATION | {"engine.training"},
+    "ui": SESSION | {"settings", "ui"},
+}
+# Names that every tab has: its folder says whose they are.
+OF_EVERY_TAB = {"layout", "handlers", "views"}
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def room_of(module: str) -> str | None:
+    """The room that a module of the studio, such as "studio.ui.tabs.draw.layout", lies in; None for a loose one."""
+    inside = module.removeprefix("studio.")
+    return next((room for room in ROOMS if inside == room or inside.startswith(f"{room}.")), None)
 
 
 def imports(path: Path) -> set[str]:
@@ -43,27 +73,94 @@ def reached(path: Path, forbidden: set[str]) -> set[str]:
     return {name for name in imports(path) for bad in forbidden if name == bad or name.startswith(f"{bad}.")}
 
 
-@pytest.mark.parametrize("pattern, forbidden", FORBIDDEN, ids=[pattern for pattern, _ in FORBIDDEN])
-def test_each_layer_imports_only_what_lies_below_it(pattern, forbidden):
-    found = {str(path.relative_to(ROOT)): bad for path in ROOT.glob(pattern) if (bad := reached(path, forbidden))}
-    assert not found
+def rooms_reached(path: Path) -> set[str]:
+    """The rooms that the file imports from; "studio" for the public names, which are no room's."""
+    return {room_of(name) or "studio" for name in imports(path) if name.split(".")[0] == "studio"}
+
+
+def files_of(room: str) -> list[Path]:
+    return [path for path in ROOT.glob("studio/**/*.py") if room_of(module_of(path)) == room]
+
+
+def test_every_file_of_the_studio_lies_in_a_room():
+    loose = [str(path.relative_to(ROOT)) for path in ROOT.glob("studio/**/*.py") if room_of(module_of(path)) is None]
+    assert not loose, "a new module belongs into a room, or ROOMS must name a new room"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_each_room_imports_only_what_lies_below_it(room):
+    files = files_of(room)
+    assert files, "a room that is gone must go from ROOMS too"
+    wrong = {str(path.relative_to(ROOT)): bad for path in files if (bad := rooms_reached(path) - ROOMS[room])}
+    assert not wrong
+
+
+def test_only_the_engine_imports_torch_and_only_the_page_gradio():
+    wrong = {}
+    for path in (*ROOT.glob("studio/**/*.py"), ROOT / "app.py"):
+        room = room_of(module_of(path)) or "app"
+        allowed = MODELS if room.startswith("engine.") else {"gradio"} if room in ("ui", "app") else set()
+        if bad := reached(path, HEAVY - allowed):
+            wrong[str(path.relative_to(ROOT))] = bad
+    assert not wrong
+
+
+def test_the_app_imports_the_studio_by_its_public_names_its_settings_and_its_page():
+    assert not {name for name in imports(ROOT / "app.py") if name.startswith("studio.")} - {
+        "studio.settings",
+        "studio.settings.Settings",
+        "studio.settings.read_settings",
+        "studio.ui.app",
+        "studio.ui.app.build",
+        "studio.ui.app.look",
+    }
+
+
+def test_no_two_modules_of_the_studio_have_one_name():
+    named = defaultdict(list)
+    for path in ROOT.glob("studio/**/*.py"):
+        if path.stem != "__init__" and path.stem not in OF_EVERY_TAB:
+            named[path.stem].append(str(path.relative_to(ROOT)))
+    assert not {name: paths for name, paths in named.items() if len(paths) > 1}
 
 
 def test_the_studio_never_imports_the_pocketworld():
     found = {
         str(path.relative_to(ROOT)): bad
         for path in (*ROOT.glob("studio/**/*.py"), ROOT / "app.py")
-        if (bad := reached(path, {"pocketworld"}))
+        if (bad := reached(path, {"pocketworld", "benchmarks"}))
     }
     assert not found
 
 
-def test_the_reader_of_imports_sees_nested_and_relative_ones(tmp_path, monkeypatch):
-    monkeypatch.setitem(globals(), "ROOT", tmp_path)
-    file = tmp_path / "studio" / "ui" / "page.py"
-    file.parent.mkdir(parents=True)
-    file.write_text("def show():\n    from ..engine import drawing\n    import torch.nn\n")
-    assert reached(file, MODELS | {"studio.engine"}) == {"studio.engine", "studio.engine.drawing", "torch.nn"}
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    """A file of another studio, with this text in it."""
+
+    def write(where: str, text: str) -> Path:
+        monkeypatch.setitem(globals(), "ROOT", tmp_path)
+        file = tmp_path / where
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    return write
+
+
+def test_the_reader_of_imports_sees_nested_and_relative_ones(written):
+    file = written("studio/ui/page.py", "def show():\n    from ..engine.models import memory\n    import torch.nn\n")
+    assert reached(file, {"torch", "studio.engine"}) == {
+        "studio.engine.models",
+        "studio.engine.models.memory",
+        "torch.nn",
+    }
+    assert rooms_reached(file) == {"engine.models"}
+
+
+def test_a_loose_module_and_a_look_upwards_are_seen(written):
+    assert room_of(module_of(written("studio/helpers.py", "from studio.ui.app import build\n"))) is None
+    assert rooms_reached(ROOT / "studio/helpers.py") == {"ui"}
+    assert rooms_reached(written("studio/library/new.py", "import studio\n")) == {"studio"}
 
 
 def test_importing_studio_loads_nothing_heavy():

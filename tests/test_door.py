@@ -19,8 +19,8 @@ import yaml
 from PIL import Image, ImageDraw
 
 import studio
-from studio.execution import LocalExecutor
-from studio.families import POCKET
+from studio.contracts.family import POCKET
+from studio.execution.local import LocalExecutor
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = {
@@ -194,7 +194,7 @@ def test_training_and_drawing_share_one_pipeline_and_never_at_once(desk, monkeyp
     lend = type(cache).lend
 
     def watched(self, *arguments, **options):
-        return Watched(lend(self, *arguments, **options), inside, most)
+        return SchedulerTap(lend(self, *arguments, **options), inside, most)
 
     monkeypatch.setattr(type(cache), "lend", watched)
     training = desk.start(studio.TrainRequest(subject="mika", **QUICK | {"class_images": 0, "seed": 6}))
@@ -204,7 +204,7 @@ def test_training_and_drawing_share_one_pipeline_and_never_at_once(desk, monkeyp
     assert max(most) == 1
 
 
-class Watched:
+class SchedulerTap:
     """Counts who is inside a lending."""
 
     def __init__(self, lending, inside, most):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import studio
-from studio.desk import EXAMPLES
+from studio.session import EXAMPLES
 
 RUN_THE_TOOL = "assets/pocket has changed: python -m tools.sample_library draws the examples again"
 

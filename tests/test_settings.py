@@ -1,8 +1,9 @@
 import pytest
 
-from studio.families import POCKET
-from studio.requests import TrainRequest, resolved
-from studio.settings import Quota, Settings, read_settings
+from studio.contracts.family import POCKET
+from studio.contracts.requests import TrainRequest, resolved
+from studio.quotas import Quota
+from studio.settings import Settings, read_settings
 
 
 def test_without_flags_or_environment_the_studio_serves_this_machine_alone():

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
 
-from studio.library.photos import open_image
+from studio.imaging.photos import content_of, open_image
 from studio.library.shelf import Shelf
 from studio.library.store import inside, write_atomically
 
@@ -44,8 +43,3 @@ class Images(Shelf):
             *super().expendable(),
             *sorted((self.root / "images").glob("*.png"), key=lambda path: path.stat().st_mtime),
         ]
-
-
-def content_of(image: Image.Image) -> str:
-    """Names an image by its pixels."""
-    return hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()

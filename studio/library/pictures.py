@@ -8,10 +8,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from studio.contracts.recipes import Recipe, read_png, write_png
 from studio.library.records import Outfit, Picture
 from studio.library.shelf import DAMAGE, Shelf, now
 from studio.library.store import read_json, write_atomically, write_json
-from studio.recipes import Recipe, read_png, write_png
 
 THUMBNAIL_SIDE = 320  # pixels
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from PIL import Image
 
-from studio.families import ModelFamily
-from studio.recipes import Recipe
-from studio.requests import SetRequest
-
-Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
+from studio.contracts.box import Box
+from studio.contracts.family import ModelFamily
+from studio.contracts.recipes import Recipe
+from studio.contracts.requests import SetRequest
+from studio.imaging.photos import open_image
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,12 @@ class Photo:
     width: int
     height: int
     notes: tuple[str, ...] = ()
+
+    @property
+    def cropped(self) -> Image.Image:
+        """The photo as training sees it, RGB: its crop, or all of it."""
+        image = open_image(self.path)
+        return image.crop(self.crop) if self.crop else image
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from studio.contracts.requests import SetRequest, as_json
 from studio.library.records import PictureSet
 from studio.library.shelf import Shelf, now
 from studio.library.store import discard, inside, read_json, text_in, write_json
-from studio.requests import SetRequest, as_json
 
 
 class Sets(Shelf):

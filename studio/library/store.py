@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import shutil
 import time
@@ -14,8 +13,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from studio.words.slugs import slug_of
+
 LONGEST_NAME = 80
-LONGEST_SLUG = 60  # letters; and 150 bytes, so that whatever is added to it still fits into a file's name
 UNFINISHED, LEAVING = ".new-", ".old-"  # what is not there yet, and what is there no more
 STALE = 86_400  # seconds after which nobody can be at work on something unfinished
 
@@ -143,14 +143,6 @@ def one_line(text: str) -> str:
     """The text in one line, without control signs and broken halves of letters, which no file can hold."""
     plain = "".join(sign for sign in " ".join(text.split()) if unicodedata.category(sign) not in ("Cc", "Cs"))
     return " ".join(plain.split())
-
-
-def slug_of(name: str) -> str:
-    """Lower-case letters, digits and dashes of any script; "x" where nothing is left, as of an emoji."""
-    plain = unicodedata.normalize("NFKD", name)
-    plain = "".join(letter for letter in plain if not unicodedata.combining(letter)).lower()
-    slug = re.sub(r"[^\w]+|_+", "-", plain).strip("-")[:LONGEST_SLUG]
-    return slug.encode(errors="ignore")[:150].decode(errors="ignore").strip("-") or "x"
 
 
 def free_slug(folder: Path, name: str) -> str:

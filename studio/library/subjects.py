@@ -12,9 +12,11 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
+from studio.contracts.box import Box
+from studio.contracts.recipes import sha256_of
+from studio.imaging.photos import checked_crop, open_image, problems, shown, suggest_crop
 from studio.library.captions import LONGEST_CAPTION, paired
-from studio.library.photos import checked_crop, open_image, problems, shown, suggest_crop
-from studio.library.records import Added, Box, Photo, Subject
+from studio.library.records import Added, Photo, Subject
 from studio.library.shelf import DAMAGE, Shelf, now
 from studio.library.store import (
     add_folder,
@@ -24,12 +26,11 @@ from studio.library.store import (
     one_line,
     read_json,
     read_lines,
-    slug_of,
     text_in,
     write_atomically,
     write_json,
 )
-from studio.recipes import sha256_of
+from studio.words.slugs import slug_of
 
 ADVISED_SIDE = 128  # pixels; below it a photo is called too small, whatever the family
 KEPT_SIDE = 2_048  # pixels; no family trains on more, and a phone's picture would take 30 MB as PNG

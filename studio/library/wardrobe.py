@@ -9,7 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from studio.library.photos import open_image
+from studio.contracts.recipes import sha256_of
+from studio.imaging.photos import open_image
 from studio.library.records import Lora, Outfit, Scene
 from studio.library.shelf import DAMAGE, Shelf, now
 from studio.library.store import (
@@ -19,12 +20,11 @@ from studio.library.store import (
     inside,
     one_line,
     read_json,
-    slug_of,
     text_in,
     write_atomically,
     write_json,
 )
-from studio.recipes import sha256_of
+from studio.words.slugs import slug_of
 
 LONGEST_SCENE, MOST_NAMED = 300, 200
 WEIGHTS = "pytorch_lora_weights.safetensors"

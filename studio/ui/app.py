@@ -1,38 +1,51 @@
-"""The page: the tabs in order, and all that goes from one of them to another."""
+"""The page: its contents in order, what they start with, and what a change of family renews."""
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from studio.desk import Studio
-from studio.families import ModelFamily
-from studio.requests import DrawRequest
+from studio.contracts.family import ModelFamily
+from studio.session import Studio
 from studio.settings import Settings
-from studio.ui import endpoints, pieces, repainting
-from studio.ui.beat import Beat
+from studio.ui import api, html
 from studio.ui.drawing_fields import OF_FAMILY, defaults_of
-from studio.ui.forms import PAGE_EVENT, Wiring
-from studio.ui.loras import FIELDS, ROWS, lora_choices, renewed
-from studio.ui.restoring import settings_in, settings_of
-from studio.ui.side import side
+from studio.ui.loras import ROWS, lora_choices, renewed
+from studio.ui.navigation import (
+    BLANK,
+    DRAW_FIELDS,
+    draw_with,
+    go_draw,
+    open_picture,
+    refresh_draw,
+    refresh_train,
+    restore_png,
+    send_to_draw,
+    take_outfit,
+    to_retouch,
+    to_subject,
+    train_this,
+)
+from studio.ui.polling import Polling
+from studio.ui.sidebar import sidebar
 from studio.ui.stage import family_view, words_view
-from studio.ui.tabs import draw, dress, gallery, retouch, subject, train
-from studio.ui.tabs.draw import DrawTab, draw_tab
-from studio.ui.tabs.dress import DressTab, dress_tab
-from studio.ui.tabs.gallery import GalleryTab, gallery_tab
-from studio.ui.tabs.retouch import RetouchTab, retouch_tab
-from studio.ui.tabs.subject import SubjectTab, subject_tab
-from studio.ui.tabs.train import TrainTab, train_tab
+from studio.ui.tabs.draw import layout as draw
+from studio.ui.tabs.draw.layout import DrawTab, draw_tab
+from studio.ui.tabs.dress import layout as dress
+from studio.ui.tabs.dress.layout import DressTab, dress_tab
+from studio.ui.tabs.gallery.layout import GalleryTab, gallery_tab
+from studio.ui.tabs.retouch import repaint_panel
+from studio.ui.tabs.retouch.layout import RetouchTab, retouch_tab
+from studio.ui.tabs.subject import layout as subject
+from studio.ui.tabs.subject.layout import SubjectTab, subject_tab
+from studio.ui.tabs.train import layout as train
+from studio.ui.tabs.train.layout import TrainTab, train_tab
 from studio.ui.theme import look
 from studio.ui.visitors import Visitors
+from studio.ui.wiring import PAGE_EVENT, Wiring
 
 __all__ = ["build", "look"]
 
@@ -72,7 +85,7 @@ class Page:
     drafts: gr.BrowserState
 
     def draw_form(self) -> list[Any]:
-        return [*(self.draw.form[name] for name in _FIELDS), *self.draw.more.fields.values()]
+        return [*(self.draw.form[name] for name in DRAW_FIELDS), *self.draw.more.fields.values()]
 
 
 def build(desk: Studio, settings: Settings) -> gr.Blocks:
@@ -82,7 +95,7 @@ def build(desk: Studio, settings: Settings) -> gr.Blocks:
     first = desk.family
     uploads = (3600, 6 * 3600) if settings.visitors else None  # seconds: how often to look, how old they may grow
     with gr.Blocks(title="Understudy", analytics_enabled=False, fill_width=True, delete_cache=uploads) as page:
-        beat, quick = Beat(gr.Timer(1.0)), gr.Timer(0.4, active=False)
+        polling, quick = Polling(gr.Timer(1.0)), gr.Timer(0.4, active=False)
         drafts = gr.BrowserState({}, storage_key=KEPT, secret=SECRET)
         with gr.Row(elem_id="header"):
             gr.HTML(WORDMARK, apply_default_css=False, elem_id="wordmark")
@@ -99,21 +112,21 @@ def build(desk: Studio, settings: Settings) -> gr.Blocks:
             )
         about = gr.HTML("", apply_default_css=False, elem_id="family-about")
         with gr.Row(elem_id="house"):
-            now, tray = side(wiring, beat)
+            now, tray = sidebar(wiring, polling)
             with gr.Column(elem_id="rooms", scale=1, min_width=300), gr.Tabs(selected="draw", elem_id="tabs") as tabs:
                 parts = {
                     "subject": subject_tab(wiring, family, first, settings.ask_consent),
-                    "train": train_tab(wiring, family, first, beat),
-                    "draw": draw_tab(wiring, family, first, beat, quick),
-                    "dress": dress_tab(wiring, family, first, beat, settings.ask_consent),
-                    "retouch": retouch_tab(wiring, family, first, beat),
+                    "train": train_tab(wiring, family, first, polling),
+                    "draw": draw_tab(wiring, family, first, polling, quick),
+                    "dress": dress_tab(wiring, family, first, polling, settings.ask_consent),
+                    "retouch": retouch_tab(wiring, family, first, polling),
                     "gallery": gallery_tab(wiring),
                 }
         made = Page(tabs, family, about, drafts=drafts, **parts)
-        beat.begin(wiring)
+        polling.begin(wiring)
         _connect(wiring, made, tray)
         _remember(wiring, made, visitors, page)
-        endpoints.register(wiring)
+        api.register(wiring)
     return page
 
 
@@ -138,12 +151,12 @@ def _connect(wiring: Wiring, page: Page, tray: gr.HTML) -> None:
     dressing = page.dress
     wiring.listen(dressing.tab.select, dress.refresh, dressing.view, list(dressing.renewed))
     painting = page.retouch.painting
-    wiring.listen(page.retouch.tab.select, repainting.refresh, list(painting.view), list(painting.renewed))
+    wiring.listen(page.retouch.tab.select, repaint_panel.refresh, list(painting.view), list(painting.renewed))
     wiring.listen(
         page.family.input,
-        repainting.of_family,
+        repaint_panel.of_family,
         list(painting.view),
-        [*painting.renewed, *(painting.form[name] for name in repainting.OF_FAMILY)],
+        [*painting.renewed, *(painting.form[name] for name in repaint_panel.OF_FAMILY)],
     )
     wiring.listen(
         page.train.tab.select,
@@ -182,7 +195,11 @@ def _remember(wiring: Wiring, page: Page, visitors: Visitors, blocks: gr.Blocks)
     painting = gr.BrowserState({}, storage_key=f"{KEPT}-retouch", secret=SECRET)
     for component in page.retouch.painting.drafts:
         wiring.listen(
-            component.change, repainting.kept, list(page.retouch.painting.drafts), painting, trigger_mode="always_last"
+            component.change,
+            repaint_panel.kept,
+            list(page.retouch.painting.drafts),
+            painting,
+            trigger_mode="always_last",
         )
     beginning = [
         page.drafts,
@@ -225,7 +242,7 @@ def opening(
     if kept.get("family") != family.name:  # the sizes and steps of one family are no good for another
         kept = {name: value for name, value in kept.items() if name not in OF_FAMILY}
     typed = {
-        **{name: getattr(_BLANK, name) for name in DRAFTS},
+        **{name: getattr(BLANK, name) for name in DRAFTS},
         **family.drawing,
         **kept,
         "family": family.name,
@@ -246,11 +263,8 @@ def opening(
         *[None] * (ROWS + 2),
         *subject.opened(desk, family, first),
         *dress.opening(desk, family, lora, dressed or {}),
-        *repainting.opening(desk, family, lora, painted or {}),
+        *repaint_panel.opening(desk, family, lora, painted or {}),
     )
-
-
-_BLANK = DrawRequest(prompt="nothing yet")
 
 
 def _sound(drafts: dict[str, Any]) -> dict[str, Any]:
@@ -321,7 +335,7 @@ def family_choices(desk: Studio) -> list[tuple[str, str]]:
 def about_family(family: ModelFamily, own: ModelFamily) -> str:
     """What choosing this family means before anything is fetched; nothing for one whose weights are here."""
     if family.is_local:
-        return "" if family.name == own.name else pieces.note(family.description)
+        return "" if family.name == own.name else html.note(family.description)
     use = "commercial use allowed" if family.commercial else "no commercial use"
     size = f"{family.download_gb:g} GB" if family.download_gb else "several GB"
     return (
@@ -330,161 +344,3 @@ def about_family(family: ModelFamily, own: ModelFamily) -> str:
         "training, unless this machine has them already; nothing is fetched before. "
         f"Licence: {escape(family.licence)}, {use}.</div>"
     )
-
-
-def refresh_draw(desk: Studio, family: str, lora: str, *others: str) -> tuple:
-    """LoRAs that were trained meanwhile."""
-    choices = lora_choices(desk, desk.families[family])
-    kept = lora if lora in {slug for _, slug in choices} else ""
-    return (
-        gr.Dropdown(choices, value=kept),
-        draw.words_for(desk, kept, family),
-        *renewed(desk, desk.families[family], others),
-    )
-
-
-def refresh_train(desk: Studio, slug: str | None, family: str) -> tuple:
-    choices = train.choices(desk)
-    known = {known for _, known in choices}
-    kept = slug if slug in known else choices[0][1] if choices else None
-    return gr.Dropdown(choices, value=kept), gr.Radio(train.preset_choices(desk, desk.families[family]))
-
-
-def train_this(desk: Studio, slug: str) -> tuple:
-    return gr.Tabs(selected="train"), gr.Dropdown(train.choices(desk), value=slug or None)
-
-
-def go_draw(desk: Studio, act: dict) -> Any:
-    return gr.Tabs(selected="draw") if act.get("act") == "go_draw" else gr.skip()
-
-
-def draw_with(desk: Studio, act: dict) -> tuple:
-    """The trained LoRA into the Draw form, with a prompt that calls it."""
-    if act.get("act") != "draw_with":
-        return _skips()
-    lora = desk.library.lora(str(act.get("lora")))
-    family = desk.families.get(lora.family, desk.family)
-    request = replace(
-        _BLANK,
-        prompt=draw.first_prompt(desk, family, lora.slug),
-        lora=lora.slug,
-        family=family.name,
-        **{name: value for name, value in family.drawing.items() if hasattr(_BLANK, name)},
-    )
-    return _to_draw(desk, request)
-
-
-def send_to_draw(desk: Studio, act: dict) -> tuple:
-    """All of a picture's settings into the form; "replay" also draws it again, to the pixel."""
-    if act.get("act") == "to_draw":
-        picture = desk.library.picture(str(act.get("id")))
-        return _restored(desk, settings_of(picture.recipe, desk))
-    if act.get("act") == "replay":
-        picture = desk.library.picture(str(act.get("id")))
-        run = desk.start(desk.recall(picture.path))
-        return _to_draw(desk, settings_of(picture.recipe, desk).request, run.id)
-    return _skips()
-
-
-def to_retouch(desk: Studio, act: dict, family: str) -> tuple:
-    """A picture onto the easel."""
-    if act.get("act") != "retouch":
-        return (gr.skip(),) * 5
-    picture, known = desk.library.picture(str(act.get("id"))), desk.families[family]
-    return (
-        gr.Tabs(selected="retouch"),
-        retouch.put_up(desk, f"pictures/{picture.id}", known),
-        *retouch.fields_for(desk, picture, known),
-    )
-
-
-async def take_outfit(desk: Studio, act: dict, family: str, *view: Any) -> tuple:
-    """The clothes of a picture become an outfit, ticked on Dress."""
-    if act.get("act") != "take_outfit":
-        return (gr.skip(),) * (1 + dress.RENEWED)
-    picture = desk.library.picture(str(act.get("id")))
-    words = " ".join(re.sub(r"[^\w\s,'-]", " ", str(picture.recipe.request.get("prompt", ""))).split())
-    added = await asyncio.to_thread(
-        desk.add_outfit, f"From {words[:35].strip() or 'a picture'}", picture.path, family=family, consent=True
-    )  # drawn here: nobody's photo
-    gr.Info(escape(f"{added.name} is in the wardrobe."))
-    return gr.Tabs(selected="dress"), *dress.taken(desk, added.slug, family, *view)
-
-
-def restore_png(desk: Studio, path: str | None) -> tuple:
-    if path is None:
-        return (gr.skip(), *_skips())
-    return (None, *_restored(desk, settings_in(Path(path), desk)))
-
-
-def _restored(desk: Studio, settings: Any) -> tuple:
-    for remark in settings.remarks:
-        gr.Info(escape(remark))
-    return _to_draw(desk, settings.request)
-
-
-def _to_draw(desk: Studio, request: DrawRequest, run: str | None = None) -> tuple:
-    if len(request.loras) > 1 + ROWS:
-        gr.Info(
-            escape(
-                "Draw has no place for all of its LoRAs; left out: "
-                + ", ".join(use.slug for use in request.loras[1 + ROWS :])
-            )
-        )
-    family = desk.families.get(request.family or "", desk.family)
-    on_stage = (gr.skip(),) * 3 if run is None else (run, gr.Timer(active=True), draw.shown(desk, run))
-    return (
-        gr.Tabs(selected="draw"),
-        family.name,
-        *draw.fields_of(desk, request, _FIELDS),
-        draw.words_for(desk, request.loras[0].slug if request.loras else "", family.name),
-        *on_stage,
-    )
-
-
-_FIELDS = (
-    "prompt",
-    "negative_prompt",
-    "lora",
-    "lora_scale",
-    "outfit",
-    "steps",
-    "guidance",
-    "scheduler",
-    "width",
-    "height",
-    "count",
-    "seed",
-)
-
-
-def _skips() -> tuple:
-    return (gr.skip(),) * (len(_FIELDS) + FIELDS + 6)
-
-
-def to_subject(desk: Studio, act: dict, family: str) -> tuple:
-    """Chosen pictures become a new subject's photos, or go to one that is there."""
-    what, chosen = act.get("act"), _chosen(desk, act)
-    slug = str(act.get("value", "")) if what == "add_to" else ""
-    if what not in ("make_subject", "add_to") or not chosen or (what == "add_to" and not slug):
-        return (gr.skip(),) * 16
-    if what == "add_to":
-        added = desk.add_photos(slug, chosen, consent=True)  # drawn here: nobody's photo
-        return (gr.Tabs(selected="subject"), *subject.opened(desk, desk.families[family], slug, refused=added.refused))
-    pending, refused = subject.look_at(chosen, desk.families[family].resolution)
-    return (gr.Tabs(selected="subject"), *subject.opened(desk, desk.families[family], "", pending, refused))
-
-
-def _chosen(desk: Studio, act: dict) -> Sequence[Path]:
-    """The files of the ticked pictures; only pictures of this library are ever taken."""
-    ticked = act.get("chosen")
-    return [desk.library.picture(str(id)).path for id in ticked] if isinstance(ticked, list) else []
-
-
-def open_picture(desk: Studio, act: dict, *view: Any) -> tuple:
-    """A picture of the tray or the stage, large, in the gallery."""
-    if act.get("act") != "open":
-        return (gr.skip(),) * 5
-    _, _, _, count, deleted, _ = view
-    id = desk.library.picture(str(act.get("id"))).id
-    return gr.Tabs(selected="gallery"), id, *gallery.show(desk, "", False, id, count, deleted, ())

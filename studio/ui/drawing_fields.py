@@ -6,8 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from studio.families import ModelFamily
-from studio.requests import DRAW_STEPS, GUIDANCES
+from studio.contracts.family import ModelFamily
+from studio.contracts.requests import DRAW_STEPS, GUIDANCES
 
 OF_FAMILY = ("steps", "guidance", "width", "height", "scheduler")  # fields whose values a family brings
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import gradio as gr
 
-from studio.desk import Studio
-from studio.families import ModelFamily
+from studio.contracts.family import ModelFamily
+from studio.contracts.requests import MOST_RANK, DrawRequest, MergeRequest
+from studio.contracts.sampling import LORA_SCALES, LoraUse
 from studio.library import Lora
-from studio.requests import MOST_RANK, DrawRequest, MergeRequest
-from studio.ui.forms import Wiring
-from studio.uses import LORA_SCALES, LoraUse
+from studio.session import Studio
+from studio.ui.wiring import Wiring
 
 ROWS = 2  # LoRAs beside the one under Who
 NOBODY, NONE = "Nobody", "None"  # of the one under Who, and of the others

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
-from studio.desk import Studio
-from studio.events import (
+from studio.contracts.events import (
     CheckpointPicked,
     CheckpointScored,
     ClassChecked,
@@ -18,10 +17,12 @@ from studio.events import (
     SampleDrawn,
     StepFinished,
 )
-from studio.execution import Now, Run
+from studio.execution.local import Now
+from studio.execution.run import Run
 from studio.library import Picture
-from studio.ui import pieces
-from studio.ui.chart import frontier_chart, loss_chart, smoothed, thinned
+from studio.session import Studio
+from studio.ui import html
+from studio.ui.charts import frontier_chart, loss_chart, smoothed, thinned
 
 EVERY = 0.1  # seconds between looks at a run that is waited for
 IN_WORDS = {
@@ -179,13 +180,13 @@ def now_view(now: Sequence[Now]) -> str:
 
 
 def _one_now(now: Now) -> str:
-    left = pieces.duration(now.seconds_left)
+    left = html.duration(now.seconds_left)
     waiting = f"{now.waiting} waiting behind it" if now.waiting else ""
-    stop = pieces.button("Stop", "cancel", "stop", quiet=True, run=now.run_id) if now.run_id else ""
-    words = pieces.joined([now.words, f"{left} left" if left else "", waiting])
+    stop = html.button("Stop", "cancel", "stop", quiet=True, run=now.run_id) if now.run_id else ""
+    words = html.joined([now.words, f"{left} left" if left else "", waiting])
     return (
         f'<div class="act {now.kind}"><div class="row"><b>{escape(now.title)}</b>{stop}</div>'
-        f"{pieces.bar(now.fraction, now.title)}<p>{escape(words)}</p></div>"
+        f"{html.bar(now.fraction, now.title)}<p>{escape(words)}</p></div>"
     )
 
 
@@ -198,7 +199,7 @@ def look_at_training(desk: Studio, run: Run | None) -> str:
 def training_view(training: Training | None, root: Any, twin: Training | None = None) -> str:
     """The whole of a training: where it is, its loss, its samples, and what to do once it is over."""
     if training is None:
-        return pieces.empty(
+        return html.empty(
             "No rehearsal yet",
             "Choose a subject and a preset, then press Train. The loss and sample pictures appear "
             "here; you may close the page meanwhile.",
@@ -222,28 +223,28 @@ def training_view(training: Training | None, root: Any, twin: Training | None = 
 
 def _headline(training: Training) -> str:
     run, progress = training.run, training.run.progress()
-    left = pieces.duration(progress.seconds_left)
+    left = html.duration(progress.seconds_left)
     if run.ended:
         step = f"{training.steps[-1]} of {training.total} steps" if training.steps else ""
         title, words = (
             run.title.replace("Training", "Trained") if run.status == "finished" else run.title,
-            pieces.joined([IN_WORDS[run.status], step]),
+            html.joined([IN_WORDS[run.status], step]),
         )
         return (
             f'<div class="headline"><div class="row"><h2>{escape(title)}</h2>{_going_on(training)}</div>'
             f"<p>{escape(words)}</p></div>"
         )
-    words = pieces.joined([progress.words, f"{left} left" if left else ""])
+    words = html.joined([progress.words, f"{left} left" if left else ""])
     return (
         f'<div class="headline"><div class="row"><h2>{escape(run.title)}</h2>{_halts(training)}</div>'
-        f"<p>{escape(words)}</p>{pieces.bar(progress.fraction, run.title)}</div>"
+        f"<p>{escape(words)}</p>{html.bar(progress.fraction, run.title)}</div>"
     )
 
 
 def _halts(training: Training) -> str:
     """How a training under way may rest or end."""
     run = training.run
-    return pieces.button("Pause", "pause", "pause", run=run.id) + pieces.button(
+    return html.button("Pause", "pause", "pause", run=run.id) + html.button(
         "Stop, keep what is learned", "cancel", "stop", kind="halt", run=run.id
     )
 
@@ -252,7 +253,7 @@ def _directions(training: Training) -> str:
     """What may be done with one of two that lie side by side."""
     if not training.run.ended:
         return f'<div class="row">{_halts(training)}</div>'
-    draw = pieces.button("Draw with it", "draw_with", "send", lora=training.lora) if training.lora else ""
+    draw = html.button("Draw with it", "draw_with", "send", lora=training.lora) if training.lora else ""
     return f'<div class="row">{draw}{_going_on(training)}</div>'
 
 
@@ -261,17 +262,17 @@ def _going_on(training: Training) -> str:
     run = training.run
     if run.status == "finished":
         more = run.request.checkpoint_every or 50
-        return pieces.button(f"Train {more} steps more", "extend", "play", run=run.id, steps=more)
-    return pieces.button("Go on", "resume", "play", run=run.id) if training.steps or run.status == "paused" else ""
+        return html.button(f"Train {more} steps more", "extend", "play", run=run.id, steps=more)
+    return html.button("Go on", "resume", "play", run=run.id) if training.steps or run.status == "paused" else ""
 
 
 def _remark(training: Training) -> str:
     run = training.run
     if run.status == "failed":
-        return pieces.note(run.message, "bad")
+        return html.note(run.message, "bad")
     if not run.ended or training.lora is None:
         return ""
-    again = pieces.button("Draw with it", "draw_with", "send", kind="main", lora=training.lora)
+    again = html.button("Draw with it", "draw_with", "send", kind="main", lora=training.lora)
     kept = "What it had learned until then is kept." if run.status == "cancelled" else "The LoRA is in the library."
     return f'<div class="remark"><p>{kept}</p>{again}</div>'
 
@@ -299,11 +300,11 @@ def _filmstrip(training: Training, root: Any) -> str:
     frames, kept = "", training.kept if training.run.ended else set()
     for step, samples in columns.items():
         pictures = "".join(
-            pieces.image(root / sample.path, f"{sample.prompt}, at step {step}", title=sample.prompt)
+            html.image(root / sample.path, f"{sample.prompt}, at step {step}", title=sample.prompt)
             for sample in samples
         )
         taken = training.run.ended and step == training.taken
-        take = pieces.button("Take it", "pick", run=training.run.id, step=step) if step in kept and not taken else ""
+        take = html.button("Take it", "pick", run=training.run.id, step=step) if step in kept and not taken else ""
         name = f"{step}{', taken' if taken else ''}" if step else "before"
         frames += f'<figure class="{"taken" if taken else ""}">{pictures}<figcaption>{name}{take}</figcaption></figure>'
     prompts = escape("; ".join(sample.prompt for sample in next(reversed(columns.values()))))
@@ -370,7 +371,7 @@ def _step_shown(training: Training) -> int:
 def _samples_of(training: Training, root: Any) -> str:
     """The subject, by the samples of the step that was taken, or of the newest."""
     shown = [sample for sample in training.samples if sample.step == _step_shown(training)]
-    return f'<div class="photos">{"".join(pieces.image(root / one.path, one.prompt) for one in shown)}</div>'
+    return f'<div class="photos">{"".join(html.image(root / one.path, one.prompt) for one in shown)}</div>'
 
 
 def _class_strip(training: Training, root: Any) -> str:
@@ -380,6 +381,6 @@ def _class_strip(training: Training, root: Any) -> str:
         return ""
     return "".join(
         f'<p class="faint">{escape(checked.prompt)}, {when}</p><div class="photos">'
-        f"{''.join(pieces.image(root / path, f'{checked.prompt}, {when}') for path in paths)}</div>"
+        f"{''.join(html.image(root / path, f'{checked.prompt}, {when}') for path in paths)}</div>"
         for when, paths in (("after", checked.pictures), ("before", checked.base_pictures))
     )

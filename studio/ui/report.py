@@ -7,8 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from studio.runs import Run
-from studio.ui.chart import frontier_chart, loss_chart
+from studio.execution.run import Run
+from studio.ui.charts import frontier_chart, loss_chart
 from studio.ui.progress import IN_WORDS, Training
 
 STYLE = """

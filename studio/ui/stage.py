@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from studio.families import ModelFamily
+from studio.contracts.family import ModelFamily
+from studio.execution.run import Run
 from studio.library import Lora, Picture, Scene, Subject
-from studio.runs import Run
-from studio.ui import pieces
-from studio.ui.side_effects import tags
+from studio.ui import html
+from studio.ui.estimate_tags import tags
 
 GROUPS_OPEN = 40  # words of one kind that are shown
 
@@ -19,7 +19,7 @@ def stage_view(run: Run | None, pictures: Sequence[Picture], subjects: Sequence[
     if run is None and not pictures:
         return (
             '<div class="stage">'
-            + pieces.empty(
+            + html.empty(
                 "The stage is empty",
                 "Press Draw: the prompt is ready. A picture takes a few seconds, and you see it come out of the noise.",
             )
@@ -37,10 +37,10 @@ def stage_view(run: Run | None, pictures: Sequence[Picture], subjects: Sequence[
 
 def _head(run: Run) -> str:
     if run.status == "failed":
-        return pieces.note(run.message, "bad")
+        return html.note(run.message, "bad")
     prompt = f'<p class="prompt">{escape(run.request.prompt or run.title)}</p>'
     if run.ended:
-        stopped = pieces.note("Stopped. What was finished is kept.") if run.status == "cancelled" else ""
+        stopped = html.note("Stopped. What was finished is kept.") if run.status == "cancelled" else ""
         return f'<div class="headline">{prompt}{stopped}</div>'
     return live_headline(run, run.request.prompt, "Drawing")
 
@@ -48,12 +48,12 @@ def _head(run: Run) -> str:
 def live_headline(run: Run, title: str, doing: str) -> str:
     """How far something is that is being drawn, how long still, and what stops it."""
     progress = run.progress()
-    left = pieces.duration(progress.seconds_left)
-    words = pieces.joined([progress.words, f"{left} left" if left else ""])
-    stop = pieces.button("Stop", "cancel", "stop", kind="halt", run=run.id)
+    left = html.duration(progress.seconds_left)
+    words = html.joined([progress.words, f"{left} left" if left else ""])
+    stop = html.button("Stop", "cancel", "stop", kind="halt", run=run.id)
     return (
         f'<div class="headline live"><p class="prompt">{escape(title)}</p><div class="row"><p class="words">'
-        f"{escape(words)}</p>{stop}</div>{pieces.bar(progress.fraction, doing)}</div>"
+        f"{escape(words)}</p>{stop}</div>{html.bar(progress.fraction, doing)}</div>"
     )
 
 
@@ -62,7 +62,7 @@ def _coming(run: Run, index: int) -> str:
     if preview is not None and preview.index == index:
         said = f"step {preview.step} of {preview.total}"
         return (
-            f'<figure class="picture half"><div class="frame">{pieces.jpeg(preview.jpeg, "Half drawn")}</div>'
+            f'<figure class="picture half"><div class="frame">{html.jpeg(preview.jpeg, "Half drawn")}</div>'
             f"<figcaption><span>{said}</span></figcaption></figure>"
         )
     return (
@@ -74,19 +74,17 @@ def _coming(run: Run, index: int) -> str:
 def picture_card(picture: Picture) -> str:
     """A picture with its seed and what can be done with it at once."""
     ask = picture.recipe.request
-    seed = pieces.button(f"seed {ask.get('seed')}", "seed", kind="seed", id=picture.id)
+    seed = html.button(f"seed {ask.get('seed')}", "seed", kind="seed", id=picture.id)
     without = (
-        pieces.button("Without the LoRA", "compare", "compare", quiet=True, id=picture.id)
-        if picture.recipe.loras
-        else ""
+        html.button("Without the LoRA", "compare", "compare", quiet=True, id=picture.id) if picture.recipe.loras else ""
     )
-    mask = pieces.button("Retouch", "retouch", "brush", quiet=True, id=picture.id)
-    dress = pieces.button("Take the outfit", "take_outfit", "hanger", quiet=True, id=picture.id)
-    open_ = pieces.button("Open in the gallery", "open", "send", quiet=True, id=picture.id)
+    mask = html.button("Retouch", "retouch", "brush", quiet=True, id=picture.id)
+    dress = html.button("Take the outfit", "take_outfit", "hanger", quiet=True, id=picture.id)
+    open_ = html.button("Open in the gallery", "open", "send", quiet=True, id=picture.id)
     acts = f'<span class="acts">{star(picture)}{save(picture)}{without}{mask}{dress}{open_}</span>'
     return (
         f'<figure class="picture"><div class="frame">{choose(picture.id)}'
-        f"{pieces.image(picture.path, str(ask.get('prompt', '')))}</div>"
+        f"{html.image(picture.path, str(ask.get('prompt', '')))}</div>"
         f"<figcaption>{seed}{acts}</figcaption>{tags(picture.recipe.estimates)}</figure>"
     )
 
@@ -101,7 +99,7 @@ def comparison_view(picture: Picture, drawn: bool) -> str:
         else f"Drawing seed {seed} without {names}..."
     )
     return (
-        f'<div class="row"><h3>Without the LoRA</h3>{pieces.button("Close", "close", "close", quiet=True)}</div>'
+        f'<div class="row"><h3>Without the LoRA</h3>{html.button("Close", "close", "close", quiet=True)}</div>'
         f'<p class="faint">{escape(words)}</p>'
     )
 
@@ -115,7 +113,7 @@ def choose(id: str) -> str:
 
 def star(picture: Picture) -> str:
     """Marks a favourite, or takes the mark away."""
-    return pieces.button(
+    return html.button(
         "Not a favourite" if picture.favourite else "Favourite",
         "favourite",
         "star",
@@ -127,14 +125,14 @@ def star(picture: Picture) -> str:
 
 def save(picture: Picture) -> str:
     """A link to the file itself, recipe inside."""
-    named = pieces.attributes(
-        href=pieces.url(picture.path),
+    named = html.attributes(
+        href=html.url(picture.path),
         download=picture.path.name,
         class_="small",
         title="Save the file",
         aria_label="Save the file",
     )
-    return f"<a{named}>{pieces.icon('save')}</a>"
+    return f"<a{named}>{html.icon('save')}</a>"
 
 
 def chosen_bar(subjects: Sequence[Subject]) -> str:
@@ -147,14 +145,14 @@ def chosen_bar(subjects: Sequence[Subject]) -> str:
     )
     return (
         f'<div class="chosen-bar"><span>Chosen pictures:</span>'
-        f"{pieces.button('Make a subject of these', 'make_subject', 'plus')}{add}</div>"
+        f"{html.button('Make a subject of these', 'make_subject', 'plus')}{add}</div>"
     )
 
 
 def words_view(lora: Lora | None, scenes: Sequence[Scene], family: ModelFamily) -> str:
     """The trigger, and ready scenes: a click writes the words into the prompt."""
-    trigger = pieces.chips([(lora.trigger, lora.trigger)], "prompt", "trigger") if lora else ""
-    ready = pieces.chips([(scene.name, scene.prompt) for scene in scenes], "prompt", exclusive=True)
+    trigger = html.chips([(lora.trigger, lora.trigger)], "prompt", "trigger") if lora else ""
+    ready = html.chips([(scene.name, scene.prompt) for scene in scenes], "prompt", exclusive=True)
     return f'<div class="words">{trigger}{ready}</div>'
 
 
@@ -164,12 +162,12 @@ def family_view(family: ModelFamily) -> str:
     about = f'<p>{escape(family.description)}</p><p class="faint">Licence: {escape(family.licence)}, {use}.</p>'
     groups = "".join(
         f"<h4>{escape(kind.replace('_', ' '))}</h4>"
-        + pieces.chips([(word, word) for word in words[:GROUPS_OPEN]], "prompt", "word")
+        + html.chips([(word, word) for word in words[:GROUPS_OPEN]], "prompt", "word")
         for kind, words in family.words().items()
     )
     photos = (
         ""
         if family.real_people
-        else pieces.note("It knows drawn figures only. For photographs of real people take SDXL or SD 1.5.")
+        else html.note("It knows drawn figures only. For photographs of real people take SDXL or SD 1.5.")
     )
     return f'<div class="family-card">{about}{photos}{groups}</div>'

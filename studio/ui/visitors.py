@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import gradio as gr
 
-from studio.desk import Studio
+from studio.session import Studio
 
 GRACE = 600.0  # seconds a visitor's library waits for them after their last page closed, as in a reload
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from studio.families import POCKET
+from studio.contracts.family import POCKET
 from tests.conftest import Served, serve
 from tests.e2e.conftest import Opener, fill_in
 

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from benchmarks.random_weights import save_random_adapter, save_random_eyes
-from studio.engine.drawing import draw
-from studio.engine.pipelines import PipelineCache
-from studio.engine.training import train
-from studio.events import PictureDrawn
-from studio.families import POCKET, ImageAdapter, ModelFamily
+from studio.contracts.events import PictureDrawn
+from studio.contracts.family import POCKET, ImageAdapter, ModelFamily
+from studio.contracts.requests import DrawRequest, TrainRequest, resolved
+from studio.engine.generation.drawing import draw
+from studio.engine.models.pipeline_cache import PipelineCache
+from studio.engine.training.dreambooth import train
 from studio.library import Library, Picture
-from studio.requests import DrawRequest, TrainRequest, resolved
-from studio.wearing import settled
+from studio.tasks.draw import settled
 from tests.engine.toys import SIDE, WIDTH, make_toys, new_library
 
 SMALL = {

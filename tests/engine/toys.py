@@ -12,8 +12,8 @@ import transformers
 from PIL import Image, ImageDraw
 
 from benchmarks.random_weights import random_pipeline
-from studio.engine.single_files import save_single_file
-from studio.families import ASSETS, SD15, SDXL, ModelFamily
+from studio.contracts.family import ASSETS, SD15, SDXL, ModelFamily
+from studio.engine.models.single_file import save_single_file
 from studio.library import Library
 
 WIDTH, SECOND_WIDTH, SIDE = 32, 48, 64  # diffusers tells SDXL's two text encoders apart by their widths

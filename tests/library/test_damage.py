@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from studio.contracts.recipes import Recipe
 from studio.library import Library
-from studio.recipes import Recipe
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from studio.contracts.recipes import Recipe
 from studio.library import Library
 from studio.library.wardrobe import MOST_NAMED
-from studio.recipes import Recipe
 
 RECIPE = Recipe(
     {"type": "DrawRequest", "prompt": "a red fox", "seed": 4, "steps": 5, "width": 64, "height": 64},

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from studio.contracts.recipes import Recipe
 from studio.library import Library
-from studio.recipes import Recipe
 
 RECIPE = Recipe({"prompt": "a fox", "seed": 4})
 

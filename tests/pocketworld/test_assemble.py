@@ -15,7 +15,7 @@ from pocketworld.recipes.outfits import FILE, Adapter
 from pocketworld.recipes.tokenizers import build
 from pocketworld.recipes.unet import PlainAttention, new_unet, predict
 from pocketworld.recipes.vae import new_vae, normalise_latents
-from studio.families import ASSETS
+from studio.contracts.family import ASSETS
 
 OUTFITS = ASSETS / "pocket-outfits"
 

@@ -21,8 +21,8 @@ from pocketworld.recipes.unet import new_unet
 from pocketworld.render import render
 from pocketworld.vocabulary import BOTTOMS, TOPS
 from pocketworld.world import SUBJECTS, Spec, sample, wears_held_out
-from studio.block_scales import by_layer
-from studio.families import POCKET
+from studio.contracts.block_scales import by_layer
+from studio.contracts.family import POCKET
 
 GIRL = Spec(
     noun="girl",

@@ -15,12 +15,12 @@ from pocketworld.outfit_score import held_out_outfits
 from pocketworld.render import render
 from pocketworld.vocabulary import BOTTOMS, TOPS
 from pocketworld.world import Spec, is_held_out
-from studio.engine.evaluation import seam
-from studio.engine.patching import softened
-from studio.families import POCKET
-from studio.masks import grown
-from studio.recipes import SEAM, Recipe, write_png
-from studio.retouching import without_clothes
+from studio.contracts.family import POCKET
+from studio.contracts.recipes import SEAM, Recipe, write_png
+from studio.engine.vision.picture_metrics import seam
+from studio.imaging.compositing import softened
+from studio.imaging.masks import grown
+from studio.words.clothing_words import without_clothes
 
 GIRL = Spec(
     noun="girl",

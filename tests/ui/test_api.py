@@ -11,7 +11,7 @@ from PIL import Image
 
 import app
 import studio
-from studio.requests import DrawRequest, TrainRequest
+from studio.contracts.requests import DrawRequest, TrainRequest
 from studio.settings import Settings
 from studio.ui.app import build, look
 

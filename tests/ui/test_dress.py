@@ -6,13 +6,14 @@ import pytest
 from PIL import Image
 
 import studio
-from studio.families import POCKET, SD15, SDXL
-from studio.recipes import BLEED, DRIFT
-from studio.requests import DrawRequest, SetRequest
-from studio.settings import Quota
-from studio.ui import acting, side_effects, wardrobe
-from studio.ui.sets import set_view
-from studio.ui.tabs import dress
+from studio.contracts.family import POCKET, SD15, SDXL
+from studio.contracts.recipes import BLEED, DRIFT
+from studio.contracts.requests import DrawRequest, SetRequest
+from studio.quotas import Quota
+from studio.ui import estimate_tags
+from studio.ui.tabs.dress import block_scales_panel, cards
+from studio.ui.tabs.dress import layout as dress
+from studio.ui.tabs.dress.set_grid import set_view
 
 REFERENCE = {"down": {"block_2": [0.0, 0.4]}, "up": {"block_0": [0.0, 0.85, 0.0]}}
 EVIL = "<img src=x onerror=alert(1)>"
@@ -27,7 +28,7 @@ def desk(tmp_path):
 
 
 def changed(desk, act, acts=None, outfit=""):
-    return acting.act_on_blocks(desk, act, acts or {}, outfit, "pocket")[0]
+    return block_scales_panel.act_on_blocks(desk, act, acts or {}, outfit, "pocket")[0]
 
 
 def test_a_preset_a_slider_and_the_dict_say_the_same(desk):
@@ -35,7 +36,7 @@ def test_a_preset_a_slider_and_the_dict_say_the_same(desk):
     assert acts[""]["block_scales"] == REFERENCE
     acts = changed(desk, {"act": "scale", "layer": "up.block_0.1", "value": "0.5"}, acts)
     assert acts[""]["block_scales"]["up"] == {"block_0": [0.0, 0.5, 0.0]}
-    _, _, _, view, text, *_ = acting.write_scales(desk, str(REFERENCE), acts, "", "pocket")
+    _, _, _, view, text, *_ = block_scales_panel.write_scales(desk, str(REFERENCE), acts, "", "pocket")
     assert text == '{"down": {"block_2": [0.0, 0.4]}, "up": {"block_0": [0.0, 0.85, 0.0]}}'
     assert re.search(r'class="chip taken"[^>]*data-name="Both, gently"', view)
     assert re.search(r'value="0.85"[^>]*data-layer="up.block_0.1"', view)
@@ -48,43 +49,43 @@ def test_a_dict_that_does_not_fit_says_what_would_and_changes_nothing(desk):
         ('{"up": {"block_0": [1, 2]}}', "has 3 layers"),
     ):
         with pytest.raises(ValueError, match=why):
-            acting.write_scales(desk, text, {}, "", "pocket")
+            block_scales_panel.write_scales(desk, text, {}, "", "pocket")
 
 
 def test_every_outfit_may_act_in_its_own_way_and_the_others_as_all_do(desk):
     acts = changed(desk, {"act": "preset", "name": "Style"})
     acts = changed(desk, {"act": "preset", "name": "Whole picture"}, acts, "hat")
-    coat, hat = acting.uses(["red-coat", "hat"], acts, POCKET)
+    coat, hat = block_scales_panel.uses(["red-coat", "hat"], acts, POCKET)
     assert coat.block_scales == POCKET.outfit_presets["Style"] and hat.block_scales == 1.0
-    (elsewhere,) = acting.uses(["red-coat"], acts, SD15)
+    (elsewhere,) = block_scales_panel.uses(["red-coat"], acts, SD15)
     assert elsewhere.block_scales is None, "another family has other blocks"
 
 
 def test_what_is_shown_is_what_is_drawn(desk):
-    acts = acting.note_span(desk, 0.2, 0.8, {}, "hat", "pocket")[0]
+    acts = block_scales_panel.note_span(desk, 0.2, 0.8, {}, "hat", "pocket")[0]
     acts = changed(desk, {"act": "preset", "name": "Style"}, acts)
-    (use,) = acting.uses(["hat"], acts, POCKET)
-    shown = acting.shown(desk, acts, "hat", "pocket")
-    assert use.block_scales == POCKET.outfit_presets["Style"] == acting.scales_of(desk, acts, "hat", POCKET)
+    (use,) = block_scales_panel.uses(["hat"], acts, POCKET)
+    shown = block_scales_panel.shown(desk, acts, "hat", "pocket")
+    assert use.block_scales == POCKET.outfit_presets["Style"] == block_scales_panel.scales_of(desk, acts, "hat", POCKET)
     assert (use.start, use.end) == shown[-2:] == (0.2, 0.8)
 
 
 def test_presets_are_kept_in_the_library_and_come_with_an_outfit(desk):
     acts = changed(desk, {"act": "scale", "layer": "mid", "value": "0.7"})
-    text = str(acting.scales_of(desk, acts, "", POCKET))
-    acting.keep_preset(desk, "Middle", text, acts, "", "pocket")
+    text = str(block_scales_panel.scales_of(desk, acts, "", POCKET))
+    block_scales_panel.keep_preset(desk, "Middle", text, acts, "", "pocket")
     kept = desk.library.block_presets("pocket")["Middle"]
     assert changed(desk, {"act": "preset", "name": "Middle"})[""]["block_scales"] == kept
     with pytest.raises(ValueError, match="Style is a preset of Pocket itself"):
-        acting.keep_preset(desk, " Style ", text, acts, "", "pocket")
+        block_scales_panel.keep_preset(desk, " Style ", text, acts, "", "pocket")
     with pytest.raises(ValueError, match="Choose an outfit under Of"):
-        acting.keep_with_outfit(desk, text, acts, "", "pocket")
-    acting.keep_with_outfit(desk, str(REFERENCE), {}, "hat", "pocket")
-    assert acting.scales_of(desk, {}, "hat", POCKET) == REFERENCE
-    assert acting.scales_of(desk, {}, "hat", SDXL) == next(iter(SDXL.outfit_presets.values()))
+        block_scales_panel.keep_with_outfit(desk, text, acts, "", "pocket")
+    block_scales_panel.keep_with_outfit(desk, str(REFERENCE), {}, "hat", "pocket")
+    assert block_scales_panel.scales_of(desk, {}, "hat", POCKET) == REFERENCE
+    assert block_scales_panel.scales_of(desk, {}, "hat", SDXL) == next(iter(SDXL.outfit_presets.values()))
     changed(desk, {"act": "forget", "name": "Middle"})
     assert desk.library.block_presets("pocket") == {}
-    acting.as_usual(desk, {}, "hat", "pocket")
+    block_scales_panel.as_usual(desk, {}, "hat", "pocket")
     assert desk.library.outfit("hat").block_scales == {}
 
 
@@ -118,9 +119,9 @@ def test_ticks_keep_the_order_of_the_page_and_say_what_they_come_to(desk):
     assert chosen == ["red-coat", "hat"]
     chosen = dress.act_on_outfits(desk, {"act": "outfit"}, "", "", chosen, ["beach"], 1, False)[1]
     assert chosen[-1] == "", "as they are"
-    assert "3 outfits in 2 scenes, 2 seeds: 12 pictures" in wardrobe.plan_view(chosen, ["beach", "snow"], 2, False)
-    assert "2 outfits worn together in 1 scene: 2 pictures" in wardrobe.plan_view(chosen, ["beach"], 1, True)
-    assert "Tick an outfit first" in wardrobe.plan_view([], ["beach"], 1, False)
+    assert "3 outfits in 2 scenes, 2 seeds: 12 pictures" in cards.plan_view(chosen, ["beach", "snow"], 2, False)
+    assert "2 outfits worn together in 1 scene: 2 pictures" in cards.plan_view(chosen, ["beach"], 1, True)
+    assert "Tick an outfit first" in cards.plan_view([], ["beach"], 1, False)
 
 
 def test_an_outfit_is_removed_only_once_that_was_asked_and_a_scene_s_words_stay_to_hand(desk):
@@ -163,13 +164,13 @@ def test_a_page_opens_with_as_much_as_a_visitor_may_draw_and_past_a_damaged_set(
         again = dress.opening(visitor, POCKET, "", left)
     assert len(outfits) == 2 and len(scenes) == 5
     assert again[1] == "a knight" and again[5:10] == (["hat", ""], ["snow"], {}, 2, True)
-    assert "on this shared host a set may have 10" in wardrobe.plan_view(["a", "b", "c"], scenes, 1, False, 10)
+    assert "on this shared host a set may have 10" in cards.plan_view(["a", "b", "c"], scenes, 1, False, 10)
 
 
 def test_what_an_outfit_did_to_the_rest_is_told_in_words_with_the_figure_behind(desk):
-    told = side_effects.tags({BLEED: 1.0, DRIFT: 0.2})
+    told = estimate_tags.tags({BLEED: 1.0, DRIFT: 0.2})
     assert "colours kept" in told and "look changed<" in told and "Palette bleed 1:" in told
-    assert side_effects.tags({}) == ""
+    assert estimate_tags.tags({}) == ""
 
 
 def test_nothing_from_outside_becomes_markup(desk):
@@ -179,11 +180,11 @@ def test_nothing_from_outside_becomes_markup(desk):
     asked = SetRequest(EVIL, [scene.slug], outfits=[outfit.slug], seed=1)
     desk.library.keep_set(asked, EVIL)
     shown = [
-        wardrobe.outfits_view(desk.library, [], ""),
-        wardrobe.outfits_view(desk.library, [], outfit.slug),
-        wardrobe.scenes_view([scene], []),
+        cards.outfits_view(desk.library, [], ""),
+        cards.outfits_view(desk.library, [], outfit.slug),
+        cards.scenes_view([scene], []),
         set_view(desk, asked.id),
-        acting.shown(desk, {}, "", "pocket")[2],
+        block_scales_panel.shown(desk, {}, "", "pocket")[2],
     ]
     for html in shown:
         assert "<img src=x" not in html

@@ -8,19 +8,21 @@ import pytest
 from PIL import Image
 
 import studio
-from studio.events import to_json
-from studio.requests import DrawRequest, SetRequest, TrainRequest
-from studio.runs import Run
+from studio.contracts.events import to_json
+from studio.contracts.requests import DrawRequest, SetRequest, TrainRequest
+from studio.contracts.sampling import LoraUse
+from studio.execution.run import Run
 from studio.settings import Settings
-from studio.ui import chart, pieces, progress, sheet, stage
+from studio.ui import charts, html, progress, stage
 from studio.ui.app import DRAFTS, build, look, opening, standing_updates
-from studio.ui.forms import Wiring, fitting
 from studio.ui.loras import NOBODY, apart, more_loras, together
+from studio.ui.recipe_import import settings_of
 from studio.ui.report import report
-from studio.ui.restoring import settings_of
-from studio.ui.tabs import draw, train
+from studio.ui.tabs.draw import layout as draw
+from studio.ui.tabs.subject import photo_grid
+from studio.ui.tabs.train import layout as train
 from studio.ui.visitors import Visitors
-from studio.uses import LoraUse
+from studio.ui.wiring import Wiring, fitting
 
 EVIL = "<img src=x onerror=alert(1)>'\"&${alert(1)}{{this}}"
 
@@ -104,31 +106,31 @@ def test_nothing_from_outside_becomes_markup(desk):
     picture = desk.library.save_picture(Image.new("RGB", (32, 32)), recipe(prompt=EVIL, negative_prompt=EVIL))
     scene = desk.library.add_scene(EVIL[:60], EVIL)
     run = Run("1", "draw", EVIL, DrawRequest(prompt=EVIL), desk.library, desk.family)
-    from studio.ui.tabs import gallery
+    from studio.ui.tabs.gallery import layout as gallery
 
     shown = [
         stage.stage_view(run, [picture], [subject]),
         stage.words_view(None, [scene], desk.family),
-        sheet.shelf_view([subject], "", frozenset(), False),
-        sheet.cropper_view(subject.photos[0]),
-        sheet.sheet_view(subject, [], "", ((EVIL, EVIL),)),
+        photo_grid.shelf_view([subject], "", frozenset(), False),
+        photo_grid.cropper_view(subject.photos[0]),
+        photo_grid.sheet_view(subject, [], "", ((EVIL, EVIL),)),
         gallery.detail_view(picture, ""),
         gallery.wall_view([picture], 1, "", desk, False),
-        pieces.note(EVIL),
-        pieces.chip(EVIL, title=EVIL, insert=EVIL),
+        html.note(EVIL),
+        html.chip(EVIL, title=EVIL, insert=EVIL),
         progress.now_view([studio.Now(EVIL, "draw", 0.5, 3.0, EVIL, EVIL, 1)]),
     ]
-    for html in shown:
-        assert "<img src=x" not in html and "<img src=x".upper() not in html.upper()
+    for view in shown:
+        assert "<img src=x" not in view and "<img src=x".upper() not in view.upper()
 
 
 def test_a_long_loss_curve_is_thinned_and_its_trend_starts_true():
     losses = [1.0 / step for step in range(1, 5001)]
-    assert len(chart.thinned(list(enumerate(losses)))) == chart.MOST_POINTS
-    assert chart.smoothed(losses)[0] == pytest.approx(1.0)
-    drawn = chart.loss_chart(range(1, 5001), losses, 5000)
-    assert drawn.count(",") < 2 * chart.MOST_POINTS + 50
-    assert chart.loss_chart([], [], 100) == ""
+    assert len(charts.thinned(list(enumerate(losses)))) == charts.MOST_POINTS
+    assert charts.smoothed(losses)[0] == pytest.approx(1.0)
+    drawn = charts.loss_chart(range(1, 5001), losses, 5000)
+    assert drawn.count(",") < 2 * charts.MOST_POINTS + 50
+    assert charts.loss_chart([], [], 100) == ""
 
 
 def test_settings_come_back_whatever_has_become_of_what_was_used(desk):

@@ -19,11 +19,11 @@ from PIL import Image, ImageDraw
 
 import app
 import studio
-from studio.families import SDXL
-from studio.requests import DrawRequest, MaskRequest
+from studio.contracts.family import SDXL
+from studio.contracts.requests import DrawRequest, MaskRequest
 from studio.settings import Settings
 from studio.ui.app import build, look
-from studio.ui.tabs import retouch
+from studio.ui.tabs.retouch import layout as retouch
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,115 @@
+"""What a request draws with: LoRAs with their weights, outfits with how they act; one by slug, or lists of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, TypeVar
+
+from studio.contracts.block_scales import LEAST, MOST
+from studio.contracts.validation import needs_text, within
+
+LORA_SCALES = (-2.0, 2.0)  # least and most
+MOST_USES = 8
+
+Use = TypeVar("Use")
+
+
+@dataclass(frozen=True)
+class LoraUse:
+    """One LoRA of a drawing, with its weight in the UNet and in the text encoders; 1.0 is as trained."""
+
+    slug: str
+    unet: float = 1.0
+    text_encoder: float = 1.0
+
+    def __post_init__(self) -> None:
+        needs_text("lora", self.slug, longest=200)
+        within(f"unet of {self.slug}", self.unet, *LORA_SCALES)
+        within(f"text_encoder of {self.slug}", self.text_encoder, *LORA_SCALES)
+
+
+@dataclass(frozen=True)
+class OutfitUse:
+    """One outfit of a drawing: by which adapter of the family, how much in each block, when and where it acts."""
+
+    slug: str
+    block_scales: float | dict | None = None  # as diffusers takes them; None: the family's usual ones
+    adapter: str | None = None  # a title of the family's image adapters; None: the usual one
+    start: float = 0.0  # of the denoising, 0 to 1
+    end: float = 1.0
+    inside_garment: bool = True  # it acts where clothing is; False: in the whole picture
+
+    def __post_init__(self) -> None:
+        needs_text("outfit", self.slug, longest=200)
+        if not isinstance(self.block_scales, Mapping):
+            within(f"block_scales of {self.slug}", self.block_scales, LEAST, MOST)
+        within(f"start of {self.slug}", self.start, 0.0, 1.0)
+        within(f"end of {self.slug}", self.end, 0.0, 1.0)
+        if not isinstance(self.inside_garment, bool):
+            raise ValueError(f"inside_garment of {self.slug} must be true or false, got {self.inside_garment!r:.40}")
+        if self.start >= self.end:
+            raise ValueError(f"{self.slug} must start before it ends, got {self.start:g} and {self.end:g}")
+
+
+class Using:
+    """For requests with the fields `lora`, `lora_scale` and `outfit`: what these name, one by one."""
+
+    lora: Any
+    lora_scale: float
+    outfit: Any
+    finds_clothes: ClassVar[bool] = True  # whether where an outfit acts is found by the studio, and not given
+
+    def settle_uses(self) -> None:
+        """Of a request that is being made: lists become uses. Raises ValueError for anything but slugs and uses."""
+        for name, kind in (("lora", LoraUse), ("outfit", OutfitUse)):
+            given = getattr(self, name)
+            if given is not None and not isinstance(given, str):
+                object.__setattr__(self, name, uses_in(name, kind, given))
+        within("lora_scale", self.lora_scale, *LORA_SCALES)
+        tuple(self.loras)  # refuses weights that lora_scale brings out of range
+
+    @property
+    def loras(self) -> tuple[LoraUse, ...]:
+        """Every LoRA with the weights that it draws with, `lora_scale` included."""
+        return scaled((LoraUse(self.lora),) if isinstance(self.lora, str) else self.lora or (), self.lora_scale)
+
+    @property
+    def outfits(self) -> tuple[OutfitUse, ...]:
+        """Every outfit with how it acts."""
+        return (OutfitUse(self.outfit),) if isinstance(self.outfit, str) else tuple(self.outfit or ())
+
+    def renamed(self, field: str, slugs: Mapping[str, str | None]) -> Any:
+        """The same with other slugs in "lora" or "outfit", by those it has; what becomes None is left out."""
+        given = getattr(self, field)
+        if isinstance(given, str):
+            return replace(self, **{field: slugs.get(given)})  # type: ignore[type-var]
+        kept = [replace(use, slug=slug) for use in given or () if (slug := slugs.get(use.slug))]
+        return replace(self, **{field: kept or None})  # type: ignore[type-var]
+
+
+def scaled(uses: Iterable[LoraUse], scale: float) -> tuple[LoraUse, ...]:
+    """The same with all weights multiplied. Raises ValueError for what comes out of range."""
+    return tuple(replace(use, unet=use.unet * scale, text_encoder=use.text_encoder * scale) for use in uses)
+
+
+def uses_in(name: str, kind: type[Use], given: Any) -> tuple[Use, ...]:
+    """What is used, one by one. Raises ValueError for anything but a list of slugs, of `kind`, or of its fields."""
+    if not isinstance(given, list | tuple):
+        raise ValueError(f"{name} must be a slug or a list, got {given!r:.80}")
+    if len(given) > MOST_USES:
+        raise ValueError(f"{name} may name at most {MOST_USES}, got {len(given)}")
+    uses = []
+    for one in given:
+        if isinstance(one, Mapping):
+            odd = one.keys() - {field.name for field in fields(kind)}  # type: ignore[arg-type]
+            one = {name: value for name, value in one.items() if value is not None}  # null is what is left out
+            if odd or "slug" not in one:
+                names = ", ".join(field.name for field in fields(kind))  # type: ignore[arg-type]
+                raise ValueError(f"each {name} has a slug and may have {names}; got {dict(one)!r:.80}")
+            one = kind(**one)
+        uses.append(one if isinstance(one, kind) else kind(one))  # type: ignore[call-arg]
+    slugs = [use.slug for use in uses]  # type: ignore[attr-defined]
+    if twice := {slug for slug in slugs if slugs.count(slug) > 1}:
+        raise ValueError(f"{name} names {', '.join(sorted(twice))} twice; name each once, with its weight.")
+    return tuple(uses)

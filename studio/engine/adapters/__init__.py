@@ -1,0 +1,1 @@
+"""What is put into a base model and taken out again: LoRAs, fine-tunes, IP-Adapters, and their files."""

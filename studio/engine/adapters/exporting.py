@@ -1,0 +1,199 @@
+"""What was learnt as files that other tools read, and files of other tools as what was learnt.
+
+Ours have diffusers' names, and tell in the header what they are by the keys that trainers and viewers agreed on:
+modelspec (Stability AI's), and ss_ (kohya's sd-scripts).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import torch
+from diffusers.utils import convert_state_dict_to_kohya
+from safetensors.torch import load_file
+from torch import Tensor
+
+from studio.contracts.family import TARGETS, ModelFamily
+from studio.contracts.requests import FULL, TrainRequest
+from studio.engine.adapters.lora import Applied, attached, load_fine_tune, load_lora
+from studio.engine.adapters.trainables import TEXT_TARGETS
+from studio.engine.models.pipeline_cache import PipelineCache
+from studio.engine.models.single_file import save_single_file
+from studio.engine.models.weights import read_header, write_tensors
+
+if TYPE_CHECKING:
+    from studio.library import Library, Lora, Subject
+
+DIFFUSERS, KOHYA, SINGLE_FILE = "diffusers", "kohya", "single file"
+
+ARCHITECTURES = {  # modelspec's names of what a pipeline's class draws with
+    "StableDiffusionXLPipeline": "stable-diffusion-xl-v1-base",
+    "StableDiffusionPipeline": "stable-diffusion-v1",
+}
+
+
+def write_lora(
+    path: Path, learnt: Mapping[str, Tensor], request: TrainRequest, subject: Subject, family: ModelFamily, step: int
+) -> None:
+    """Write what was learnt as diffusers does (pytorch_lora_weights.safetensors), with what it is in the header.
+
+    Of a full fine-tune, all the weights that it changed.
+    """
+    full = request.method == FULL
+    told = {
+        **header_of(family, subject.name, subject.trigger, full),
+        "method": request.method or "",
+        "steps": str(step),
+        "modelspec.resolution": f"{request.resolution}x{request.resolution}",
+        "ss_tag_frequency": json.dumps({"photos": {subject.trigger: len(subject.photos)}}),
+    }
+    if not full:
+        targets = TARGETS.get(request.targets or "") or (request.targets or "").replace(" ", "").split(",")
+        adapted = {}
+        for part in sorted({name.partition(".")[0] for name in learnt}):
+            adapted |= {
+                f"{part}.r": request.rank,
+                f"{part}.lora_alpha": request.alpha,
+                f"{part}.target_modules": list(targets if part == "unet" else TEXT_TARGETS),
+            }
+        told |= {
+            "rank": str(request.rank),
+            "alpha": str(request.alpha),
+            "lora_adapter_metadata": json.dumps(adapted, sort_keys=True),
+        }
+    write_tensors(learnt, path, told)
+
+
+def header_of(family: ModelFamily, name: str, trigger: str, full: bool = False) -> dict[str, str]:
+    """What the header of every file of ours says, in the keys that other tools read."""
+    drawn_by = family.pipelines["draw"]
+    return {
+        "format": "pt",
+        "base": family.weights if not family.is_local else family.name,
+        "trigger": trigger,
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": ARCHITECTURES.get(drawn_by, drawn_by) + ("" if full else "/lora"),
+        "modelspec.implementation": "diffusers",
+        "modelspec.title": f"{name} ({family.title})",
+        "modelspec.trigger_phrase": trigger,
+        "modelspec.usage_hint": f"Say {trigger} in the prompt.",
+    }
+
+
+def keep_lora(
+    library: Library,
+    name: str,
+    learnt: Mapping[str, Tensor],
+    request: TrainRequest,
+    subject: Subject,
+    family: ModelFamily,
+    step: int,
+    run_folder: Path,
+) -> Lora:
+    """What a run learnt until a step as a LoRA of the library, with the first sample of that step as its face."""
+    samples = run_folder / "samples"
+    of_step = sorted(samples.glob(f"{step:06d}-*.png"))
+    return library.save_lora(
+        name,
+        subject.slug,
+        family.name,
+        subject.trigger,
+        0 if request.method == FULL else request.rank or 0,
+        request.alpha or 0.0,
+        step,
+        write=lambda path: write_lora(path, learnt, request, subject, family, step),
+        preview=of_step[0] if of_step else max(samples.glob("[0-9]*.png"), default=None),
+    )
+
+
+def export_lora(lora: Lora, layout: str, folder: Path, *, pipelines: PipelineCache, family: ModelFamily) -> Path:
+    """Write the LoRA, or full fine-tune, into the folder in a layout of other tools; returns the file.
+
+    Raises ValueError, naming those it can have, for a layout that it cannot.
+    """
+    told = read_header(lora.path).get("__metadata__", {})
+    full = told.get("method") == FULL
+    layouts = (SINGLE_FILE, DIFFUSERS) if full else (DIFFUSERS, KOHYA)
+    if layout not in layouts:
+        raise ValueError(f"{lora.name} can be exported as {' or '.join(layouts)}, got {layout!r:.40}")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{lora.slug}{'-kohya' if layout == KOHYA else ''}.safetensors"
+    if layout == KOHYA:
+        return _as_kohya(lora, told, family, path)
+    if not full:
+        shutil.copyfile(lora.path, path)
+        return path
+    with pipelines.lend(family) as pipeline, attached(pipelines, pipeline, [Applied(lora.path)]):
+        if layout == SINGLE_FILE:
+            save_single_file(pipeline, path, {name: value for name, value in told.items() if "modelspec" in name})
+            return path
+        with TemporaryDirectory() as aside:
+            pipeline.save_pretrained(aside)
+            return Path(shutil.make_archive(str(path.with_suffix("")), "zip", aside))
+
+
+def _as_kohya(lora: Lora, told: Mapping[str, str], family: ModelFamily, path: Path) -> Path:
+    """As sd-scripts writes it: lora_unet_ and lora_te_ names, alpha as a tensor of each layer, ss_ metadata."""
+    learnt = load_file(lora.path)
+    if all(name.startswith("lora_") for name in learnt):  # it came from there
+        shutil.copyfile(lora.path, path)
+        return path
+    of_sdxl = "XL" in family.pipelines["draw"]
+    named: dict[str, Tensor] = {}
+    for name, tensor in convert_state_dict_to_kohya(learnt).items():
+        if not of_sdxl:
+            name = name.replace("lora_te1_", "lora_te_")
+        named[name] = torch.tensor(float(lora.alpha)) if name.endswith(".alpha") else tensor
+    write_tensors(
+        named,
+        path,
+        {
+            **{name: value for name, value in told.items() if "modelspec" in name},
+            "ss_network_module": "networks.lora",
+            "ss_network_dim": str(lora.rank),
+            "ss_network_alpha": str(lora.alpha),
+            "ss_base_model_version": "sdxl_base_v1-0" if of_sdxl else "sd_v1",
+            "ss_output_name": lora.name,
+            "ss_steps": str(lora.steps),
+            "ss_tag_frequency": told.get("ss_tag_frequency", "{}"),
+        },
+    )
+    return path
+
+
+def inspect_lora(path: Path, *, pipelines: PipelineCache, family: ModelFamily) -> dict[str, Any]:
+    """Whether the family can draw with the file, and what it says of itself: trigger, rank, alpha, steps.
+
+    Raises ValueError, in a sentence, as `load_lora` does.
+    """
+    told = read_header(path).get("__metadata__", {})
+    with pipelines.lend(family) as pipeline:
+        if told.get("method") == FULL:
+            load_fine_tune(pipeline, path)
+            rank, alpha = 0, 0.0
+        else:
+            layer = load_lora(pipeline, path).places[0].layer
+            name = next(iter(layer.r))
+            rank, alpha = layer.r[name], float(layer.lora_alpha[name])
+    return {"trigger": _trigger_in(told), "rank": rank, "alpha": alpha, "steps": _number(told, "steps", "ss_steps")}
+
+
+def _trigger_in(told: Mapping[str, str]) -> str:
+    """The words that call it: said outright, or the tag most of its pictures had."""
+    if told.get("modelspec.trigger_phrase") or told.get("trigger"):
+        return (told.get("modelspec.trigger_phrase") or told["trigger"])[:200]
+    try:
+        counts = [pair for tags in json.loads(told.get("ss_tag_frequency", "{}")).values() for pair in tags.items()]
+        return str(max(counts, key=lambda pair: pair[1])[0])[:200] if counts else ""
+    except (ValueError, AttributeError, TypeError):
+        return ""
+
+
+def _number(told: Mapping[str, str], *names: str) -> int:
+    found = next((told[name] for name in names if str(told.get(name, "")).isdecimal()), "0")
+    return int(found)

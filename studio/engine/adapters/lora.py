@@ -1,0 +1,303 @@
+"""LoRAs in and out of a shared pipeline, leaving its modules as they were.
+
+A LoRA's layers are PEFT's, wrapped round the modules they adapt. Out of use they stay in memory, and taking
+them in or out is one assignment for each, so that a swap costs no loading (Hu et al. 2021).
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import DiffusionPipeline
+from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors.torch import load_file
+from torch import nn
+
+from studio.contracts.requests import FULL
+from studio.engine.models.loading import modules
+from studio.engine.models.lru import recent, state_of
+from studio.engine.models.pipeline_cache import PipelineCache
+from studio.engine.models.weights import read_header
+
+KEPT = 8  # LoRAs that stay in memory, least recently used first out
+UPS = ("lora_B", "lora_up", "lora.up")  # what the formats call the matrix that starts from zero
+NAME = "studio"  # of the adapter inside PEFT's layers; each of ours has layers of its own
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A LoRA's file with its weight in the UNet and in the text encoders; 1.0 is as trained."""
+
+    path: Path
+    unet: float = 1.0
+    text_encoder: float = 1.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """A module of one of the pipeline's networks, and the layer of a LoRA that takes its place."""
+
+    component: str  # "unet", "text_encoder", ...
+    name: str  # of the module, within its network
+    parent: nn.Module
+    layer: BaseTunerLayer
+
+    @property
+    def child(self) -> str:
+        return self.name.rpartition(".")[2]
+
+
+@dataclass
+class Adapter:
+    """Layers of one LoRA and the places in the networks that they take."""
+
+    places: list[Place] = field(default_factory=list)
+
+    @property
+    def in_text_encoders(self) -> bool:
+        return any(place.component != "unet" for place in self.places)
+
+    def inject(self, pipeline: Any) -> None:
+        """The pipeline computes with it from now on, until `eject`; round another LoRA where one is there already."""
+        for place in self.places:
+            place.layer.base_layer = getattr(place.parent, place.child)
+            setattr(place.parent, place.child, place.layer)
+
+    def eject(self, pipeline: Any) -> None:
+        """Whoever came last leaves first."""
+        for place in self.places:
+            setattr(place.parent, place.child, place.layer.base_layer)
+            place.layer.base_layer = place.layer.get_base_layer()  # it keeps no other LoRA alive
+
+    def scale(self, unet: float, text_encoder: float) -> None:
+        """Weights in what the networks compute; 1.0 is as trained."""
+        for place in self.places:
+            place.layer.set_scale(NAME, unet if place.component == "unet" else text_encoder)
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The matrices A and B of every layer, in the order of the places."""
+        return [matrix[NAME].weight for place in self.places for matrix in (place.layer.lora_A, place.layer.lora_B)]
+
+
+def take_out(networks: Mapping[str, nn.Module]) -> Adapter:
+    """Collect the PEFT layers of the networks, by the names of their components, into an adapter, and leave the
+    networks as they were before PEFT."""
+    adapter = Adapter()
+    for component, network in networks.items():
+        for name, layer in list(network.named_modules()):
+            if isinstance(layer, BaseTunerLayer):
+                adapter.places.append(Place(component, name, network.get_submodule(name.rpartition(".")[0]), layer))
+        for leftover in ("peft_config", "_hf_peft_config_loaded"):
+            network.__dict__.pop(leftover, None)
+    adapter.eject(None)
+    return adapter
+
+
+@contextmanager
+def attached(
+    pipelines: PipelineCache, pipeline: DiffusionPipeline, loras: Sequence[Applied] = ()
+) -> Iterator[tuple | None]:
+    """The pipeline with these LoRAs in it together, for as long as the block lasts; those of weight 0 stay out.
+
+    Gives a key for what is in the text encoders, or None: text embeddings made without it do not hold then.
+    Raises ValueError as `load_lora` does, and for two full fine-tunes.
+    """
+    loras = [one for one in loras if one.unet or one.text_encoder]
+    full = [one for one in loras if _is_full(one.path)]
+    others = [one for one in loras if one not in full]
+    if len(full) > 1:
+        raise ValueError(
+            f"{full[0].path.parent.name} and {full[1].path.parent.name} are both full fine-tunes: each "
+            "stands in for all weights, so only one of them can draw. Train one of them as a LoRA."
+        )
+    inside: list[Adapter | FineTune] = []
+    key: list[tuple] = []
+
+    def go_in(one: Applied, adapter: Adapter | FineTune) -> None:
+        adapter.scale(one.unet, one.text_encoder)
+        adapter.inject(pipeline)
+        inside.append(adapter)
+        # A fine-tune comes whole, whatever its weight.
+        if adapter.in_text_encoders and (one.text_encoder or isinstance(adapter, FineTune)):
+            key.append((*state_of(one.path), one.text_encoder))
+
+    try:
+        for one in full:
+            go_in(one, _kept_fine_tune(pipelines, pipeline, one.path))
+        within = full[0].path if full else None  # the others' layers are made for its networks
+        # All are read before one of them goes in: the networks must be bare for that.
+        for one, adapter in [(one, _kept_lora(pipelines, pipeline, one.path, within)) for one in others]:
+            go_in(one, adapter)
+        yield tuple(key) or None
+    finally:
+        for adapter in reversed(inside):
+            adapter.eject(pipeline)
+
+
+def _is_full(path: Path) -> bool:
+    return read_header(path).get("__metadata__", {}).get("method") == FULL
+
+
+def _kept_lora(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path, within: Path | None) -> Adapter:
+    """The file's layers, read once; `within`: the fine-tune whose networks they are made for."""
+    loras: OrderedDict[tuple, Adapter] = pipelines.loaded(pipeline).beside.setdefault("loras", OrderedDict())
+    key = state_of(path), state_of(within) if within else None
+    return recent(loras, key, lambda: load_lora(pipeline, path), KEPT)
+
+
+def _kept_fine_tune(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path) -> FineTune:
+    """The file's networks, read once. They are as large as the family: one file's at a time."""
+    beside, key = pipelines.loaded(pipeline).beside, state_of(path)
+    fine_tunes: dict[tuple, FineTune] = beside.setdefault("fine-tunes", {})
+    if key not in fine_tunes:
+        fine_tunes.clear()
+        loras: OrderedDict[tuple, Adapter] = beside.setdefault("loras", OrderedDict())
+        for made_for in [other for other in loras if other[1]]:
+            del loras[made_for]
+        fine_tunes[key] = load_fine_tune(pipeline, path)
+    return fine_tunes[key]
+
+
+@dataclass
+class FineTune:
+    """Networks of a full fine-tune, which stand in for the family's own.
+
+    `alone`: the family's go to the CPU meanwhile, as where a training needs the memory.
+    """
+
+    networks: dict[str, nn.Module]
+    alone: bool = False
+    _theirs: dict[str, nn.Module] = field(default_factory=dict)
+
+    @property
+    def in_text_encoders(self) -> bool:
+        return any(name != "unet" for name in self.networks)
+
+    def scale(self, unet: float, text_encoder: float) -> None:
+        """All of it: there is no half of other weights."""
+
+    def inject(self, pipeline: Any) -> None:
+        """The pipeline computes with them from now on, until `eject`."""
+        for name, own in self.networks.items():
+            theirs = self._theirs[name] = getattr(pipeline, name)
+            setattr(pipeline, name, own)
+            if self.alone and theirs.device.type != "cpu":
+                theirs.to("cpu")
+
+    def eject(self, pipeline: Any) -> None:
+        for name, theirs in self._theirs.items():
+            setattr(pipeline, name, theirs.to(self.networks[name].device) if self.alone else theirs)
+        self._theirs.clear()
+
+
+def load_fine_tune(pipeline: DiffusionPipeline, path: Path) -> FineTune:
+    """Read the weights of a full fine-tune into networks of their own, as the pipeline's in type and device.
+
+    Raises ValueError, in a sentence, for what `load_lora` refuses and for one made of another base.
+    """
+    _check_file(path)
+    learnt = load_file(path)
+    networks: dict[str, nn.Module] = {}
+    for part in sorted({name.partition(".")[0] for name in learnt}):
+        theirs = getattr(pipeline, part, None)
+        own = {name.partition(".")[2]: value for name, value in learnt.items() if name.startswith(f"{part}.")}
+        if not isinstance(theirs, nn.Module):
+            raise ValueError(_wrong_base(path, pipeline))
+        shapes = {name: value.shape for name, value in theirs.state_dict().items()}
+        if shapes != {name: value.shape for name, value in own.items()}:
+            raise ValueError(_wrong_base(path, pipeline))
+        networks[part] = copy.deepcopy(theirs)
+        networks[part].load_state_dict(own)
+    return FineTune(networks)
+
+
+def load_lora(pipeline: DiffusionPipeline, path: Path) -> Adapter:
+    """Read a LoRA in any format that diffusers takes, and return it out of the pipeline, ready to go in.
+
+    Raises ValueError, in a sentence, for a pickle, a truncated file, NaN or Inf, a LoRA made for another base,
+    and one that would change nothing; the pipeline is as it was.
+    """
+    _check_file(path)
+    networks = modules(pipeline)
+    before = {name: set(dict(network.named_modules())) for name, network in networks.items()}
+    try:
+        _put_in(pipeline, path)
+    except (ValueError, RuntimeError, KeyError, AttributeError) as error:
+        take_out(networks)
+        raise ValueError(_wrong_base(path, pipeline)) from error
+    adapter = take_out(networks)
+    if not adapter.places:
+        raise ValueError(_wrong_base(path, pipeline))
+    if before != {name: set(dict(network.named_modules())) for name, network in networks.items()}:
+        raise ValueError(f"{path.name} changes more than a LoRA may; the studio takes plain LoRAs.")
+    return adapter
+
+
+def _check_file(path: Path) -> None:
+    """What can be told from the file alone."""
+    header = read_header(path)  # refuses pickles under any name
+    if path.suffix != ".safetensors":
+        raise ValueError(f"{path.name} is not a .safetensors file; the studio opens no other kind.")
+    tensors = load_file(path)
+    broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise ValueError(
+            f"{path.name} has values that are not numbers (NaN or Inf) in {len(broken)} of its {len(tensors)} "
+            "tensors; its training broke down. Train it again with a lower learning rate."
+        )
+    ups = [tensors[name] for name in header if any(up in name for up in UPS)]
+    if ups and not any(tensor.any() for tensor in ups):
+        raise ValueError(f"{path.name} has no effect: all its weights are zero. Train it for more steps.")
+
+
+def _put_in(pipeline: DiffusionPipeline, path: Path) -> None:
+    """Let diffusers read the file and PEFT wrap the layers. Raises ValueError where shapes or places do not fit."""
+    state, alphas, metadata = pipeline.lora_state_dict(
+        str(path.parent),
+        weight_name=path.name,
+        unet_config=pipeline.unet.config,
+        use_safetensors=True,
+        return_lora_metadata=True,
+    )
+    sizes = {name: tuple(p.shape) for name, p in pipeline.unet.named_parameters()}
+    for name, tensor in state.items():
+        place, down, _ = name.removeprefix("unet.").partition(".lora_A")
+        size = sizes.get(f"{place}.weight", ())
+        if name.startswith("unet.") and down and (len(size) < 2 or size[1] != tensor.shape[1]):
+            raise ValueError(f"{name} does not fit")
+    for component, network in modules(pipeline).items():
+        if not any(name.startswith(f"{component}.") for name in state):
+            continue
+        options = {"network_alphas": alphas, "adapter_name": NAME, "metadata": metadata}
+        if component == "unet":
+            pipeline.load_lora_into_unet(state, unet=network, **options)
+        else:
+            pipeline.load_lora_into_text_encoder(state, text_encoder=network, prefix=component, **options)
+
+
+def _wrong_base(path: Path, pipeline: DiffusionPipeline) -> str:
+    base = read_header(path).get("__metadata__", {}).get("modelspec.architecture", "")
+    told = f" (it says {base})" if base else ""
+    return (
+        f"{path.name} was made for another base{told}: wrong base for {type(pipeline).__name__}. "
+        "Choose the family that it was trained on."
+    )
+
+
+def fingerprint(pipeline: DiffusionPipeline) -> str:
+    """Sha256 over the names of all modules and the names and values of all parameters of the pipeline."""
+    digest = hashlib.sha256()
+    for part, network in sorted(modules(pipeline).items()):
+        for name, module in network.named_modules():
+            digest.update(f"{part}.{name}:{type(module).__name__};".encode())
+        for name, tensor in network.state_dict().items():
+            digest.update(name.encode() + tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Base models in memory: their files, loading, the shared pipelines, schedulers."""

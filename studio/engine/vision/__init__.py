@@ -1,0 +1,1 @@
+"""What is in a picture: detection, segmentation, captions, and measures of pictures."""

@@ -1,0 +1,1 @@
+"""The queue: who carries out runs, how far they are, and those of earlier processes."""

@@ -1,0 +1,116 @@
+"""The request that draws a picture again to the pixel, or what has become of what it was drawn with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from studio.contracts.family import ModelFamily
+from studio.contracts.recipes import Recipe, read_png
+from studio.contracts.requests import DrawRequest, RepaintRequest
+from studio.contracts.sampling import Using
+from studio.execution.local import LocalExecutor, request_from_json
+from studio.imaging.photos import content_of, open_image
+from studio.library import Library
+
+
+def recalled(
+    path: Path, library: Library, families: Mapping[str, ModelFamily], executor: LocalExecutor
+) -> DrawRequest | RepaintRequest:
+    """What the recipe inside a file asks for, in the library's own names.
+
+    Raises ValueError when there is none, or naming what the recipe used and is missing or changed.
+    """
+    recipe = read_png(path)
+    request = request_from_json(recipe.request, kinds=(DrawRequest, RepaintRequest))
+    named = recipe.family.get("name", "")
+    if named not in families:
+        raise ValueError(f"The picture was drawn by the family {named!r}, which is not here.")
+    _check_weights(recipe, families[named], executor)
+    asked = request
+    for name, what, uses, told, here in used_by(request, recipe, library):
+        if lacking := [use.slug for use in uses if use.slug not in told]:
+            raise ValueError(
+                f"The recipe does not say what its {what} {lacking[0]} was, so its pixels cannot be drawn again."
+            )
+        request = request.renamed(name, {slug: _very(what, one, here) for slug, one in told.items()})
+    _check_adapters(recipe, asked, families[named], executor)
+    if isinstance(request, RepaintRequest):
+        request = replace(
+            request, **{name: str(_kept(library, name, getattr(request, name))) for name in ("picture", "mask")}
+        )
+    return replace(request, family=named, count=1)
+
+
+def used_by(request: Using, recipe: Recipe, library: Library) -> Iterator[tuple]:
+    """Of LoRAs and of outfits: the request's field, their name, its uses, what the recipe tells of each by slug, and
+    the hashes of those that are here by slug."""
+    yield (
+        "lora",
+        "LoRA",
+        request.loras,
+        {one["slug"]: one for one in recipe.loras},
+        {one.slug: one.sha256 for one in library.loras()},
+    )
+    yield (
+        "outfit",
+        "outfit",
+        request.outfits,
+        {one["slug"]: one for one in recipe.outfits},
+        {one.slug: one.sha256 for one in library.outfits()},
+    )
+
+
+def _check_weights(recipe: Recipe, family: ModelFamily, executor: LocalExecutor) -> None:
+    then, now = recipe.family.get("sha256"), executor.pipelines.fingerprint(family)
+    if then != now:
+        raise ValueError(
+            f"The weights of {family.title} have changed since this picture was drawn (then "
+            f"{str(then)[:10]}, now {now[:10]}), so its pixels cannot be drawn again."
+        )
+
+
+def _check_adapters(recipe: Recipe, request: Using, family: ModelFamily, executor: LocalExecutor) -> None:
+    then = {used["slug"]: used.get("adapter") for used in recipe.outfits}
+    for use in request.outfits:
+        if use.adapter not in family.image_adapters:
+            raise ValueError(
+                f"{family.title} has no image adapter {use.adapter!r} any more, so the picture's pixels "
+                "cannot be drawn again."
+            )
+        now = executor.ask("studio.engine.adapters.ip_adapter:digest_of_use", use, request.finds_clothes, family=family)
+        if then[use.slug] != now:
+            raise ValueError(
+                f"The image adapter {use.adapter}, or what finds the clothes, has changed since this "
+                "picture was drawn, so its pixels cannot be drawn again."
+            )
+
+
+def _very(what: str, used: Mapping[str, Any], here: Mapping[str, str]) -> str:
+    """The slug, among those `here` with their hashes, of the very thing that a recipe names."""
+    same = [slug for slug, sha256 in here.items() if sha256 == used.get("sha256")]
+    if same:
+        return used["slug"] if used["slug"] in same else same[0]
+    if used["slug"] in here:
+        raise ValueError(
+            f"The {what} {used['name']} has changed since this picture was drawn, so its pixels cannot be drawn again."
+        )
+    raise ValueError(f"The {what} {used['name']} that this picture was drawn with is not in this library.")
+
+
+def _kept(library: Library, what: str, name: str) -> Path:
+    """The file of what was painted over, whose name tells its content."""
+    try:
+        file = library.image(name)
+    except ValueError:
+        raise ValueError(
+            f"The {what} that this was painted over is not in this library any more, so its pixels cannot "
+            "be painted again."
+        ) from None
+    if content_of(open_image(file)) != file.stem:
+        raise ValueError(
+            f"The {what} that this was painted over has changed since, so its pixels cannot be painted again."
+        )
+    return file

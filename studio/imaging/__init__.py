@@ -1,0 +1,1 @@
+"""Pixels without torch: photos, masks, what is put back into a picture, grids."""

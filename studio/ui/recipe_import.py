@@ -1,0 +1,62 @@
+"""A picture's settings back into a form, whatever has become of what it was drawn with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from studio.contracts.recipes import Recipe, read_png
+from studio.contracts.requests import DrawRequest, RepaintRequest
+from studio.execution.local import request_from_json
+from studio.execution.replay import used_by
+from studio.session import Studio
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A request to fill the form with, and sentences on what is not here any more."""
+
+    request: DrawRequest
+    remarks: tuple[str, ...] = ()
+
+
+def settings_in(path: Path, desk: Studio) -> Settings:
+    """The settings of a PNG drawn by this studio or another. Raises ValueError when it has none."""
+    return settings_of(read_png(path), desk)
+
+
+def settings_of(recipe: Recipe, desk: Studio) -> Settings:
+    """Every setting of the recipe; a LoRA, outfit or family that is not here is left out, and a remark says so."""
+    request, remarks = request_from_json(recipe.request, kinds=(DrawRequest, RepaintRequest)), []
+    if isinstance(request, RepaintRequest):
+        request = _drawn_anew(request)
+        remarks.append("It was painted over another picture; these are its words and its settings, to draw anew.")
+    if request.family not in desk.families:
+        remarks.append(f"The family {request.family} is not here; {desk.family.title} takes its place.")
+        request = replace(request, family=desk.family.name)
+    for field, what, uses, told, here in used_by(request, recipe, desk.library):
+        slugs = {}
+        for use in uses:
+            used = told.get(use.slug, {"slug": use.slug, "name": use.slug})
+            slugs[use.slug] = like(used, here)
+            if slugs[use.slug] is None:
+                remarks.append(
+                    f"The {what} {used['name']} is not in this library, so the picture will come out without it."
+                )
+        request = request.renamed(field, slugs)
+    return Settings(request, tuple(remarks))
+
+
+def _drawn_anew(request: RepaintRequest) -> DrawRequest:
+    """What a repainting and a drawing have in common."""
+    shared = {field.name for field in fields(DrawRequest)} & {field.name for field in fields(RepaintRequest)}
+    values = {name: getattr(request, name) for name in shared}
+    return DrawRequest(**{**values, "prompt": request.prompt.strip() or "a picture"})
+
+
+def like(used: Mapping[str, Any], here: Mapping[str, str]) -> str | None:
+    """The slug of what a recipe names, of those `here` with their hashes: the same file, else one of the same slug."""
+    same = [slug for slug, sha256 in here.items() if sha256 == used.get("sha256")]
+    return next(iter([*same, *(slug for slug in here if slug == used.get("slug"))]), None)

@@ -1,0 +1,128 @@
+"""Subjects, LoRAs and pictures as plain JSON, the way the API tells them.
+
+None of them has a key "path", since gradio_client downloads whatever has one: only `sent` files are to be.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gradio import processing_utils
+from PIL import Image
+
+from studio.contracts.family import ModelFamily
+from studio.imaging.masks import Mask
+from studio.library import Lora, Outfit, Photo, Picture, Subject
+from studio.ui.html import url
+
+
+def told_photo(photo: Photo) -> dict[str, Any]:
+    return {
+        "file": photo.file,
+        "stored_at": str(photo.path),
+        "url": f"/{url(photo.path)}",
+        "caption": photo.caption,
+        "crop": list(photo.crop) if photo.crop else None,
+        "width": photo.width,
+        "height": photo.height,
+        "notes": list(photo.notes),
+    }
+
+
+def told_subject(subject: Subject) -> dict[str, Any]:
+    return {
+        "slug": subject.slug,
+        "name": subject.name,
+        "class_noun": subject.class_noun,
+        "identifier": subject.identifier,
+        "trigger": subject.trigger,
+        "created": subject.created,
+        "photos": [told_photo(photo) for photo in subject.photos],
+    }
+
+
+def told_lora(lora: Lora) -> dict[str, Any]:
+    told = {name: value for name, value in vars(lora).items() if name not in ("path", "preview")}
+    return {**told, "stored_at": str(lora.path)}
+
+
+def told_outfit(outfit: Outfit) -> dict[str, Any]:
+    original = outfit.original
+    return {
+        "slug": outfit.slug,
+        "name": outfit.name,
+        "created": outfit.created,
+        "stored_at": str(outfit.path),
+        "url": f"/{url(outfit.path)}",
+        "original_url": f"/{url(original)}" if original else None,
+        "block_scales": dict(outfit.block_scales),
+    }
+
+
+def told_picture(picture: Picture) -> dict[str, Any]:
+    return {
+        "id": picture.id,
+        "stored_at": str(picture.path),
+        "url": f"/{url(picture.path)}",
+        "favourite": picture.favourite,
+        "created": picture.created,
+        "recipe": picture.recipe.to_json(),
+    }
+
+
+def drawn_picture(picture: Picture) -> dict[str, Any]:
+    """As `told_picture`, with the file itself: gradio_client puts a copy on the caller's disk, recipe inside."""
+    return {**told_picture(picture), "file": sent(picture.path)}
+
+
+def sent(path: Path) -> dict[str, Any]:
+    return {"path": str(path.absolute()), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
+
+
+def told_mask(mask: Mask) -> dict[str, Any]:
+    """What was found, with the mask and its candidates as files that gradio_client fetches."""
+    return {
+        "label": mask.label,
+        "score": mask.score,
+        "box": list(mask.box),
+        "file": sent(fetchable(mask.image)),
+        "candidates": [{"score": one.score, "file": sent(fetchable(one.image))} for one in mask.candidates],
+    }
+
+
+def fetchable(image: Image.Image, name: str = "mask") -> Path:
+    """A mask, or another image, as a PNG where the page and the API may fetch it for a while."""
+    folder = processing_utils.get_upload_folder()
+    return Path(processing_utils.save_pil_to_cache(image, cache_dir=folder, name=name, format="png"))
+
+
+def kept_for_a_while(data: bytes, name: str) -> Path:
+    """Bytes as a file that the page and the API may fetch."""
+    folder = processing_utils.get_upload_folder()
+    return Path(processing_utils.save_bytes_to_cache(data, name, folder))
+
+
+def told_family(family: ModelFamily) -> dict[str, Any]:
+    return {
+        "name": family.name,
+        "title": family.title,
+        "description": family.description,
+        "licence": family.licence,
+        "commercial": family.commercial,
+        "download_gb": family.download_gb,
+        "resolution": family.resolution,
+        "real_people": family.real_people,
+        "schedulers": list(family.schedulers),
+        "drawing": dict(family.drawing),
+        "training": dict(family.training),
+        "presets": {name: dict(preset) for name, preset in family.presets.items()},
+        "words": family.words(),
+        "masking": dict(family.masking),
+        "segmenters": list(family.segmenters),
+        "things": family.things(),
+        "image_adapters": list(family.image_adapters),
+        "blocks": [list(block) for block in family.blocks],
+        "outfit_presets": dict(family.outfit_presets),
+        "outfit_prompt": family.outfit_prompt,
+    }

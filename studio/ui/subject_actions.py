@@ -1,0 +1,78 @@
+"""What the page and the API do with subjects, beyond the library's own verbs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+from studio.contracts.family import ModelFamily
+from studio.library import Library, Subject
+from studio.session import EXAMPLES, Studio
+from studio.words import identifiers
+from studio.words.identifiers import Proposal, Verdict
+
+PROPOSALS = 40
+
+
+def create(
+    desk: Studio, name: str, class_noun: str, identifier: str, photos: Sequence[Any], consent: bool
+) -> tuple[Subject, tuple[tuple[str, str], ...]]:
+    """A new subject, and the photos that were refused by name with the reason.
+
+    Raises ValueError, and leaves nothing behind, when photos were given but not one can be used.
+    """
+    subject = desk.add_subject(name, class_noun, identifier)
+    try:
+        added = desk.add_photos(subject.slug, photos, consent) if photos else None
+        if added is not None and not added.kept:
+            raise ValueError(" ".join(reason for _, reason in added.refused))
+    except ValueError:
+        desk.library.remove_subject(subject.slug)
+        raise
+    return desk.library.subject(subject.slug), added.refused if added else ()
+
+
+def has_sample() -> bool:
+    return (EXAMPLES / "subjects").is_dir()
+
+
+def take_sample(desk: Studio) -> Subject:
+    """Copy the sample library's first subject, its captions and its LoRA into this library."""
+    sample = Library(EXAMPLES)
+    actor = sample.subjects()[0]
+    made = desk.library.add_subject(actor.name, actor.class_noun, actor.identifier, [p.path for p in actor.photos])
+    for photo, original in zip(made.photos, actor.photos, strict=True):
+        desk.library.edit_photo(made.slug, photo.file, original.caption, original.crop)
+    for lora in sample.loras():
+        if lora.subject == actor.slug:
+            given = {field: getattr(lora, field) for field in ("name", "family", "trigger", "rank", "alpha", "steps")}
+            desk.library.save_lora(
+                subject=made.slug,
+                preview=lora.preview,
+                **given,
+                write=lambda path, source=lora.path: shutil.copyfile(source, path),
+            )
+    return desk.library.subject(made.slug)
+
+
+def proposals(desk: Studio, family: ModelFamily, count: int = PROPOSALS) -> list[Proposal]:
+    """Rare tokens of the family that no subject here has."""
+    return identifiers.propose(_vocabulary(family), _taken(desk), count)
+
+
+def from_name(desk: Studio, family: ModelFamily, name: str) -> Proposal:
+    return identifiers.from_name(name, _vocabulary(family), _taken(desk))
+
+
+def verdict(desk: Studio, family: ModelFamily, identifier: str, own: str = "") -> Verdict:
+    """How good an identifier is; `own` is the slug of the subject that already has it."""
+    return identifiers.check(identifier, _vocabulary(family), _taken(desk, own))
+
+
+def _vocabulary(family: ModelFamily) -> identifiers.Vocabulary | None:
+    return identifiers.vocabulary_of(family.weights, family.words(), family.config)
+
+
+def _taken(desk: Studio, but: str = "") -> list[str]:
+    return [subject.identifier for subject in desk.library.subjects() if subject.slug != but]

@@ -1,0 +1,94 @@
+"""A LoRA as a file of other tools, one of theirs taken in, and one published: the folded part of Draw."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from studio.session import Studio
+from studio.ui.loras import MoreLoras, lora_choices, renewed
+from studio.ui.wiring import Wiring
+
+LAYOUTS, FULL_LAYOUTS = ["diffusers", "kohya"], ["single file", "diffusers"]
+WEIGHTS = ".safetensors"
+
+
+def lora_files(wiring: Wiring, form: Mapping[str, Any], more: MoreLoras, family: gr.Dropdown) -> None:
+    """Lays it out and wires it; it is about the LoRA under Who."""
+    with gr.Accordion("LoRA files", open=False, elem_classes=["lora-files"]):
+        with gr.Row(elem_classes=["pair"]):
+            layout = gr.Dropdown(
+                LAYOUTS,
+                value=LAYOUTS[0],
+                label="Layout of the file",
+                scale=3,
+                min_width=120,
+                info="kohya: for A1111, ComfyUI, Forge",
+            )
+            save = gr.Button("Save as a file", size="md", scale=2, min_width=110, elem_classes=["beside"])
+        file = gr.File(label="The file", visible=False, interactive=False)
+        bring = gr.UploadButton("Bring a LoRA", file_types=[WEIGHTS], size="sm", type="filepath")
+        with gr.Row(elem_classes=["pair"]):
+            repository = gr.Textbox(
+                label="Publish as", placeholder="your-name/mika-lora", scale=3, min_width=120, max_length=200
+            )
+            token = gr.Textbox(
+                label="Token of the Hub",
+                type="password",
+                placeholder="may write; kept nowhere",
+                scale=3,
+                min_width=120,
+                max_length=200,
+            )
+        with gr.Row(elem_classes=["pair"]):
+            private = gr.Checkbox(True, label="Private", scale=3, min_width=140)
+            publish = gr.Button("Publish to the Hub", size="md", scale=2, min_width=120)
+        published = gr.HTML("", apply_default_css=False)
+    lora = form["lora"]
+    wiring.listen(save.click, save_lora, [lora, layout], file, show_progress="minimal")
+    wiring.listen(lora.input, lambda desk: gr.File(visible=False), None, file)
+    wiring.listen(lora.change, layouts_of, lora, layout)
+    wiring.listen(
+        bring.upload, bring_lora, [bring, family, *more.choices], [lora, *more.choices], show_progress="minimal"
+    )
+    wiring.listen(
+        publish.click, publish_lora, [lora, repository, token, private], [published, token], show_progress="minimal"
+    )
+
+
+async def save_lora(desk: Studio, lora: str, layout: str) -> gr.File:
+    path = await asyncio.to_thread(desk.export_lora, _chosen(lora), layout)
+    return gr.File(str(path), visible=True)
+
+
+def layouts_of(desk: Studio, lora: str) -> gr.Dropdown:
+    """What the LoRA can be saved as; a full fine-tune has no rank."""
+    full = any(known.slug == lora and not known.rank for known in desk.library.loras())
+    layouts = FULL_LAYOUTS if full else LAYOUTS
+    return gr.Dropdown(layouts, value=layouts[0])
+
+
+async def bring_lora(desk: Studio, path: str, family: str, *others: str) -> list[gr.Dropdown]:
+    """The file becomes a LoRA of the library, and is chosen."""
+    made = await asyncio.to_thread(desk.import_lora, Path(path), Path(path).name.removesuffix(WEIGHTS), family)
+    gr.Info(escape(f"{made.name} is in the library." + (f" Its trigger is {made.trigger}." if made.trigger else "")))
+    chosen = desk.families[family]
+    return [gr.Dropdown(lora_choices(desk, chosen), value=made.slug), *renewed(desk, chosen, others)]
+
+
+async def publish_lora(desk: Studio, lora: str, repository: str, token: str, private: bool) -> tuple[str, str]:
+    """Where it lies now; the token is forgotten."""
+    address = await asyncio.to_thread(desk.publish, _chosen(lora), repository, token, private)
+    link = f'<a href="{escape(address, quote=True)}" target="_blank" rel="noopener">{escape(address)}</a>'
+    return f'<p class="note">Published: {link}</p>', ""
+
+
+def _chosen(lora: str) -> str:
+    if not lora:
+        raise ValueError("Choose a LoRA under Who first; Nobody is the family itself.")
+    return lora

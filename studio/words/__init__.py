@@ -1,0 +1,1 @@
+"""Words of prompts, identifiers and names."""
