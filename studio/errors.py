@@ -1,4 +1,4 @@
-"""Faults as sentences: what went wrong and what to do about it, for people who never see a traceback."""
+"""Errors as sentences: what went wrong and what to do about it, for people who never see a traceback."""
 
 from __future__ import annotations
 
