@@ -18,7 +18,7 @@ from pocketworld.vocabulary import (
     UNSEEN_HAIR,
     UNSEEN_NOUNS,
 )
-from pocketworld.world import Spec
+from pocketworld.spec import Spec
 
 UNSEEN = -100  # the class number of what the picture does not show; torch's cross entropy leaves it out
 _COLOURS = tuple(GARMENT_COLOURS)

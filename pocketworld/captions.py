@@ -3,7 +3,8 @@
 import random
 from collections.abc import Collection
 
-from pocketworld.world import Spec
+from pocketworld.spec import Spec
+from pocketworld.world import CHARACTERS
 
 OPENINGS = ("a cartoon of", "a cartoon of", "a drawing of", "an illustration of", "a picture of", "")
 PLACES = {
@@ -20,6 +21,8 @@ VIEWS = {
     "from the side": ("seen from the side", "from the side"),
     "from behind": ("from behind", "seen from behind"),
 }
+NAME_SAID = 0.92  # how often a caption tells a character's name
+OWN_SAID = 0.15  # and how often, beside the name, each thing that is the character's own
 SKIN_WORDS = {"pale": "pale", "tan": "tan", "dark": "dark-skinned"}
 
 
@@ -31,15 +34,18 @@ def article(words: str) -> str:
 def caption(spec: Spec, rng: random.Random, silent: Collection[str] = ()) -> str:
     """A caption as people may write it: sentence or tags, some attributes left out, sometimes most.
 
-    Of the attributes that are `silent` ("top", "bottom", ...) it never tells.
+    Of the attributes that are `silent` ("top", "bottom", ...) it never tells. A character's name mostly stands for
+    all that is its own.
     """
     keep = rng.choice((1.0, 1.0, 0.85, 0.5))
+    named = spec.name is not None and rng.random() < NAME_SAID
+    weights = _WEIGHT | (_beside_the_name(spec) if named else {})
     said = {
         name: words
         for name, words in _phrases(spec, rng).items()
-        if rng.random() < keep * _WEIGHT[name] and name not in silent
+        if rng.random() < keep * weights[name] and name not in silent
     }
-    who = _who(spec, skin=rng.random() < 0.5 * keep, fur=rng.random() < 0.97)
+    who = _who(spec, rng.random() < 0.5 * keep * weights["skin"], rng.random() < weights["fur"], named)
     opening = "a portrait of" if spec.framing == "portrait" else rng.choice(OPENINGS)
     if "expression" in said and spec.noun and rng.random() < 0.2:
         who = f"{said.pop('expression')} {who}"
@@ -50,7 +56,7 @@ def caption(spec: Spec, rng: random.Random, silent: Collection[str] = ()) -> str
 def full_caption(spec: Spec) -> str:
     """The deterministic caption that says everything visible; pale skin and shoes go without saying."""
     opening = "a portrait of" if spec.framing == "portrait" else "a cartoon of"
-    who = _who(spec, skin=spec.skin != "pale", fur=True)
+    who = _who(spec, skin=spec.skin != "pale", fur=True, named=spec.name is not None)
     return _sentence(f"{opening} {article(who)}", _phrases(spec, None), None)
 
 
@@ -63,6 +69,8 @@ def outfit_caption(spec: Spec, rng: random.Random) -> str:
 
 # How often an attribute is said at all, before a caption is thinned as a whole.
 _WEIGHT = {
+    "skin": 1.0,
+    "fur": 0.97,
     "hair": 0.97,
     "top": 0.97,
     "bottom": 0.93,
@@ -75,13 +83,24 @@ _WEIGHT = {
 }
 
 
-def _who(spec: Spec, skin: bool, fur: bool) -> str:
+def _beside_the_name(spec: Spec) -> dict[str, float]:
+    """How often a caption with a character's name tells its looks, and its clothes where they are the usual ones."""
+    usual = CHARACTERS[spec.name]
+    own = ["skin", "fur", "hair"]
+    for name in ("top", "bottom", "accessory"):
+        if all(getattr(spec, field) == getattr(usual, field) for field in (name, f"{name}_colour")):
+            own.append(name)
+    return dict.fromkeys(own, OWN_SAID)
+
+
+def _who(spec: Spec, skin: bool, fur: bool, named: bool) -> str:
     if spec.object:
         emblem = f" with {article(spec.emblem)}" if spec.emblem else ""
         return f"{spec.object_colour} {spec.object}{emblem}"
+    noun = f"{spec.name} {spec.noun}" if named else spec.noun
     if spec.is_person:
-        return f"{SKIN_WORDS[spec.skin]} {spec.noun}" if skin else spec.noun
-    return f"{spec.fur} {spec.noun}" if fur else spec.noun
+        return f"{SKIN_WORDS[spec.skin]} {noun}" if skin else noun
+    return f"{spec.fur} {noun}" if fur else noun
 
 
 def _phrases(spec: Spec, rng: random.Random | None) -> dict[str, str]:
@@ -105,7 +124,7 @@ def _phrases(spec: Spec, rng: random.Random | None) -> dict[str, str]:
         said["emblem"] = spec.emblem
     if spec.expression and not behind:
         said["expression"] = spec.expression
-    if not portrait or spec.pose in ("waving", "arms raised"):
+    if spec.pose and (not portrait or spec.pose in ("waving", "arms raised")):
         said["pose"] = POSE_WORDS.get(spec.pose, spec.pose)
     if spec.framing in VIEWS:
         said["view"] = pick(VIEWS[spec.framing])

@@ -1,61 +1,60 @@
 """Clothes on a skeleton: torso, sleeves, trousers and skirts."""
 
-from pocketworld.canvas import Canvas, Colour, Point, mix, shade
+import math
+
+from pocketworld.canvas import Canvas, Colour, Point, between, mix, shade, turned
 from pocketworld.skeleton import Build
 from pocketworld.vocabulary import EMBLEMS, GARMENT_COLOURS
-from pocketworld.world import Spec
+from pocketworld.spec import Spec
 
 SHORT_SLEEVED = ("t-shirt", "dress")
 WHITE = (244, 244, 244)
 Joints = dict[str, Point]
 
 
-def between(start: Point, end: Point, share: float) -> Point:
-    """The point at `share` of the way."""
-    return start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share
+def draw_sleeve(canvas: Canvas, spec: Spec, joints: Joints, side: str, inward: Point | None = None) -> None:
+    """The sleeve of one arm, "l" or "r": to half the upper arm, or almost to the wrist with a cuff.
 
-
-def draw_sleeve(canvas: Canvas, spec: Spec, joints: Joints, side: str) -> None:
-    """The sleeve of one arm, "l" or "r": to half the upper arm, or almost to the wrist with a cuff."""
+    A sleeve that lies over the top is sewn to it, from the shoulder towards `inward`.
+    """
     colour = GARMENT_COLOURS[spec.top_colour]
     shoulder, elbow, wrist = (joints[f"{side}_{name}"] for name in ("shoulder", "elbow", "wrist"))
     canvas.part = "top"
     if spec.top in SHORT_SLEEVED:
         canvas.limb([shoulder, between(shoulder, elbow, 0.6)], 9, colour)
+    else:
+        canvas.limb([shoulder, elbow, between(elbow, wrist, 0.62)], 8.5, colour)
+        if spec.top in ("hoodie", "sweater"):
+            canvas.limb([between(elbow, wrist, 0.6), between(elbow, wrist, 0.7)], 8, shade(colour), outline=False)
+    if inward:
+        canvas.limb([shoulder, inward], 8.4, colour, outline=False)
+
+
+def draw_trouser_leg(canvas: Canvas, spec: Spec, joints: Joints, side: str) -> None:
+    """One leg, "l" or "r", of pants or shorts."""
+    if spec.bottom not in ("pants", "shorts"):
         return
-    canvas.limb([shoulder, elbow, between(elbow, wrist, 0.62)], 8.5, colour)
-    if spec.top in ("hoodie", "sweater"):
-        canvas.limb([between(elbow, wrist, 0.6), between(elbow, wrist, 0.7)], 8, shade(colour), outline=False)
+    canvas.part = "bottom"
+    colour = GARMENT_COLOURS[spec.bottom_colour]
+    hip, knee, ankle = (joints[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
+    if spec.bottom == "pants":
+        canvas.limb([hip, knee, between(knee, ankle, 0.72)], 10.5, colour)
+    else:
+        canvas.limb([hip, between(hip, knee, 0.72)], 12, colour)
 
 
-def draw_bottom(canvas: Canvas, spec: Spec, joints: Joints, build: Build, half: float) -> None:
-    """Pants, shorts or a skirt; `half` is half the waist's width."""
+def draw_waist(canvas: Canvas, spec: Spec, joints: Joints, build: Build, half: float) -> None:
+    """What joins the legs of pants and shorts, or the whole skirt; `half` is half the waist's width."""
     if not spec.bottom:
         return
     canvas.part = "bottom"
     colour, hip = GARMENT_COLOURS[spec.bottom_colour], build.hip_y
     if spec.bottom == "skirt":
-        hem = hip + 12
-        canvas.polygon(
-            [
-                (-half, hip - 6),
-                (half, hip - 6),
-                (half + 7, hem),
-                (half * 0.4, hem + 2),
-                (-half * 0.4, hem + 2),
-                (-half - 7, hem),
-            ],
-            colour,
-        )
-        for x in (-0.4, 0.4):
-            canvas.line([(x * half, hip), (x * half * 1.4, hem + 1)], shade(colour), 1.2)
+        hem = _hem(joints, half + 7, 12, 0.4 * half)
+        canvas.polygon([(-half, hip - 6), (half, hip - 6), *hem], colour)
+        for x, low in ((0.4, between(hem[0], hem[1], 0.7)), (-0.4, between(hem[3], hem[2], 0.7))):
+            canvas.line([(x * half, hip), low], shade(colour), 1.2)
         return
-    for side in ("l", "r"):
-        hip_joint, knee, ankle = (joints[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
-        if spec.bottom == "pants":
-            canvas.limb([hip_joint, knee, between(knee, ankle, 0.72)], 10.5, colour)
-        else:
-            canvas.limb([hip_joint, between(hip_joint, knee, 0.72)], 12, colour)
     canvas.polygon(
         [(-half, hip - 5), (half, hip - 5), (half, hip + 2), (0, hip + 5), (-half, hip + 2)],
         colour,
@@ -63,42 +62,60 @@ def draw_bottom(canvas: Canvas, spec: Spec, joints: Joints, build: Build, half: 
     )
 
 
-def draw_torso(canvas: Canvas, spec: Spec, build: Build, half: float) -> None:
-    """The top itself; `half` is half the shoulders' width."""
+def _hem(joints: Joints, wide: float, long: float, fold: float) -> list[Point]:
+    """A skirt's hem over the thighs, from the right to the left: two corners, and between them two folds.
+
+    Over hanging legs it is twice `wide`; a lifted thigh takes its corner along.
+    """
+    thighs = sorted((joints[f"{side}_hip"], joints[f"{side}_knee"]) for side in ("l", "r"))
+    corners, folds = [], []
+    for (hip, knee), sign in sorted(zip(_by_knee(thighs), (-1, 1), strict=True), key=lambda both: -both[1]):
+        along = complex(knee[0] - hip[0], knee[1] - hip[1])
+        along /= abs(along)
+        lift = max(0.0, math.degrees(math.atan2(along.real * sign, along.imag)))
+        outward = -1j * along * sign
+        share = min(lift / 60, 1)
+        room = (wide - abs(hip[0])) * (1 - share) + 6.4 * share
+        corner = complex(*hip) + along * (long + 2 * share) + outward * room
+        fold_point = complex(sign * fold, hip[1] + long + 2)
+        under = complex(*hip) + along * (long + 2) - outward * 5.2
+        spot = fold_point * (1 - share) + under * share
+        corners.append((corner.real, corner.imag))
+        folds.append((spot.real, spot.imag))
+    return [corners[0], folds[0], folds[1], corners[1]]
+
+
+def _by_knee(thighs: list[tuple[Point, Point]]) -> list[tuple[Point, Point]]:
+    return sorted(thighs, key=lambda thigh: thigh[1][0])
+
+
+def draw_torso(canvas: Canvas, spec: Spec, joints: Joints, build: Build, half: float, lean: float = 0) -> None:
+    """The top itself, leaning; `half` is half the shoulders' width."""
     canvas.part = "top"
     colour, top, hip = GARMENT_COLOURS[spec.top_colour], build.shoulder_y - 1, build.hip_y
     if spec.top == "dress":
-        waist, hem = hip - 9, hip + 14
-        canvas.polygon(
-            [
-                (-half, top),
-                (half, top),
-                (half * 0.85, waist),
-                (half + 11, hem),
-                (half * 0.5, hem + 2),
-                (-half * 0.5, hem + 2),
-                (-half - 11, hem),
-                (-half * 0.85, waist),
-            ],
-            colour,
-        )
-    else:
-        loose = 2 if spec.top in ("hoodie", "sweater", "jacket") else 0.5
-        canvas.polygon(
-            [
-                (-half + 2, top),
-                (half - 2, top),
-                (half, top + 4),
-                (half + loose, hip),
-                (-half - loose, hip),
-                (-half, top + 4),
-            ],
-            colour,
-        )
-    canvas.part = None
-    _DETAILS[spec.top](canvas, colour, top, hip, half, spec.framing)
-    if spec.emblem and spec.framing != "from behind":
-        draw_emblem(canvas, spec.emblem, 0, (top + hip) / 2 + 1, 6.5)
+        waist = hip - 9
+        bodice = [(-half * 0.85, waist), (-half, top), (half, top), (half * 0.85, waist)]
+        hem = _hem(joints, half + 11, 14, 0.5 * half)
+        canvas.polygon([*(turned(point, lean, build.waist) for point in bodice), *hem], colour)
+    with canvas.turned((lean, build.waist)):
+        if spec.top != "dress":
+            loose = 2 if spec.top in ("hoodie", "sweater", "jacket") else 0.5
+            canvas.polygon(
+                [
+                    (-half + 2, top),
+                    (half - 2, top),
+                    (half, top + 4),
+                    (half + loose, hip),
+                    (-half - loose, hip),
+                    (-half, top + 4),
+                ],
+                colour,
+            )
+        canvas.part = None
+        _DETAILS[spec.top](canvas, colour, top, hip, half, spec.framing)
+        if spec.emblem and spec.framing != "from behind":
+            draw_emblem(canvas, spec.emblem, 0, (top + hip) / 2 + 1, 6.5)
 
 
 def _t_shirt(canvas, colour, top, hip, half, framing):

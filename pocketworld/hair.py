@@ -1,9 +1,9 @@
 """Hair: what hangs behind the head, and the cap, spikes or crest over it."""
 
-from pocketworld.canvas import Canvas, arc_points
+from pocketworld.canvas import Canvas, arc_points, curve
 from pocketworld.skeleton import Build
 from pocketworld.vocabulary import HAIR_COLOURS
-from pocketworld.world import Spec
+from pocketworld.spec import Spec
 
 
 def draw_hair_behind(canvas: Canvas, spec: Spec, build: Build) -> None:
@@ -11,14 +11,18 @@ def draw_hair_behind(canvas: Canvas, spec: Spec, build: Build) -> None:
     colour, y, rx, ry = HAIR_COLOURS.get(spec.hair_colour), build.head_y, build.head_rx, build.head_ry
     canvas.part = "hair"
     if spec.hair == "long":
-        shift = -6 if spec.framing == "from the side" else 0
         low = y + 36
-        right = (shift + 3, low) if shift else (rx + 5, low)
-        canvas.polygon(
-            arc_points(shift, y, rx + 3, ry + 2, 0, 180)
-            + [(shift - rx - 5, low - 5), (shift - rx, low), right, (right[0] + 1, low - 5)],
-            colour,
-        )
+        if spec.framing == "from the side":
+            back = [(-rx - 3, y), (-rx - 8, low - 8), (-rx - 6, low), (-rx * 0.6, low + 1), (-2, low - 2), (2, y)]
+            canvas.polygon(arc_points(-3, y, rx, ry + 2, 60, 180) + curve(back)[1:], colour)
+        else:
+            ends = [(-rx - 3, y), (-rx - 5.5, low - 6), (-rx - 2, low), (0, low - 1)]
+            canvas.polygon(
+                arc_points(0, y, rx + 3, ry + 2, 0, 180)
+                + curve(ends)[1:]
+                + curve([(-x, end) for x, end in ends[::-1]])[1:-1],
+                colour,
+            )
     elif spec.hair == "bun":
         canvas.ellipse(-14 if spec.framing == "from the side" else 0, y - ry - 5, 10, 9, colour)
     elif spec.hair == "ponytail" and spec.framing != "from behind":
@@ -43,14 +47,16 @@ def draw_hair(canvas: Canvas, spec: Spec, build: Build) -> None:
     colour, y, rx, ry = HAIR_COLOURS[spec.hair_colour], build.head_y, build.head_rx + 1.5, build.head_ry + 1.5
     canvas.part = "hair"
     if spec.hair == "mohawk":
-        _draw_mohawk(canvas, colour, build)
+        _draw_crest(canvas, colour, y, rx, ry) if spec.framing == "from the side" else _draw_mohawk(
+            canvas, colour, build
+        )
     elif spec.framing == "from behind":
         _draw_back_of_head(canvas, spec, colour, y, rx, ry)
     elif spec.framing == "from the side":
-        canvas.polygon(arc_points(0, y, rx, ry, 35, 215) + [(-8, y + 10), (-4, y - 2), (4, y - 9)], colour)
+        _draw_aside(canvas, spec.hair, colour, y, rx, ry)
     else:
         _draw_fringe(canvas, spec.hair, colour, y, rx, ry)
-    if spec.hair == "spiky" and spec.framing != "full figure" and spec.framing != "portrait":
+    if spec.hair == "spiky" and spec.framing == "from behind":
         _draw_spikes(canvas, colour, y, rx, ry)
 
 
@@ -73,9 +79,42 @@ def _draw_mohawk(canvas, colour, build):
     )
 
 
+def _draw_crest(canvas, colour, y, rx, ry):
+    """A mohawk from the side: a fan along the head's middle."""
+    outside = arc_points(0, y, rx + 9, ry + 13, 50, 170, step=15)
+    inside = arc_points(0, y, rx + 2, ry + 3, 50, 170, step=15)
+    points = [(outside if index % 2 else inside)[index] for index in range(len(outside))]
+    canvas.polygon(points + arc_points(0, y, rx - 4, ry - 4, 170, 50), colour)
+
+
+def _draw_aside(canvas, hair, colour, y, rx, ry):
+    """Over the head in profile: the fringe at the right, the nape at the left, the ear between them."""
+    if hair == "spiky":
+        outside = arc_points(0, y, rx + 8, ry + 9, 30, 222, step=16)
+        inside = arc_points(0, y, rx - 1, ry - 1, 30, 222, step=16)
+        cap = [(outside if index % 2 else inside)[index] for index in range(len(outside))]
+        inner = [(-9, y + 8), (-4, y - 5), (1, y + 1), (4, y - 10), (9, y - 5), (13, y - 11)]
+        canvas.polygon(cap + inner, colour)
+        return
+    if hair == "long":  # falls over the ear
+        cap = arc_points(0, y, rx, ry, 32, 180)
+        inner = [(-rx - 1, y + 20), (-rx + 5, y + 25), (-7, y + 26), (0, y + 20), (2, y + 4), (6, y - 8), (14, y - 12)]
+        canvas.polygon(cap + curve(inner), colour)
+        return
+    cap = arc_points(0, y, rx, ry, 32, 222 if hair == "short" else 205)
+    if hair == "short":
+        inner = [(-9, y + 10), (-7, y + 2), (-4, y - 4), (2, y - 4), (4, y + 4), (7, y - 7), (12, y - 7), (15, y - 12)]
+    else:  # combed back, for the bun and the ponytail
+        inner = [(-10, y + 5), (-4, y - 4), (2, y - 4), (5, y + 3), (8, y - 9), (15, y - 13)]
+    canvas.polygon(cap + curve(inner), colour)
+
+
 def _draw_back_of_head(canvas, spec, colour, y, rx, ry):
     if spec.hair == "long":
-        canvas.polygon(arc_points(0, y, rx, ry, 0, 180) + [(-rx - 2, y + 36), (rx + 2, y + 36)], colour)
+        low = y + 36
+        ends = [(-rx, y), (-rx - 5, low - 6), (-rx, low), (0, low + 1)]
+        right = [(-x, end) for x, end in ends[::-1]]
+        canvas.polygon(arc_points(0, y, rx, ry, 0, 180) + curve(ends)[1:] + curve(right)[1:-1], colour)
         return
     canvas.polygon(arc_points(0, y, rx, ry, -35, 215), colour)
     if spec.hair == "ponytail":

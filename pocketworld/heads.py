@@ -1,45 +1,60 @@
-"""Heads: the shape that tells the species, the face, and hats, crowns and glasses."""
+"""Heads: the shape that tells the species, ears, and hats, crowns and glasses."""
 
-from pocketworld.canvas import INK, Canvas, Colour, arc_points, mix
+from pocketworld.canvas import INK, Canvas, Colour, Point, arc_points, curve, mix
+from pocketworld.faces import GOLD, draw_face, eye_positions, lens
 from pocketworld.skeleton import Build
-from pocketworld.vocabulary import GARMENT_COLOURS, HAIR_COLOURS
-from pocketworld.world import Spec
+from pocketworld.vocabulary import GARMENT_COLOURS
+from pocketworld.spec import Spec
 
-WHITE = (255, 255, 255)
 INNER_EAR = (245, 165, 180)
-GOLD = (250, 205, 50)
-MOUTH = (150, 35, 50)
+FRAME = (44, 42, 58)
 
 
 def draw_head(canvas: Canvas, spec: Spec, build: Build, skin: Colour) -> None:
     """Ears, skull and face; hair and accessories are drawn over it."""
     canvas.part = "face"
-    _EARS.get(spec.noun, _no_ears)(canvas, build, skin, spec)
+    profile = spec.framing == "from the side"
+    (_PROFILE_EARS if profile else _EARS).get(spec.noun, _no_ears)(canvas, build, skin, spec)
     y, rx, ry = build.head_y, build.head_rx, build.head_ry
     if spec.noun == "robot":
-        canvas.polygon(
-            [
-                (-rx, y - ry + 3),
-                (-rx + 3, y - ry),
-                (rx - 3, y - ry),
-                (rx, y - ry + 3),
-                (rx, y + ry - 3),
-                (rx - 3, y + ry),
-                (-rx + 3, y + ry),
-                (-rx, y + ry - 3),
-            ],
-            skin,
-        )
+        cut = 3
+        across, down = (rx - cut, rx), (ry - cut, ry)
+        corner = [(across[1], -down[0]), (across[1], down[0]), (across[0], down[1]), (-across[0], down[1])]
+        corner += [(-across[1], down[0]), (-across[1], -down[0]), (-across[0], -down[1]), (across[0], -down[1])]
+        canvas.polygon([(x, y + dy) for x, dy in corner], skin)
     elif spec.noun == "alien":
-        canvas.polygon(
-            arc_points(0, y - 2, rx + 1, ry - 1, 0, 180)
-            + [(-rx + 4, y + 8), (-7, y + ry), (7, y + ry), (rx - 4, y + 8)],
-            skin,
-        )
+        jaw = [(-rx - 1, y - 2), (-rx + 4, y + 8), (-7, y + ry), (7, y + ry), (rx - 4, y + 8), (rx + 1, y - 2)]
+        canvas.polygon(arc_points(0, y - 2, rx + 1, ry - 1, 0, 180)[:-1] + curve(jaw)[:-1], skin)
+    elif profile and spec.is_person:
+        canvas.polygon(_profile(build), skin)
     else:
         canvas.ellipse(0, y, rx, ry, skin)
     if spec.framing != "from behind":
-        _draw_face(canvas, spec, build, skin)
+        draw_face(canvas, spec, build, skin)
+
+
+def _profile(build: Build) -> list[Point]:
+    """A person's head seen from its right: the skull's arc, then brow, nose, lips and chin."""
+    y, rx, s = build.head_y, build.head_rx, build.head_ry / 21
+    front = [
+        (0.82, -12),
+        (0.95, -6),
+        (0.93, -1),
+        (0.96, 2.5),
+        (1.17, 6),
+        (1.14, 8.4),
+        (0.95, 9),
+        (0.98, 11),
+        (0.91, 12.7),
+        (0.94, 14.8),
+        (0.84, 16.2),
+        (0.84, 18.6),
+        (0.66, 20.6),
+        (0.3, 21.2),
+        (0, 21),
+    ]
+    skull = arc_points(0, y, rx, build.head_ry, 34, 268)
+    return skull + curve([(x * rx, y + dy * s) for x, dy in front])[::-1]
 
 
 def _no_ears(canvas, build, skin, spec):
@@ -47,7 +62,7 @@ def _no_ears(canvas, build, skin, spec):
 
 
 def _human_ears(canvas, build, skin, spec):
-    if spec.hair != "long" and spec.framing != "from the side":
+    if spec.hair != "long":
         for sign in (-1, 1):
             canvas.ellipse(sign * build.head_rx, build.head_y + 3, 3.8, 4.6, skin)
 
@@ -66,6 +81,15 @@ def _cat_ears(canvas, build, skin, spec):
             )
 
 
+def _cat_ears_aside(canvas, build, skin, spec):
+    top = build.head_y - build.head_ry
+    tall = 14 if spec.noun == "fox" else 10
+    inner = INK if spec.noun == "fox" else INNER_EAR
+    canvas.polygon([(2, top + 4), (13, top - tall + 1), (17, top + 9)], skin)
+    canvas.polygon([(-16, top + 9), (-9, top - tall), (4, top + 3)], skin)
+    canvas.polygon([(-9.5, top + 3), (-7.5, top - tall + 6), (0, top + 2.5)], inner, outline=False)
+
+
 def _rabbit_ears(canvas, build, skin, spec):
     y = build.head_y - build.head_ry
     for sign in (-1, 1):
@@ -74,12 +98,22 @@ def _rabbit_ears(canvas, build, skin, spec):
             canvas.ellipse(sign * 9, y - 4, 2.8, 11, INNER_EAR, outline=False)
 
 
+def _rabbit_ears_aside(canvas, build, skin, spec):
+    y = build.head_y - build.head_ry
+    for x, lean in ((1, -4), (-7, -14)):
+        with canvas.turned((lean, (x, y + 8))):
+            canvas.ellipse(x, y - 4, 5.4, 15, skin)
+            if x < 0:
+                canvas.ellipse(x + 0.8, y - 4, 2.4, 11, INNER_EAR, outline=False)
+
+
 def _robot_antenna(canvas, build, skin, spec):
     y = build.head_y - build.head_ry
     canvas.limb([(0, y), (0, y - 8)], 2.4, (110, 114, 122))
     canvas.ellipse(0, y - 9, 4, 4, (235, 60, 60))
-    for sign in (-1, 1):
-        canvas.ellipse(sign * build.head_rx, build.head_y + 2, 4, 6, (150, 155, 165))
+    if spec.framing != "from the side":
+        for sign in (-1, 1):
+            canvas.ellipse(sign * build.head_rx, build.head_y + 2, 4, 6, (150, 155, 165))
 
 
 def _alien_antennae(canvas, build, skin, spec):
@@ -100,112 +134,62 @@ _EARS = {
     "robot": _robot_antenna,
     "alien": _alien_antennae,
 }
+_PROFILE_EARS = {
+    "cat": _cat_ears_aside,
+    "fox": _cat_ears_aside,
+    "rabbit": _rabbit_ears_aside,
+    "robot": _robot_antenna,
+    "alien": _alien_antennae,
+}
 
 
-def eye_positions(spec: Spec, build: Build) -> list[tuple[float, float]]:
-    """The eyes in figure units, at the viewer's left first; one in profile, none from behind."""
-    if spec.framing == "from behind":
-        return []
-    y = build.head_y + 2
-    return [(build.head_rx * 0.5, y)] if spec.framing == "from the side" else [(-9, y), (9, y)]
-
-
-def _draw_face(canvas: Canvas, spec: Spec, build: Build, skin: Colour) -> None:
-    eyes = eye_positions(spec, build)
-    profile = len(eyes) == 1
-    middle, below = (build.head_rx * 0.53 if profile else 0), build.head_y + build.head_ry * 0.58
-    line = INK if sum(skin) > 200 else (240, 236, 236)
-    _draw_muzzle(canvas, spec, build, skin, middle, line)
-    canvas.part = None
-    for index, (x, y) in enumerate(eyes):
-        sign = 1 if profile or index else -1
-        _draw_eye(canvas, spec, x, y, sign, line)
-        _draw_brow(canvas, spec.expression, x, y, sign * (-1 if profile else 1), line)
-    _draw_mouth(canvas, spec.expression, middle, below, line, 0.7 if profile else 1)
-    _draw_extras(canvas, spec, build, middle, profile)
-
-
-def _draw_muzzle(canvas, spec, build, skin, x, line):
-    y = build.head_y
-    if spec.noun == "fox":
-        canvas.ellipse(x, y + 12, 13 if x == 0 else 7, 8.5, (252, 246, 235), outline=False)
-    if x and spec.noun in ("girl", "boy", "woman", "man"):
-        canvas.ellipse(build.head_rx, y + 5, 3.4, 2.8, skin)
-        canvas.ellipse(build.head_rx - 2.5, y + 5, 3.4, 3.2, skin, outline=False)
-    if spec.noun in ("cat", "fox", "rabbit"):
-        canvas.part = None
-        nose = INK if spec.noun == "fox" else (240, 120, 145)
-        canvas.polygon([(x - 2.6, y + 5.5), (x + 2.6, y + 5.5), (x, y + 8.6)], nose, outline=False)
-    if spec.noun == "cat":
-        for sign in (-1, 1) if x == 0 else (-1,):
-            for dy in (0, 4):
-                canvas.line([(x + sign * 13, y + 9 + dy * 0.5), (x + sign * 26, y + 7 + dy * 1.4)], line, 1.1)
-
-
-def _draw_eye(canvas: Canvas, spec: Spec, x: float, y: float, sign: int, line: Colour) -> None:
-    wide = spec.expression == "surprised"
-    if spec.noun == "alien":
-        canvas.ellipse(x, y - 1, 7, 9.5 if wide else 8, (22, 22, 30), outline=False)
-        canvas.ellipse(x - 2, y - 4, 2, 2.4, WHITE, outline=False)
+def draw_near_ear(canvas: Canvas, spec: Spec, build: Build, skin: Colour) -> None:
+    """In profile, what lies over the hair at the side of the head: an ear, a robot's disc."""
+    if spec.framing != "from the side":
         return
-    white = (255, 240, 130) if spec.noun == "robot" else WHITE
-    canvas.ellipse(x, y, 6 if wide else 5.2, 7.2 if wide else 6, white)
-    pupil = (2.6, 3) if wide else (3.3, 4.1)
-    drop = 1 if spec.expression == "sad" else 0
-    canvas.ellipse(x, y + drop, *pupil, INK, outline=False)
-    canvas.ellipse(x + 1.1, y - 1.6 + drop, 1.4, 1.4, WHITE, outline=False)
-    if spec.noun in ("girl", "woman"):
-        for rise in (6.5, 2.5):
-            canvas.line([(x + sign * 4, y - rise + 2), (x + sign * 8, y - rise)], line, 1.6)
-
-
-def _draw_brow(canvas: Canvas, expression: str, x: float, y: float, sign: int, line: Colour) -> None:
-    """A brow over the eye at x; sign points away from the nose."""
-    inner, outer, width = {
-        "smiling": (-9, -9, 1.7),
-        "sad": (-11.5, -6.5, 2.2),
-        "surprised": (-12.5, -11, 1.9),
-        "angry": (-4, -9.5, 3),
-    }[expression]
-    middle = (inner + outer) / 2 - (1.6 if expression in ("smiling", "surprised") else 0)
-    canvas.line([(x - sign * 5, y + inner), (x, y + middle), (x + sign * 5.5, y + outer)], line, width)
-
-
-def _draw_mouth(canvas: Canvas, expression: str, x: float, y: float, line: Colour, width: float) -> None:
-    if expression == "smiling":
-        canvas.polygon(arc_points(x, y - 1.5, 7 * width, 6, 180, 360), MOUTH)
-    elif expression == "surprised":
-        canvas.ellipse(x, y + 1.5, 3.6 * width, 4.6, MOUTH)
-    elif expression == "sad":
-        canvas.line(arc_points(x, y + 4.5, 6 * width, 5, 20, 160), line, 2.2)
-    else:
-        half = 6 * width
-        canvas.polygon([(x - half, y), (x + half, y), (x + half + 1, y + 4), (x - half - 1, y + 4)], WHITE)
-        canvas.line([(x, y), (x, y + 4)], INK, 1.1)
-
-
-def _draw_extras(canvas: Canvas, spec: Spec, build: Build, middle: float, profile: bool) -> None:
-    """A girl's cheeks, a woman's earrings, a man's moustache, a sad one's tear."""
+    canvas.part = "face"
     y = build.head_y
-    if spec.noun == "girl":
-        for x in (-15.5, 15.5) if not profile else (6,):
-            canvas.ellipse(x, y + 10.5, 3.8, 2.6, (245, 140, 145), outline=False)
+    if spec.noun == "robot":
+        canvas.ellipse(-3, y + 2, 5, 7, (150, 155, 165))
+        canvas.ellipse(-3, y + 2, 2, 3.4, (110, 114, 122), outline=False)
+    elif spec.is_person and spec.hair != "long":
+        canvas.ellipse(-2, y + 3, 4.2, 5.4, skin)
+        line = INK if sum(skin) > 200 else (240, 236, 236)
+        canvas.line(arc_points(-1.6, y + 3.2, 1.7, 2.6, 40, 250), line, 0.9)
     if spec.noun == "woman":
-        for x in (-build.head_rx, build.head_rx) if not profile else (-3,):
-            canvas.ellipse(x, y + 11, 2.8, 3.4, GOLD)
-    if spec.noun == "man":
-        colour = HAIR_COLOURS.get(spec.hair_colour, HAIR_COLOURS["brown"])
-        half = 6 if profile else 9
-        canvas.polygon([(middle - half, y + 10), (middle, y + 6), (middle + half, y + 10), (middle, y + 9.4)], colour)
-    if spec.expression == "sad":
-        x = -12 if not profile else 10
-        canvas.ellipse(x, y + 11.5, 2, 3, (110, 190, 250), outline=False)
+        canvas.part = None
+        canvas.ellipse(-2, y + 10.5, 2.8, 3.4, GOLD)
+
+
+def face_joints(spec: Spec, build: Build) -> dict[str, Point]:
+    """Ears, and where they show eyes and nose, by OpenPose name in figure units."""
+    eyes, y = eye_positions(spec, build), build.head_y
+    profile = len(eyes) == 1
+    ear = _ear(spec.noun, build, profile)
+    if profile:
+        tip = 1.12 if spec.is_person else 1
+        return {"nose": (build.head_rx * tip, y + 7), "r_eye": eyes[0], "r_ear": ear}
+    first, second = ("r", "l") if eyes else ("l", "r")
+    joints = {f"{first}_ear": (-ear[0], ear[1]), f"{second}_ear": ear}
+    if eyes:
+        joints |= {"nose": (0, y + 7), "r_eye": eyes[0], "l_eye": eyes[1]}
+    return joints
+
+
+def _ear(noun: str, build: Build, profile: bool) -> Point:
+    """The ear at the viewer's right, or the near one: an animal's by its root."""
+    y, top = build.head_y, build.head_y - build.head_ry
+    if noun in ("cat", "fox"):
+        return (-6, top + 5) if profile else (13, top + 5)
+    if noun == "rabbit":
+        return (-7, top + 7) if profile else (9, top + 7)
+    return (-2, y + 3) if profile else (build.head_rx, y + 3)
 
 
 def draw_headwear(canvas: Canvas, spec: Spec, build: Build) -> None:
-    """Hat, crown or glasses."""
+    """Hat, crown or the frame of glasses."""
     canvas.part = "accessory"
-    y, top = build.head_y, build.head_y - build.head_ry
+    top = build.head_y - build.head_ry
     if spec.accessory == "hat":
         colour = GARMENT_COLOURS[spec.accessory_colour]
         canvas.polygon([(-14, top + 6), (-12, top - 13), (12, top - 13), (14, top + 6)], colour)
@@ -227,10 +211,19 @@ def draw_headwear(canvas: Canvas, spec: Spec, build: Build) -> None:
         )
         canvas.ellipse(0, top + 2, 2.4, 2.4, (220, 50, 60), outline=False)
     elif spec.accessory == "glasses":
-        eyes = eye_positions(spec, build)
-        for x, eye in eyes:
-            ring = arc_points(x, eye, 8, 8, 0, 360, step=24)
-            canvas.limb(ring, 1.6, (20, 20, 26), outline=False)
-        nearest = min((abs(x) for x, _ in eyes), default=9) - 8
-        end = -build.head_rx if len(eyes) == 1 else -nearest
-        canvas.limb([(end, y + 1), (max(nearest, 1), y + 1)], 1.6, (20, 20, 26), outline=False)
+        _draw_frame(canvas, spec, build)
+
+
+def _draw_frame(canvas: Canvas, spec: Spec, build: Build) -> None:
+    """Rings, bridge and temples; the lenses lie under the eyes."""
+    eyes, y, rx = eye_positions(spec, build), build.head_y + 2, build.head_rx
+    if len(eyes) == 1:
+        radius = lens(spec)
+        canvas.limb([(eyes[0][0] - radius[0], y - 1), (-2, y - 1.5)], 1, FRAME, outline=False)
+    elif eyes:
+        radius = lens(spec)
+        canvas.line(arc_points(0, y + 0.5, 9 - radius[0] + 0.5, 2.4, 0, 180), FRAME, 1.3)
+        for sign in (-1, 1):
+            canvas.limb([(sign * (9 + radius[0]), y - 1), (sign * (rx - 1), y - 1.5)], 1, FRAME, outline=False)
+    for x, eye in eyes:
+        canvas.line([*arc_points(x, eye, *radius, 0, 360), (x + radius[0], eye - 0.5)], FRAME, 1.3)

@@ -5,7 +5,7 @@ import random
 from pocketworld.canvas import Canvas, Colour, arc_points, mix, shade
 from pocketworld.garments import draw_emblem
 from pocketworld.vocabulary import GARMENT_COLOURS
-from pocketworld.world import Spec
+from pocketworld.spec import Spec
 
 
 def draw_object(canvas: Canvas, spec: Spec, rng: random.Random) -> None:

@@ -11,7 +11,7 @@ from pocketworld.canvas import PARTS, Canvas, Point
 from pocketworld.figure import draw_figure, draw_outfit
 from pocketworld.objects import draw_object
 from pocketworld.scenes import draw_scene
-from pocketworld.world import Spec
+from pocketworld.spec import Spec
 
 __all__ = ["PARTS", "Rendering", "outfit", "render", "sheet"]
 
@@ -22,7 +22,7 @@ OUTFIT_GROUND = (226, 231, 236)
 class Rendering:
     """A picture and what is where in it.
 
-    image: RGB, size x size. parts: uint8 [size, size] of PARTS values, or None without truth.
+    image: RGB. parts: uint8 [height, width] of PARTS values, or None without truth.
     joints: OpenPose-like name -> (x, y) in pixels; only those inside the picture.
     """
 
@@ -37,7 +37,7 @@ class Rendering:
         return {name: box for name, box in boxes.items() if box}
 
     def mask(self, *names: str) -> Image.Image:
-        """L, size x size: white where any of the parts is."""
+        """L, as large as the image: white where any of the parts is."""
         if self.parts is None:
             raise ValueError("rendered without truth: call render(spec, truth=True)")
         table = np.zeros(256, np.uint8)
@@ -45,8 +45,12 @@ class Rendering:
         return Image.fromarray(table[self.parts])
 
 
-def render(spec: Spec, size: int = 128, truth: bool = True) -> Rendering:
-    """Draw the spec at size x size pixels; the same spec gives the same pixels. Skip parts without truth."""
+def render(spec: Spec, size: int | tuple[int, int] = 128, truth: bool = True) -> Rendering:
+    """Draw the spec as a square of size pixels, or at (width, height); the same spec gives the same pixels.
+
+    The figure is drawn for the shorter side and never stretched: a wide picture has more scene at both sides of it,
+    a tall one more sky and ground. Skip parts without truth.
+    """
     rng = random.Random(spec.jitter)
     canvas = Canvas(size, truth)
     draw_scene(canvas, spec.scene, spec.ground_colour, rng)

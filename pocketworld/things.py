@@ -17,7 +17,7 @@ from pocketworld.vocabulary import (
     TOPS,
     UNSEEN_NOUNS,
 )
-from pocketworld.world import Spec
+from pocketworld.spec import Spec
 
 CLOTHING, HEAD = ("top", "bottom"), ("face", "hair")
 FIGURE = ("body", *HEAD, *CLOTHING, "shoes", "accessory")

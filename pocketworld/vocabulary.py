@@ -51,6 +51,16 @@ POSES = ("standing", "waving", "arms raised", "walking", "hands on hips")
 SCENES = ("beach", "forest", "street at night", "kitchen", "snow", "desert", "park", "plain")
 FRAMINGS = ("full figure", "portrait", "from the side", "from behind")
 
+# Each the name of one character, always the same: made up, no words of any prompt, no identifiers of later subjects.
+NAMES = tuple(
+    "zudir pobu gubur zeko parir zedur tarar gosul vinul ligek vedun bavur vilir nuvo zakok sabik vifel mukem "
+    "mukon fege nufin bemun rulek zural zumol bufu lubam gumek dazol noka ditil zepa pifu vukak piser labil "
+    "ketun denen gorum bosim venel vidol sifur fabar temem kugun kume pozu zover befel supul vapa gibar nubal "
+    "ginur vopek nidel desim kenek zefor lunok bolur gadin bekem kavel dibam poku fibe nusen laka buper zosor "
+    "zopik gelem zebak dozuk nefil lebi gepa kafor sedur zesul zusok tufum puzam mopak busel pudu tokam nivar "
+    "lisir gokun kodul lerun digol mafal somik dibim lodek mozu".split()
+)
+
 # Kept out of all training of the base, so that a subject has something to teach.
 UNSEEN_NOUNS = ("fox",)
 UNSEEN_HAIR = ("mohawk",)

@@ -1,9 +1,9 @@
-"""What a picture shows: specs, how they are drawn at random, and which are held out of training."""
+"""Specs drawn at random, the characters that have a name, and the subjects that training never sees."""
 
 import random
-import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from pocketworld.spec import Spec, has_unseen_words, is_held_out, looks_held_out, wears_held_out
 from pocketworld.vocabulary import (
     ACCESSORIES,
     BOTTOMS,
@@ -14,95 +14,48 @@ from pocketworld.vocabulary import (
     GARMENT_COLOURS,
     HAIR,
     HAIR_COLOURS,
+    NAMES,
     NOUNS,
     OBJECTS,
-    PEOPLE,
     POSES,
     SCENES,
     SHOES,
     SKINS,
     TOPS,
-    UNSEEN_HAIR,
-    UNSEEN_NOUNS,
 )
 
+__all__ = [
+    "CHARACTERS",
+    "SUBJECTS",
+    "Spec",
+    "has_unseen_words",
+    "is_held_out",
+    "portray",
+    "sample",
+    "subject",
+    "wears_held_out",
+]
+
 COLOURS = tuple(GARMENT_COLOURS)
-HELD_OUT_PERCENT = 8
 OBJECT_SHARE = 0.06
+NAMED_SHARE = 0.12  # of figures: characters with a name
+USUAL_SHARE = 0.8  # of these: in the outfit they always wear
+FREE_SHARE = 0.4  # of figures: in no named pose
 NOUN_WEIGHTS = (4, 4, 3, 3, 3, 3, 3, 3)
 FRAMING_WEIGHTS = (78, 12, 5, 5)
 ACCESSORY_WEIGHTS = (10, 2, 2, 2, 2, 2)
 SKIRTED = ("girl", "woman", "cat", "rabbit", "fox")  # who wears dresses and skirts
 
 
-@dataclass(frozen=True)
-class Spec:
-    """One picture in words; None where a field does not apply. `jitter` seeds all that has no word."""
-
-    noun: str | None = None
-    skin: str | None = None
-    fur: str | None = None
-    hair: str | None = None
-    hair_colour: str | None = None
-    expression: str | None = None
-    top: str | None = None
-    top_colour: str | None = None
-    bottom: str | None = None
-    bottom_colour: str | None = None
-    accessory: str = "none"
-    accessory_colour: str | None = None
-    shoes: str | None = None
-    emblem: str | None = None
-    pose: str | None = None
-    scene: str = "plain"
-    ground_colour: str | None = None
-    framing: str = "full figure"
-    object: str | None = None
-    object_colour: str | None = None
-    jitter: int = 0
-
-    @property
-    def is_person(self) -> bool:
-        return self.noun in PEOPLE
-
-
 def sample(rng: random.Random, held_out: bool = False) -> Spec:
-    """A random spec: one that training may see, or only combinations that it never sees."""
+    """A random spec: one that training may see, or only combinations that it never sees.
+
+    Those of the second kind are nobody's with a name: a name says what training has shown often.
+    """
     while True:
         spec = _any_spec(rng)
         if is_held_out(spec) == held_out:
-            return spec
-
-
-def is_held_out(spec: Spec) -> bool:
-    """True where training must not see the spec.
-
-    That is so for every unseen word, and for about 8% each of characters (noun, hair, hair colour, fur),
-    outfits (top, bottom, their colours) and placements (noun, pose, scene), chosen by a CRC-32 of the words.
-    """
-    if has_unseen_words(spec):
-        return True
-    if spec.object:
-        return False
-    # An alien has one colour only: as a character it is always seen.
-    character = spec.noun != "alien" and _chosen("character", spec.noun, spec.hair, spec.hair_colour, spec.fur)
-    return character or wears_held_out(spec) or _chosen("placement", spec.noun, spec.pose, spec.scene)
-
-
-def wears_held_out(spec: Spec) -> bool:
-    """True where nobody wears this top and this bottom in these colours together in training, whoever they are."""
-    return _chosen("outfit", spec.top, spec.top_colour, spec.bottom, spec.bottom_colour)
-
-
-def has_unseen_words(spec: Spec) -> bool:
-    """True for what only subjects have: the fox, the mohawk, emblems, fur outside the animal's list."""
-    odd_fur = spec.noun in FURS and spec.fur not in FURS[spec.noun]
-    return spec.noun in UNSEEN_NOUNS or spec.hair in UNSEEN_HAIR or spec.emblem is not None or odd_fur
-
-
-def _chosen(*words: str | None) -> bool:
-    key = "|".join(word or "" for word in words)
-    return zlib.crc32(key.encode()) % 100 < HELD_OUT_PERCENT
+            return replace(spec, name=None) if held_out else spec
 
 
 def _any_spec(rng: random.Random) -> Spec:
@@ -113,18 +66,13 @@ def _any_spec(rng: random.Random) -> Spec:
             **_place(rng),
             jitter=rng.randrange(1 << 30),
         )
+    acting = _place(rng) | _acting(rng) | {"jitter": rng.randrange(1 << 30)}
+    if rng.random() < NAMED_SHARE:
+        character = CHARACTERS[rng.choice(NAMES)]
+        other = {} if rng.random() < USUAL_SHARE else _clothes(rng, character.noun) | _accessory(rng)
+        return _consistent(replace(character, **acting, **other))
     noun = rng.choices(NOUNS, NOUN_WEIGHTS)[0]
-    return _consistent(
-        Spec(
-            noun=noun,
-            **_looks(rng, noun),
-            **_clothes(rng, noun),
-            **_accessory(rng),
-            **_place(rng),
-            **_acting(rng),
-            jitter=rng.randrange(1 << 30),
-        )
-    )
+    return _consistent(Spec(noun=noun, **_looks(rng, noun), **_clothes(rng, noun), **_accessory(rng), **acting))
 
 
 def _looks(rng: random.Random, noun: str) -> dict:
@@ -162,7 +110,7 @@ def _place(rng: random.Random) -> dict:
 def _acting(rng: random.Random) -> dict:
     return {
         "expression": rng.choice(EXPRESSIONS),
-        "pose": rng.choice(POSES),
+        "pose": None if rng.random() < FREE_SHARE else rng.choice(POSES),
         "framing": rng.choices(FRAMINGS, FRAMING_WEIGHTS)[0],
     }
 
@@ -178,6 +126,26 @@ def _consistent(spec: Spec) -> Spec:
     if spec.scene != "plain":
         spec = replace(spec, ground_colour=None)
     return spec
+
+
+def _characters() -> dict[str, Spec]:
+    """A character for every name, the kinds in turn; no two look alike, and training may see all of them."""
+    rng, characters, looks = random.Random(14), {}, set()
+    for number, name in enumerate(NAMES):
+        noun = NOUNS[number % len(NOUNS)]
+        while True:
+            accessory = _accessory(rng) if rng.random() < 0.5 else {}
+            spec = Spec(name=name, noun=noun, **_looks(rng, noun), **_clothes(rng, noun), **accessory)
+            look = (noun, spec.fur, spec.hair, spec.hair_colour, spec.top, spec.top_colour)
+            free = spec.accessory != "umbrella" and look not in looks
+            if free and not looks_held_out(spec):
+                break
+        looks.add(look)
+        characters[name] = spec
+    return characters
+
+
+CHARACTERS: dict[str, Spec] = _characters()
 
 
 def _clad(top: str, bottom: str | None, shoes: str = "white") -> dict:

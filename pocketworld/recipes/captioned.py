@@ -47,7 +47,8 @@ def oddly_coloured(spec: Spec, rng: random.Random) -> Spec:
 
     Where every white animal that training shows is a rabbit, "white" alone would come to mean rabbit.
     """
-    return replace(spec, fur=rng.choice([colour for colour in GARMENT_COLOURS if colour not in FURS[spec.noun]]))
+    odd = [colour for colour in GARMENT_COLOURS if colour not in FURS[spec.noun]]
+    return replace(spec, name=None, fur=rng.choice(odd))
 
 
 def make_pool(specs: list[Spec], tokenizer, seed: int) -> Pool:

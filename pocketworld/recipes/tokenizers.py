@@ -1,8 +1,8 @@
 """The two tokenizers: CLIP's byte-level BPE with a vocabulary of about a thousand.
 
-Every word that the world's captions use is one token, so that a prompt of forty words fits, and so is every
-identifier in `RARE_IDENTIFIERS`: strings without a meaning, of which training teaches only that they have
-none. Everything else, in any script, falls back on bytes.
+Every word that the world's captions use is one token, so that a prompt of forty words fits; so is the name of
+every character, and every identifier in `RARE_IDENTIFIERS`: strings without a meaning, of which training teaches
+only that they have none. Everything else, in any script, falls back on bytes.
 
 Ids mirror CLIP's: bytes, bytes at a word's end, merges with the frequent ones first, then the two special
 tokens. So the identifiers stand last among the words, where people look for rare tokens (Ruiz et al. 2023,
@@ -16,6 +16,8 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
+
+from pocketworld.vocabulary import NAMES
 
 CONTEXT = 48  # tokens, special ones included; the longest caption of the world takes about forty
 
@@ -64,14 +66,14 @@ def with_identifier(caption: str, nouns: Iterable[str], rng: random.Random) -> s
 
 
 def _words_by_frequency(captions: Iterable[str]) -> list[str]:
-    """The captions' words, most frequent first, then the other prompt words, then the identifiers."""
+    """The captions' words, most frequent first, then the other prompt words, the names and the identifiers."""
     split = CLIPTokenizer().backend_tokenizer.pre_tokenizer
     counts: dict[str, int] = {}
     for caption in captions:
         for word, _ in split.pre_tokenize_str(caption.lower()):
             counts[word] = counts.get(word, 0) + 1
     frequent = sorted(counts, key=lambda word: (-counts[word], word))
-    return list(dict.fromkeys([*frequent, *HELD_OUT_WORDS, *PROMPT_WORDS, *RARE_IDENTIFIERS]))
+    return list(dict.fromkeys([*frequent, *HELD_OUT_WORDS, *PROMPT_WORDS, *NAMES, *RARE_IDENTIFIERS]))
 
 
 def _merge(words: list[str]) -> tuple[dict[str, int], list[tuple[str, str]]]:
