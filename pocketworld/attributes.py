@@ -1,5 +1,6 @@
 """What can be asked of a picture: the attributes of a spec, as words and as class numbers."""
 
+from pocketworld.spec import Spec
 from pocketworld.vocabulary import (
     ACCESSORIES,
     BOTTOMS,
@@ -18,7 +19,6 @@ from pocketworld.vocabulary import (
     UNSEEN_HAIR,
     UNSEEN_NOUNS,
 )
-from pocketworld.spec import Spec
 
 UNSEEN = -100  # the class number of what the picture does not show; torch's cross entropy leaves it out
 _COLOURS = tuple(GARMENT_COLOURS)

@@ -2,8 +2,8 @@
 
 from pocketworld.canvas import INK, Canvas, Colour, Point, arc_points, curve, mix
 from pocketworld.skeleton import Build
-from pocketworld.vocabulary import HAIR_COLOURS
 from pocketworld.spec import Spec
+from pocketworld.vocabulary import HAIR_COLOURS
 
 WHITE = (255, 255, 255)
 GOLD = (250, 205, 50)
@@ -163,7 +163,7 @@ def _lips(spec: Spec, build: Build) -> float:
     """How far to the right a head in profile reaches at its mouth."""
     if spec.is_person:
         return build.head_rx * 0.92
-    return build.head_rx + {"robot": -0.6, "alien": -9, "fox": 4}.get(spec.noun, 1)
+    return build.head_rx + {"robot": -0.6, "alien": -9, "fox": 3}.get(spec.noun, -1)
 
 
 def _draw_extras(canvas: Canvas, spec: Spec, build: Build) -> None:

@@ -6,12 +6,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from pocketworld import hair, heads
-from pocketworld.canvas import Canvas, Colour, Point, arc_points, turned
+from pocketworld.canvas import Canvas, Colour, Point, arc_points, curve, turned
 from pocketworld.garments import Joints, draw_sleeve, draw_torso, draw_trouser_leg, draw_waist
 from pocketworld.hands import draw_hand, palm
 from pocketworld.skeleton import ANKLE_Y, BUILDS, CHILD, MANNEQUIN, Build, skeleton
-from pocketworld.vocabulary import GARMENT_COLOURS, SKINS, fur_colour
 from pocketworld.spec import Spec
+from pocketworld.vocabulary import GARMENT_COLOURS, SKINS, fur_colour
 
 GROUND_Y = 121
 PORTRAIT_ZOOM = 1.72
@@ -181,7 +181,7 @@ def _draw_tail(figure: Figure) -> None:
     canvas.part = "body"
     if noun == "cat":
         tail = [(sign * 6, hip), (sign * 18, hip + 9), (sign * 25, hip + 2), (sign * 25, hip - 9)]
-        canvas.limb(tail, 5, figure.skin)
+        canvas.limb(curve(tail), 5, figure.skin)
     elif noun == "fox":
         canvas.polygon(
             [

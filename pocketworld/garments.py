@@ -4,8 +4,8 @@ import math
 
 from pocketworld.canvas import Canvas, Colour, Point, between, mix, shade, turned
 from pocketworld.skeleton import Build
-from pocketworld.vocabulary import EMBLEMS, GARMENT_COLOURS
 from pocketworld.spec import Spec
+from pocketworld.vocabulary import EMBLEMS, GARMENT_COLOURS
 
 SHORT_SLEEVED = ("t-shirt", "dress")
 WHITE = (244, 244, 244)

@@ -2,8 +2,8 @@
 
 from pocketworld.canvas import Canvas, arc_points, curve
 from pocketworld.skeleton import Build
-from pocketworld.vocabulary import HAIR_COLOURS
 from pocketworld.spec import Spec
+from pocketworld.vocabulary import HAIR_COLOURS
 
 
 def draw_hair_behind(canvas: Canvas, spec: Spec, build: Build) -> None:
@@ -13,8 +13,8 @@ def draw_hair_behind(canvas: Canvas, spec: Spec, build: Build) -> None:
     if spec.hair == "long":
         low = y + 36
         if spec.framing == "from the side":
-            back = [(-rx - 3, y), (-rx - 8, low - 8), (-rx - 6, low), (-rx * 0.6, low + 1), (-2, low - 2), (2, y)]
-            canvas.polygon(arc_points(-3, y, rx, ry + 2, 60, 180) + curve(back)[1:], colour)
+            back = [(-rx, y), (-rx - 8, low - 8), (-rx - 6, low), (-rx * 0.6, low + 1), (-2, low - 2), (2, y)]
+            canvas.polygon(arc_points(0, y, rx, ry, 100, 180) + curve(back)[1:], colour)
         else:
             ends = [(-rx - 3, y), (-rx - 5.5, low - 6), (-rx - 2, low), (0, low - 1)]
             canvas.polygon(

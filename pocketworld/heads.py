@@ -3,8 +3,8 @@
 from pocketworld.canvas import INK, Canvas, Colour, Point, arc_points, curve, mix
 from pocketworld.faces import GOLD, draw_face, eye_positions, lens
 from pocketworld.skeleton import Build
-from pocketworld.vocabulary import GARMENT_COLOURS
 from pocketworld.spec import Spec
+from pocketworld.vocabulary import GARMENT_COLOURS
 
 INNER_EAR = (245, 165, 180)
 FRAME = (44, 42, 58)

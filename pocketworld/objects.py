@@ -4,8 +4,8 @@ import random
 
 from pocketworld.canvas import Canvas, Colour, arc_points, mix, shade
 from pocketworld.garments import draw_emblem
-from pocketworld.vocabulary import GARMENT_COLOURS
 from pocketworld.spec import Spec
+from pocketworld.vocabulary import GARMENT_COLOURS
 
 
 def draw_object(canvas: Canvas, spec: Spec, rng: random.Random) -> None:

@@ -143,7 +143,8 @@ def _snow(canvas, horizon, side, rng):
     for tile in _tiles(canvas):
         for row in (0, *_sky(canvas, 80)):
             for x, y in flakes:
-                canvas.ellipse(tile + x, row * 80 + y, 1.5, 1.5, WHITE, outline=False)
+                aside = _sway(tile + row + y, 40) if tile or row else 0  # lest the pattern be seen
+                canvas.ellipse(tile + x + aside, row * 80 + y, 1.5, 1.5, WHITE, outline=False)
 
 
 def _desert(canvas, horizon, side, rng):

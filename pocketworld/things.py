@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pocketworld.canvas import PARTS
+from pocketworld.spec import Spec
 from pocketworld.vocabulary import (
     ACCESSORIES,
     BOTTOMS,
@@ -17,7 +18,6 @@ from pocketworld.vocabulary import (
     TOPS,
     UNSEEN_NOUNS,
 )
-from pocketworld.spec import Spec
 
 CLOTHING, HEAD = ("top", "bottom"), ("face", "hair")
 FIGURE = ("body", *HEAD, *CLOTHING, "shoes", "accessory")
