@@ -20,12 +20,14 @@ from statistics import median
 import torch
 
 from benchmarks.results import table, write_section
-from studio.contracts.family import POCKET
 from studio.contracts.requests import DrawRequest, resolved
 from studio.engine.generation.drawing import draw
 from studio.engine.models.pipeline_cache import PipelineCache
 from studio.engine.models.schedulers import build_scheduler
 from studio.library import Library
+from studio.library.family_files import built_in
+
+POCKET = built_in()["pocket"]
 
 TARGET = 1.01
 

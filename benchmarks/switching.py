@@ -26,14 +26,17 @@ from benchmarks.random_weights import random_pipeline, save_random_adapter, save
 from benchmarks.results import table, write_section
 from studio.contracts.block_scales import by_layer
 from studio.contracts.events import PictureDrawn
-from studio.contracts.family import POCKET, SDXL, ImageAdapter, ModelFamily
+from studio.contracts.family import ImageAdapter, ModelFamily
 from studio.contracts.requests import DrawRequest, resolved
 from studio.engine.adapters.ip_adapter import ImageEncoder, ImagePrompt, prompted
 from studio.engine.adapters.lora import Applied, attached
 from studio.engine.generation.drawing import draw
 from studio.engine.models.pipeline_cache import PipelineCache
 from studio.library import Library
+from studio.library.family_files import built_in
 from studio.tasks.draw import settled
+
+POCKET, SDXL = built_in()["pocket"], built_in()["sdxl"]
 
 WIDTH, SIDE, RANK = 32, 64, 8
 CLIP = {"intermediate_size": WIDTH, "num_attention_heads": 2, "num_hidden_layers": 2}

@@ -30,7 +30,9 @@ from typing import Any
 import studio
 from benchmarks.peer import clock_of, told_at_exit
 from benchmarks.results import table, write_section
-from studio.contracts.family import POCKET
+from studio.library.family_files import built_in
+
+POCKET = built_in()["pocket"]
 
 ROOT = Path(__file__).resolve().parents[1]
 RANK = 8

@@ -33,8 +33,11 @@ from pocketworld.render import outfit, render
 from pocketworld.report import captioned_sheet, save_sheet, write_json
 from pocketworld.vocabulary import BOTTOMS, GARMENT_COLOURS, SHOES, TOPS
 from pocketworld.world import SKIRTED, SUBJECTS, Spec
-from studio.contracts.family import POCKET, ModelFamily, families, find_family
+from studio.contracts.family import ModelFamily, find_family
 from studio.contracts.recipes import sha256_of
+from studio.library.family_files import built_in, families
+
+POCKET = built_in()["pocket"]
 
 # Fields of OutfitUse; a factor multiplies the scales. What is ours is said here alone.
 OURS: dict[str, Any] = {"block_scales": next(iter(POCKET.outfit_presets.values())), "inside_garment": True}

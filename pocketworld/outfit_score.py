@@ -25,7 +25,9 @@ from pocketworld.recipes.outfits import SILENT
 from pocketworld.render import outfit, render
 from pocketworld.report import captioned_sheet, percent, save_sheet, write_json
 from pocketworld.world import Spec, sample, wears_held_out
-from studio.contracts.family import POCKET
+from studio.library.family_files import built_in
+
+POCKET = built_in()["pocket"]
 
 OUTFITS, SEEDS, SHOWN = 60, 2, 10
 SEED = 2028

@@ -41,8 +41,7 @@ def score_prior(out: Path, family: str = "pocket", subjects: Sequence[str] = CHO
     """Teach each subject both ways and read what came of it; writes a section of RESULTS.md, JSON and a sheet."""
     outcomes, judge, shown = {way: Outcome() for way in WAYS}, Judge.load(), []
     with tempfile.TemporaryDirectory() as folder, studio.open(Path(folder) / "library", family) as desk:
-        preset = desk.family.presets[PRESET]
-        asked = {name: value for name, value in preset.items() if name not in ("when", "folded")}
+        asked = desk.family.presets[PRESET].training
         for name in subjects:
             spec = SUBJECTS[name]
             photos = [render(photo, 128, truth=False).image for photo in take_photos(spec)]

@@ -33,7 +33,7 @@ from studio.contracts.events import (
     StageReported,
     StepFinished,
 )
-from studio.contracts.family import ModelFamily, families, find_family
+from studio.contracts.family import ModelFamily, find_family
 from studio.contracts.recipes import Recipe, read_png
 from studio.contracts.requests import (
     DrawRequest,
@@ -50,6 +50,7 @@ from studio.execution.run import Progress, Run, RunCancelled, RunFailed, RunPaus
 from studio.imaging import masks
 from studio.imaging.masks import Candidate, Mask
 from studio.library import Library, Lora, Photo, Picture, Subject
+from studio.library.family_files import families
 from studio.quotas import Quota
 from studio.session import Host, Studio, library_of, prepare
 

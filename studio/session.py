@@ -536,8 +536,7 @@ class Studio:
         known = {lora.slug for lora in self.library.loras()} if request.lora else ()
         for use in request.loras:
             is_there("LoRA", use.slug, known)
-        if request.scheduler is not None:
-            is_there("scheduler", request.scheduler, family.schedulers)
+        family.check_scheduler(request.scheduler)
 
     def _under_way(self) -> list[Run]:
         """This library's runs that still bring events; what the executor left at its closing does not."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.contracts.family import load_family
+from studio.library.family_files import load_family
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/demo.md", "docs/api.md")

@@ -19,8 +19,10 @@ import yaml
 from PIL import Image, ImageDraw
 
 import studio
-from studio.contracts.family import POCKET
 from studio.execution.local import LocalExecutor
+from studio.library.family_files import built_in
+
+POCKET = built_in()["pocket"]
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = {
@@ -56,6 +58,7 @@ def hasty(folder):
     folder.mkdir(exist_ok=True)
     family = {field.name: getattr(POCKET, field.name) for field in fields(POCKET)}
     family["drawing"] = {**POCKET.drawing, "steps": 2}
+    family["presets"] = {name: preset.to_json() for name, preset in POCKET.presets.items()}
     plain = json.loads(json.dumps(family, default=lambda one: dict(one) if isinstance(one, Mapping) else vars(one)))
     (folder / "pocket.yaml").write_text(yaml.safe_dump(plain))
     return folder

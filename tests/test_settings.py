@@ -1,9 +1,11 @@
 import pytest
 
-from studio.contracts.family import POCKET
 from studio.contracts.requests import TrainRequest, resolved
+from studio.library.family_files import built_in
 from studio.quotas import Quota
 from studio.settings import Settings, read_settings
+
+POCKET = built_in()["pocket"]
 
 
 def test_without_flags_or_environment_the_studio_serves_this_machine_alone():

@@ -1,24 +1,28 @@
-"""Base-model families as data. No code asks which family it has; it reads what the family says.
+"""A base model as checked data: what the studio must know to teach it and draw with it.
 
-A user adds one of their own with a YAML file of the same field names (see `load_family`).
+No code asks which family it has; it reads what the family says. Families are YAML files of these field names: ours in
+assets/families, and a user's own (see studio.library.family_files).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml
-
 from studio.contracts.block_scales import by_layer
+from studio.contracts.requests import DrawRequest, MaskRequest, RepaintRequest, TrainRequest
+from studio.contracts.sampling import SCHEDULERS
+from studio.contracts.validation import is_there, known_only, multiple_of_8, of_type, one_of, within
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
-
+TASKS = ("draw", "repaint", "pose")  # that a family names a pipeline class for
+DEVICES, DTYPES = ("cpu", "cuda", "mps"), ("float32", "float16", "bfloat16")
 
 # What a family that says nothing else begins with.
 DRAWING = {"steps": 30, "guidance": 5.0, "scheduler": "DDIM"}
@@ -54,13 +58,6 @@ TRAINING = {
     "sample_every": 200,
     "pick_best": True,
 }
-_ID_PHOTO = {
-    "portrait": True,
-    "buckets": False,
-    "folded": True,
-    "when": "Head and shoulders on plain ground, for passport pictures and avatars.",
-}
-_IP = "h94/IP-Adapter"
 _ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 _TRANSFORMERS = (*_ATTENTION, "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
 TARGETS = MappingProxyType(
@@ -79,23 +76,6 @@ SAMS = {
     "SAM 2.1 large": "facebook/sam2.1-hiera-large",
     "SAM 3": "facebook/sam3",
 }
-# Block scales of an outfit, by the layout of the UNet: where InstantStyle (Wang et al. 2024) found style and layout,
-# and last the dict of the reference.
-_STYLE, _LAYOUT = {"up": {"block_0": [0.0, 1.0, 0.0]}}, {"down": {"block_2": [0.0, 1.0]}}
-_SDXL_OUTFITS = {
-    "Style": _STYLE,
-    "Layout": _LAYOUT,
-    "Style and layout": {**_LAYOUT, **_STYLE},
-    "Whole picture": 1.0,
-    "Both, gently": {"down": {"block_2": [0.0, 0.4]}, "up": {"block_0": [0.0, 0.85, 0.0]}},
-}
-_SD15_OUTFITS = {
-    "Style": {"up": {"block_1": 1.0}},
-    "Layout": {"down": {"block_2": 1.0}, "mid": 1.0},
-    "Style and layout": {"down": {"block_2": 1.0}, "mid": 1.0, "up": {"block_1": 1.0}},
-    "Whole picture": 1.0,
-    "Both, gently": {"down": {"block_2": 0.4}, "up": {"block_1": 0.85}},
-}
 MASKING = {"box_threshold": 0.4, "text_threshold": 0.3}  # the paper's own
 
 
@@ -108,6 +88,36 @@ class ImageAdapter:
 
     weights: str
     encoder: str = ""
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            of_type(one.name, getattr(self, one.name), str(one.type))
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A training that people choose by its name: fields of TrainRequest, and when to take it."""
+
+    training: Mapping[str, Any]
+    when: str = ""
+    folded: bool = False  # few want it
+
+    def __post_init__(self) -> None:
+        of_type("when", self.when, "str")
+        of_type("folded", self.folded, "bool")
+        object.__setattr__(self, "training", MappingProxyType(dict(self.training)))
+        _check_defaults(TrainRequest("x"), self.training)
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Preset:
+        """From one mapping with everything in it, as YAML has it."""
+        known_only("field", given, ("when", "folded", *_defaults_of(TrainRequest)))
+        about = {name: given[name] for name in ("when", "folded") if name in given}
+        return cls({name: value for name, value in given.items() if name not in about}, **about)
+
+    def to_json(self) -> dict[str, Any]:
+        """One mapping with everything in it."""
+        return {**self.training, "when": self.when, **({"folded": True} if self.folded else {})}
 
 
 @dataclass(frozen=True)
@@ -127,16 +137,18 @@ class ModelFamily:
     vae: str | None = None  # overrides the family's own, e.g. the fp16-fix VAE
     variant: str | None = None
     dtype: Mapping[str, str] = field(default_factory=lambda: {"cpu": "float32", "cuda": "bfloat16", "mps": "float16"})
-    schedulers: tuple[str, ...] = ("DDIM", "Euler", "DPM++ 2M", "PNDM")
+    schedulers: tuple[str, ...] = SCHEDULERS
+    unfit_schedulers: Mapping[str, str] = field(default_factory=dict)  # name -> why not; the rest of all are offered
     drawing: Mapping[str, Any] = field(default_factory=dict)  # defaults of DrawRequest
     repainting: Mapping[str, Any] = field(default_factory=dict)  # of RepaintRequest, beside those of DrawRequest
     training: Mapping[str, Any] = field(default_factory=dict)  # defaults of TrainRequest
-    # name -> fields of TrainRequest, "when" to take it, and "folded" for one that few want
-    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    presets: Mapping[str, Preset] = field(default_factory=dict)
     class_images: int = 200  # that prior preservation takes where it is asked for
     loras_of: tuple[str, ...] = ()  # other families, by name, whose LoRAs fit this one as well
     image_adapters: Mapping[str, ImageAdapter] = field(default_factory=dict)  # title -> weights, the usual first
-    blocks: tuple[tuple[str, str, int], ...] = ()  # of the UNet that attend to a prompt: see studio.block_scales
+    blocks: tuple[
+        tuple[str, str, int], ...
+    ] = ()  # of the UNet that attend to a prompt: see studio.contracts.block_scales
     outfit_presets: Mapping[str, Any] = field(default_factory=dict)  # name -> block scales, the usual first
     unet_millions: float = 860.0  # parameters, to tell how much memory a training takes
     detector: str = GROUNDING_DINO  # a hub id or a folder
@@ -149,48 +161,100 @@ class ModelFamily:
     outfit_prompt: str = "a flat lay of a red coat and black trousers, on a plain white background"  # to draw one
 
     def __post_init__(self) -> None:
-        adapters = {
-            title: ImageAdapter(**one) if isinstance(one, Mapping) else one
-            for title, one in self.image_adapters.items()
-        }
-        object.__setattr__(self, "image_adapters", adapters)
-        object.__setattr__(self, "blocks", tuple((part, block, layers) for part, block, layers in self.blocks))
-        if self.image_adapters and not self.outfit_presets:
-            raise ValueError(f"family {self.name!r} has image adapters and must have outfit_presets for them")
-        for scales in self.outfit_presets.values():
-            by_layer(scales, self.blocks)
-        for name in (
-            "pipelines",
-            "dtype",
-            "drawing",
-            "training",
-            "presets",
-            "segmenters",
-            "image_adapters",
-            "outfit_presets",
-        ):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
-        for name in ("schedulers", "loras_of"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        drawing = {**DRAWING, "width": self.resolution, "height": self.resolution, **self.drawing}
-        training = {**TRAINING, "resolution": self.resolution, **self.training}
-        repainting = {**drawing, **REPAINTING, **self.repainting}
-        object.__setattr__(self, "drawing", MappingProxyType(drawing))
-        object.__setattr__(self, "repainting", MappingProxyType(repainting))
-        object.__setattr__(self, "training", MappingProxyType(training))
-        if not self.segmenters:
-            raise ValueError(f"family {self.name!r} must name a segmenter")
-        masking = {**MASKING, "segmenter": next(iter(self.segmenters)), **self.masking}
-        object.__setattr__(self, "masking", MappingProxyType(masking))
-        if masking["segmenter"] not in self.segmenters:
-            raise ValueError(
-                f"family {self.name!r}: segmenter must be one of {', '.join(self.segmenters)}, got "
-                f"{masking['segmenter']!r}"
-            )
+        for one in fields(self):
+            of_type(one.name, getattr(self, one.name), str(one.type))
+        within("resolution", self.resolution, 64, 2048)
+        multiple_of_8("resolution", self.resolution)
+        within("class_images", self.class_images, 0, 2000)
+        self._settle_pipelines()
+        self._settle_schedulers()
+        self._settle_outfits()
+        self._settle_defaults()
+        self._settle_presets()
+
+    def _settle_pipelines(self) -> None:
+        with _inside("pipelines"):
+            known_only("task", self.pipelines, TASKS)
         if "draw" not in self.pipelines:
             raise ValueError(f"family {self.name!r} must name a pipeline class for the task 'draw'")
-        if self.resolution % 8:
-            raise ValueError(f"family {self.name!r}: resolution must be a multiple of 8, got {self.resolution}")
+        with _inside("dtype"):
+            known_only("device", self.dtype, DEVICES)
+            for device, dtype in self.dtype.items():
+                one_of(device, dtype, DTYPES)
+        self._set(pipelines=MappingProxyType(dict(self.pipelines)), dtype=MappingProxyType(dict(self.dtype)))
+        self._set(loras_of=tuple(self.loras_of))
+
+    def _settle_schedulers(self) -> None:
+        for name in (*self.schedulers, *self.unfit_schedulers):
+            one_of("a scheduler", name, SCHEDULERS)
+        unfit = MappingProxyType(dict(self.unfit_schedulers))
+        self._set(schedulers=tuple(name for name in self.schedulers if name not in unfit), unfit_schedulers=unfit)
+
+    def _settle_outfits(self) -> None:
+        adapters = {}
+        for title, one in self.image_adapters.items():
+            with _inside(f"image_adapters: {title}"):
+                if isinstance(one, Mapping):
+                    known_only("field", one, [known.name for known in fields(ImageAdapter)])
+                    of_type("weights", one.get("weights"), "str")
+                    one = ImageAdapter(**one)
+                adapters[title] = one
+        for block in self.blocks:
+            if not isinstance(block, list | tuple) or [type(part) for part in block] != [str, str, int]:
+                raise ValueError(f"each of blocks must be part, block and number of layers, got {block!r:.80}")
+        self._set(image_adapters=MappingProxyType(adapters), blocks=tuple(tuple(block) for block in self.blocks))
+        self._set(outfit_presets=MappingProxyType(dict(self.outfit_presets)))
+        if self.image_adapters and not self.outfit_presets:
+            raise ValueError(f"family {self.name!r} has image adapters and must have outfit_presets for them")
+        for name, scales in self.outfit_presets.items():
+            with _inside(f"outfit_presets: {name}"):
+                by_layer(scales, self.blocks)
+
+    def _settle_defaults(self) -> None:
+        """What requests begin with: what the family says, and for the rest what every family does."""
+        if not self.segmenters:
+            raise ValueError(f"family {self.name!r} must name a segmenter")
+        side = self.resolution
+        drawing = {**DRAWING, "width": side, "height": side, **self.drawing}
+        of_a_picture = {name: value for name, value in drawing.items() if name not in ("width", "height")}
+        given = {
+            "drawing": (DrawRequest("x"), drawing),
+            "repainting": (RepaintRequest("x", "x"), {**of_a_picture, **REPAINTING, **self.repainting}),
+            "training": (TrainRequest("x"), {**TRAINING, "resolution": side, **self.training}),
+            "masking": (MaskRequest("x", "x"), {**MASKING, "segmenter": next(iter(self.segmenters)), **self.masking}),
+        }
+        for name, (request, defaults) in given.items():
+            with _inside(name):
+                _check_defaults(request, defaults)
+                if "scheduler" in defaults:
+                    one_of("scheduler", defaults["scheduler"], self.schedulers)
+                if "segmenter" in defaults:
+                    one_of("segmenter", defaults["segmenter"], tuple(self.segmenters))
+            self._set(**{name: MappingProxyType(defaults)})
+        self._set(segmenters=MappingProxyType(dict(self.segmenters)))
+
+    def _settle_presets(self) -> None:
+        presets = {}
+        for name, one in self.presets.items():
+            with _inside(f"presets: {name}"):
+                if not isinstance(one, Preset):
+                    of_type("it", one, "Mapping")
+                    one = Preset.of(one)
+                _check_defaults(TrainRequest("x"), {**self.training, **one.training})  # they are taken together
+                presets[name] = one
+        self._set(presets=MappingProxyType(presets))
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def check_scheduler(self, name: str | None) -> None:
+        """Raises ValueError, with the reason where the family gives one, for a scheduler that it does not offer."""
+        if name in self.unfit_schedulers:
+            why = self.unfit_schedulers[name].rstrip(".")
+            raise ValueError(f"{self.title} has no scheduler {name}: {why}. Known are {', '.join(self.schedulers)}.")
+        if name is not None:
+            is_there("scheduler", name, self.schedulers)
 
     @property
     def is_local(self) -> bool:
@@ -229,344 +293,31 @@ def _card(weights: str) -> dict[str, list[str]]:
     return json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
 
 
-# The reference report's own settings for SD 1.5 (rows B2 and B3): constant rates, every timestep alike.
-_REPORT = {
-    "steps": 800,
-    "schedule": "constant",
-    "warm_up": 0,
-    "snr_gamma": 0.0,
-    "batch_size": 1,
-    "describe": False,
-    "folded": True,
-}
-_REPORT_FULL = {**_REPORT, "method": "full", "learning_rate": 2e-6, "optimiser": "AdamW 8-bit"}
-SD15_REPORT = {
-    "Full": {**_REPORT_FULL, "when": "The whole UNet: the strongest likeness, a file as large as the family."},
-    "Full, with text encoder": {
-        **_REPORT_FULL,
-        "text_encoder_learning_rate": 2e-6,
-        "when": "For faces; learns and overlearns fastest.",
-    },
-    "Full, 256 px": {**_REPORT_FULL, "resolution": 256, "when": "Where memory or time is short."},
-    **{
-        f"LoRA, rank {rank}": {
-            **_REPORT,
-            "rank": rank,
-            "alpha": float(rank),
-            "learning_rate": 1e-4,
-            "when": f"To compare ranks; {'small' if rank < 64 else 'large'} files.",
-        }
-        for rank in (1, 4, 8, 64, 128)
-    },
-}
-
-SDXL_LAYOUT = {
-    "pipelines": {
-        "draw": "StableDiffusionXLPipeline",
-        "repaint": "StableDiffusionXLInpaintPipeline",
-        "pose": "StableDiffusionXLControlNetPipeline",
-    },
-    "config": str(ASSETS / "families" / "sdxl"),
-    "blocks": (
-        ("down", "block_1", 2),
-        ("down", "block_2", 2),
-        ("mid", "", 1),
-        ("up", "block_0", 3),
-        ("up", "block_1", 3),
-    ),
-    "outfit_presets": _SDXL_OUTFITS,
-}
-SD15_LAYOUT = {
-    "pipelines": {
-        "draw": "StableDiffusionPipeline",
-        "repaint": "StableDiffusionInpaintPipeline",
-        "pose": "StableDiffusionControlNetPipeline",
-    },
-    "config": str(ASSETS / "families" / "sd15"),
-    "blocks": (
-        ("down", "block_0", 2),
-        ("down", "block_1", 2),
-        ("down", "block_2", 2),
-        ("mid", "", 1),
-        ("up", "block_1", 3),
-        ("up", "block_2", 3),
-        ("up", "block_3", 3),
-    ),
-    "outfit_presets": _SD15_OUTFITS,
-}
-LAYOUTS = {"sdxl": SDXL_LAYOUT, "sd15": SD15_LAYOUT}
-
-POCKET = ModelFamily(
-    name="pocket",
-    title="Pocket",
-    description="A tiny SDXL of our own, trained on a drawn world. Runs on any laptop, offline.",
-    weights=str(ASSETS / "pocket"),
-    pipelines=SDXL_LAYOUT["pipelines"],
-    blocks=SDXL_LAYOUT["blocks"],
-    # First what keeps coats and trousers apart: of repainted outfits 100% of the colours and 72% of the kinds were
-    # right. With all blocks at 1 it was 100 and 77, but a red coat made a LoRA's trousers red too; with the reference's
-    # dict, 92 and 58.
-    outfit_presets={
-        "Everywhere, gently": {
-            "down": {"block_1": 0.5, "block_2": 0.5},
-            "mid": 0.5,
-            "up": {"block_0": [0.5, 0.85, 0.5], "block_1": 0.5},
-        },
-        **_SDXL_OUTFITS,
-    },
-    resolution=128,
-    licence="Apache-2.0",
-    commercial=True,
-    dtype={"cpu": "float32", "cuda": "float32", "mps": "float32"},
-    drawing={"steps": 20, "guidance": 4.0, "scheduler": "DDIM", "width": 128, "height": 128},
-    training={
-        # Of class images what is worn counts, a little: so a subject takes off what it was photographed in, and keeps
-        # its own traits. Preserved whole, at the paper's weight of 1, a girl lost her mohawk in 10 of 10 pictures.
-        # With the feed-forward layers too, a taught robot was right in 86% of its attributes; with attention, 66%.
-        "rank": 8,
-        "alpha": 8.0,
-        "targets": "transformers",
-        "steps": 200,
-        "learning_rate": 2e-3,
-        "batch_size": 4,
-        "resolution": 128,
-        "class_images": 32,
-        "prior_loss_weight": 0.02,
-        "prior_region": "garments",
-        "checkpoint_every": 50,
-        "sample_every": 50,
-    },
-    presets={
-        "Quick": {
-            "steps": 80,
-            "rank": 4,
-            "alpha": 4.0,
-            "class_images": 0,
-            "when": "A first look; the likeness is rough.",
-        },
-        "Balanced": {"steps": 200, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
-        "Thorough": {"steps": 300, "rank": 16, "alpha": 16.0, "when": "When a detail is still missing."},
-        "Prior preservation": {
-            "prior_loss_weight": 1.0,
-            "prior_region": "picture",
-            "folded": True,
-            "when": "Keeps the bare class as it was; the likeness suffers.",
-        },
-        "ID photo": _ID_PHOTO,
-        "Full": {"method": "full", "learning_rate": 3e-4, "when": "The whole UNet instead of a LoRA.", "folded": True},
-        "Prodigy": {
-            "optimiser": "Prodigy",
-            "learning_rate": 1.0,
-            "schedule": "constant",
-            "folded": True,
-            "when": "Finds the learning rate by itself.",
-        },
-        "With text encoders": {
-            "text_encoder_learning_rate": 5e-4,
-            "folded": True,
-            "when": "When prompts hardly call the subject.",
-        },
-    },
-    class_images=32,
-    image_adapters={"Outfit": ImageAdapter(str(ASSETS / "pocket-outfits" / "ip-adapter-plus_pocket.safetensors"))},
-    unet_millions=12.3,
-    detector=str(ASSETS / "pocket-masks" / "detector"),
-    segmenters={"Pocket SAM": str(ASSETS / "pocket-masks" / "segmenter")},
-    scorer="",
-    real_people=False,
-    prompt_start="a cartoon of",
-    portrait_start="a portrait of",
-    # It never saw clothes without anybody in them; the studio cuts them out.
-    outfit_prompt="a cartoon of a woman in a green hoodie and a red skirt, standing, on a plain white background",
-)
-SDXL = ModelFamily(
-    name="sdxl",
-    title="SDXL",
-    description="Stable Diffusion XL 1.0, 1024 px. Wants a GPU with 12 GB or more.",
-    weights="stabilityai/stable-diffusion-xl-base-1.0",
-    vae="madebyollin/sdxl-vae-fp16-fix",
-    variant="fp16",
-    resolution=1024,
-    licence="CreativeML Open RAIL++-M",
-    commercial=True,
-    download_gb=7.0,
-    drawing={"steps": 30, "guidance": 6.0, "scheduler": "DPM++ 2M", "width": 1024, "height": 1024},
-    training={
-        "rank": 32,
-        "alpha": 32.0,
-        "steps": 1000,
-        "learning_rate": 1e-4,
-        "batch_size": 1,
-        "resolution": 1024,
-        "class_images": 200,
-        "prior_loss_weight": 1.0,
-        "checkpoint_every": 250,
-        "sample_every": 250,
-    },
-    presets={
-        "Quick": {"steps": 400, "rank": 8, "alpha": 8.0, "class_images": 0, "when": "A first look; no class images."},
-        "Balanced": {"steps": 1000, "rank": 32, "alpha": 32.0, "when": "The usual choice for a character."},
-        "Thorough": {"steps": 2000, "rank": 64, "alpha": 64.0, "when": "For fine detail; more photos help more."},
-        "ID photo": _ID_PHOTO,
-        "16 GB card": {
-            "rank": 16,
-            "alpha": 16.0,
-            "accumulation": 4,
-            "gradient_checkpointing": True,
-            "steps": 500,
-            "optimiser": "AdamW 8-bit",
-            "precision": "fp16",
-            "folded": True,
-            "when": "Every saving on, for a card of 16 GB or less.",
-        },
-        "Prodigy": {
-            "rank": 32,
-            "alpha": 32.0,
-            "optimiser": "Prodigy",
-            "learning_rate": 1.0,
-            "schedule": "constant",
-            "folded": True,
-            "when": "Finds the learning rate by itself.",
-        },
-        "With text encoders": {
-            "text_encoder_learning_rate": 5e-5,
-            "folded": True,
-            "when": "When prompts hardly call the subject.",
-        },
-        "Full": {
-            "method": "full",
-            "learning_rate": 2e-6,
-            "optimiser": "AdamW 8-bit",
-            "gradient_checkpointing": True,
-            "schedule": "constant",
-            "folded": True,
-            "when": "The whole UNet; for cards of 48 GB and more.",
-        },
-    },
-    image_adapters={
-        "Outfit": ImageAdapter(f"{_IP}/sdxl_models/ip-adapter_sdxl.safetensors", f"{_IP}/sdxl_models/image_encoder"),
-        "Outfit, finer": ImageAdapter(
-            f"{_IP}/sdxl_models/ip-adapter-plus_sdxl_vit-h.safetensors", f"{_IP}/models/image_encoder"
-        ),
-        "Face": ImageAdapter(
-            f"{_IP}/sdxl_models/ip-adapter-plus-face_sdxl_vit-h.safetensors", f"{_IP}/models/image_encoder"
-        ),
-    },
-    unet_millions=2567.0,
-    **SDXL_LAYOUT,
-)
-SD15 = ModelFamily(
-    name="sd15",
-    title="SD 1.5",
-    description="Stable Diffusion 1.5, 512 px. Wants a GPU with 6 GB or more.",
-    weights="stable-diffusion-v1-5/stable-diffusion-v1-5",
-    variant="fp16",
-    resolution=512,
-    licence="CreativeML Open RAIL-M",
-    commercial=True,
-    download_gb=2.7,
-    dtype={"cpu": "float32", "cuda": "float16", "mps": "float16"},
-    drawing={"steps": 35, "guidance": 7.5, "scheduler": "DPM++ 2M", "width": 512, "height": 512},
-    training={
-        "rank": 8,
-        "alpha": 8.0,
-        "steps": 800,
-        "learning_rate": 1e-4,
-        "batch_size": 1,
-        "resolution": 512,
-        "class_images": 200,
-        "prior_loss_weight": 1.0,
-        "checkpoint_every": 200,
-        "sample_every": 200,
-    },
-    presets={
-        "Quick": {"steps": 400, "rank": 4, "alpha": 4.0, "class_images": 0, "when": "A first look; no class images."},
-        "Balanced": {"steps": 800, "rank": 8, "alpha": 8.0, "when": "The usual choice."},
-        "Thorough": {"steps": 1200, "rank": 64, "alpha": 64.0, "when": "For fine detail; more photos help more."},
-        "ID photo": _ID_PHOTO,
-        **SD15_REPORT,
-    },
-    image_adapters={
-        "Outfit": ImageAdapter(f"{_IP}/models/ip-adapter_sd15.safetensors", f"{_IP}/models/image_encoder"),
-        "Outfit, finer": ImageAdapter(f"{_IP}/models/ip-adapter-plus_sd15.safetensors", f"{_IP}/models/image_encoder"),
-        "Face": ImageAdapter(f"{_IP}/models/ip-adapter-plus-face_sd15.safetensors", f"{_IP}/models/image_encoder"),
-    },
-    masking={"segmenter": "SAM base"},
-    **SD15_LAYOUT,
-)
-REALISTIC_VISION = replace(
-    SD15,
-    name="realistic-vision",
-    title="Realistic Vision 5.1",
-    description="A photographic SD 1.5 by SG161222, 512 px. For people and portraits.",
-    weights="SG161222/Realistic_Vision_V5.1_noVAE",
-    vae="stabilityai/sd-vae-ft-mse",
-    variant=None,
-    download_gb=4.3,
-    loras_of=("sd15",),
-)
-BUILT_IN = (POCKET, SDXL, SD15, REALISTIC_VISION)
-
-
-def load_family(path: Path) -> ModelFamily:
-    """Read a user's own family from YAML: the fields of ModelFamily, with `layout: sdxl` or `sd15` as a start.
-
-    Raises ValueError with the file's name for a field that does not exist or one that is missing.
-    """
-    try:
-        given = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path.name} is not YAML: {error}") from error
-    if not isinstance(given, dict):
-        raise ValueError(f"{path.name} must hold the fields of a family, got {type(given).__name__}")
-    layout = given.pop("layout", None)
-    if layout is not None and layout not in LAYOUTS:
-        raise ValueError(f"{path.name}: layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
-    known = {f.name for f in fields(ModelFamily)}
-    unknown = given.keys() - known
-    if unknown:
-        odd, allowed = ", ".join(sorted(unknown)), ", ".join(sorted(known))
-        raise ValueError(f"{path.name}: unknown fields {odd}; known are {allowed}")
-    base: dict[str, Any] = {}
-    if layout:
-        base = {name: getattr({"sdxl": SDXL, "sd15": SD15}[layout], name) for name in known}
-        base |= {
-            "name": path.stem,
-            "title": path.stem,
-            "vae": None,
-            "variant": None,
-            "download_gb": 0.0,
-            "loras_of": (layout,),
-        }
-    if "segmenters" in given and base:  # the usual one of others' is none of these
-        base["masking"] = {name: value for name, value in base["masking"].items() if name != "segmenter"}
-    # What is given changes what is there.
-    for name in ("pipelines", "dtype", "drawing", "training", "presets", "masking"):
-        if name in given:
-            if not isinstance(given[name], dict):
-                raise ValueError(f"{path.name}: {name} must hold names and values, got {given[name]!r}")
-            given[name] = {**base.get(name, {}), **given[name]}
-    for name in ("weights", "vae", "config", "detector", "scorer"):
-        if isinstance(given.get(name), str) and given[name].startswith("~"):
-            given[name] = str(Path(given[name]).expanduser())
-    try:
-        return ModelFamily(**{**base, **given})
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path.name}: {error}") from error
+NOT_A_FAMILYS = ("seed", "family", "lora", "outfit", "box")  # fields of None that are chosen for each request
 
 
 @cache
-def built_in() -> Mapping[str, ModelFamily]:
-    return MappingProxyType({family.name: family for family in BUILT_IN})
+def _defaults_of(request: type) -> dict[str, str]:
+    """The fields that a family may decide, with their types: those that are None until it does."""
+    return {one.name: str(one.type) for one in fields(request) if one.default is None and one.name not in NOT_A_FAMILYS}
 
 
-def families(folder: Path | None = None) -> dict[str, ModelFamily]:
-    """The built-in families, then those of `folder` (*.yaml), by name; a user's own may replace a built-in."""
-    found = dict(built_in())
-    for path in sorted(folder.glob("*.yaml")) if folder and folder.is_dir() else ():
-        own = load_family(path)
-        found[own.name] = own
-    return found
+def _check_defaults(request: Any, defaults: Mapping[str, Any]) -> None:
+    """That a request may be made with these: by their names, their types, and the request's own check."""
+    known = _defaults_of(type(request))
+    known_only("field", defaults, known)
+    for name, value in defaults.items():
+        of_type(name, value, known[name].replace(" | None", ""))
+    replace(request, **defaults)
+
+
+@contextmanager
+def _inside(where: str) -> Iterator[None]:
+    """Says of an error where in the family it is."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
 
 
 def find_family(families: Mapping[str, ModelFamily], name: str) -> ModelFamily:

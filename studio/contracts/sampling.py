@@ -11,6 +11,8 @@ from studio.contracts.validation import needs_text, within
 
 LORA_SCALES = (-2.0, 2.0)  # least and most
 MOST_USES = 8
+# By the names that people know; studio.engine.models.schedulers has the class of each.
+SCHEDULERS = ("DDIM", "Euler", "Euler a", "DPM++ 2M", "DPM++ 2M Karras", "PNDM", "UniPC")
 
 Use = TypeVar("Use")
 

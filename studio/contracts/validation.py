@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 MAX_PROMPT = 2_000
 MOST_POINTS = 100
+TYPES = {  # of annotations -> what they take, and how that is called
+    "str": (str, "be text"),
+    "int": (int, "be a whole number"),
+    "float": ((int, float), "be a number"),
+    "bool": (bool, "be true or false"),
+    "None": (type(None), "be null"),
+    "Mapping": (Mapping, "hold names and values"),
+    "tuple": ((list, tuple), "be a list"),
+}
 
 
 def within(name: str, value: float | None, low: float, high: float) -> None:
@@ -30,7 +40,36 @@ def sides(resolutions: str | None) -> list[int]:
 
 def one_of(name: str, value: str | None, known: Sequence[str]) -> None:
     if value is not None and value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r:.80}")
+        raise ValueError(
+            f"{name} must be one of {', '.join(known)}, got {value!r:.80}{meant(value, known, '; did you mean {}?')}"
+        )
+
+
+def meant(given: Any, known: Iterable[str], asked: str) -> str:
+    """`asked` with the known name that is spelt most like this one in the place of {}; empty where none is near."""
+    spelt = {one.lower(): one for one in known}
+    near = get_close_matches(str(given).lower(), spelt, n=1)
+    return asked.format(repr(spelt[near[0]])) if near else ""
+
+
+def known_only(what: str, given: Iterable[Any], known: Collection[str]) -> None:
+    """That there are no names but known ones; what another may have been meant for is asked."""
+    if odd := [name for name in given if name not in known]:
+        said = ", ".join(f"{name!r:.60}{meant(name, known, ' (did you mean {}?)')}" for name in odd)
+        raise ValueError(f"there is no {what} {said}; known are {', '.join(known)}")
+
+
+def of_type(name: str, value: Any, annotation: str) -> None:
+    """That a value is what a dataclass's field is annotated with; of what is held in it, texts are looked at too."""
+    kinds = [TYPES[kind] for part in annotation.split(" | ") if (kind := part.partition("[")[0]) in TYPES]
+    wanted = [kind for kind, _ in kinds]
+    fits = bool in wanted if isinstance(value, bool) else any(isinstance(value, kind) for kind in wanted)
+    if kinds and not fits:
+        raise ValueError(f"{name} must {' or '.join(said for _, said in kinds)}, got {value!r:.80}")
+    texts = [*value] if isinstance(value, Mapping) or annotation == "tuple[str, ...]" else []
+    texts += value.values() if annotation == "Mapping[str, str]" else []
+    for one in texts:
+        of_type(f"each of {name}", one, "str")
 
 
 def is_there(what: str, name: str | None, known: Iterable[str]) -> None:

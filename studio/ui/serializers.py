@@ -116,7 +116,7 @@ def told_family(family: ModelFamily) -> dict[str, Any]:
         "schedulers": list(family.schedulers),
         "drawing": dict(family.drawing),
         "training": dict(family.training),
-        "presets": {name: dict(preset) for name, preset in family.presets.items()},
+        "presets": {name: preset.to_json() for name, preset in family.presets.items()},
         "words": family.words(),
         "masking": dict(family.masking),
         "segmenters": list(family.segmenters),

@@ -3,7 +3,9 @@
 import pytest
 
 from studio.contracts.block_scales import as_dict, by_layer, names_of
-from studio.contracts.family import SD15, SDXL
+from studio.library.family_files import built_in
+
+SD15, SDXL = built_in()["sd15"], built_in()["sdxl"]
 
 REFERENCE = {"down": {"block_2": [0.0, 0.4]}, "up": {"block_0": [0.0, 0.85, 0.0]}}
 

@@ -10,9 +10,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from studio.contracts.family import POCKET
+from studio.library.family_files import built_in
 from tests.conftest import Served, serve
 from tests.e2e.conftest import Opener, fill_in
+
+POCKET = built_in()["pocket"]
 
 DEMO = Path(__file__).resolve().parents[2] / "docs" / "demo.md"
 DRAWING, TRAINING = 120_000, 300_000  # ms, on a busy machine
@@ -90,7 +92,9 @@ def teach(guide: Guide) -> None:
     guide.used.add("Quick")
     page.locator(".presets label", has_text="Quick").click()
     guide.fold("More").click()
-    expect(guide.field("Steps")).to_have_value(str(POCKET.presets["Quick"]["steps"]))  # the preset's have arrived
+    expect(guide.field("Steps")).to_have_value(
+        str(POCKET.presets["Quick"].training["steps"])
+    )  # the preset's have arrived
     fill_in(page, {"Steps": "24", "Sample every": "12"})
     guide.button("Train").locator("visible=true").click()
     expect(page.locator(".training .headline")).to_contain_text("24 of 24 steps", timeout=TRAINING)

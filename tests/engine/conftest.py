@@ -11,14 +11,17 @@ import pytest
 
 from benchmarks.random_weights import save_random_adapter, save_random_eyes
 from studio.contracts.events import PictureDrawn
-from studio.contracts.family import POCKET, ImageAdapter, ModelFamily
+from studio.contracts.family import ImageAdapter, ModelFamily
 from studio.contracts.requests import DrawRequest, TrainRequest, resolved
 from studio.engine.generation.drawing import draw
 from studio.engine.models.pipeline_cache import PipelineCache
 from studio.engine.training.dreambooth import train
 from studio.library import Library, Picture
+from studio.library.family_files import built_in
 from studio.tasks.draw import settled
 from tests.engine.toys import SIDE, WIDTH, make_toys, new_library
+
+POCKET = built_in()["pocket"]
 
 SMALL = {
     "steps": 4,

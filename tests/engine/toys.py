@@ -12,9 +12,12 @@ import transformers
 from PIL import Image, ImageDraw
 
 from benchmarks.random_weights import random_pipeline
-from studio.contracts.family import ASSETS, SD15, SDXL, ModelFamily
+from studio.contracts.family import ASSETS, ModelFamily
 from studio.engine.models.single_file import save_single_file
 from studio.library import Library
+from studio.library.family_files import built_in
+
+SD15, SDXL = built_in()["sd15"], built_in()["sdxl"]
 
 WIDTH, SECOND_WIDTH, SIDE = 32, 48, 64  # diffusers tells SDXL's two text encoders apart by their widths
 CLIP = {"intermediate_size": WIDTH, "num_attention_heads": 2, "num_hidden_layers": 2}

@@ -17,12 +17,14 @@ from studio.contracts.events import (
     StepFinished,
     from_json,
 )
-from studio.contracts.family import POCKET
 from studio.contracts.requests import DrawRequest, TrainRequest
 from studio.errors import explain
 from studio.execution.local import LocalExecutor, Task
 from studio.execution.run import Run, RunCancelled, RunFailed, without_repeated_steps
 from studio.library import Library
+from studio.library.family_files import built_in
+
+POCKET = built_in()["pocket"]
 
 GATES: dict[str, threading.Event] = {}  # prompt -> opened when that work may go on
 AT_WORK: list[str] = []

@@ -22,7 +22,9 @@ from pocketworld.render import render
 from pocketworld.vocabulary import BOTTOMS, TOPS
 from pocketworld.world import SUBJECTS, Spec, sample, wears_held_out
 from studio.contracts.block_scales import by_layer
-from studio.contracts.family import POCKET
+from studio.library.family_files import built_in
+
+POCKET = built_in()["pocket"]
 
 GIRL = Spec(
     noun="girl",

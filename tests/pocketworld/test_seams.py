@@ -15,12 +15,14 @@ from pocketworld.outfit_score import held_out_outfits
 from pocketworld.render import render
 from pocketworld.vocabulary import BOTTOMS, TOPS
 from pocketworld.world import Spec, is_held_out
-from studio.contracts.family import POCKET
 from studio.contracts.recipes import SEAM, Recipe, write_png
 from studio.engine.vision.picture_metrics import seam
 from studio.imaging.compositing import softened
 from studio.imaging.masks import grown
+from studio.library.family_files import built_in
 from studio.words.clothing_words import without_clothes
+
+POCKET = built_in()["pocket"]
 
 GIRL = Spec(
     noun="girl",

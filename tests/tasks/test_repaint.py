@@ -6,15 +6,17 @@ import pytest
 from PIL import Image, ImageDraw
 
 import studio
-from studio.contracts.family import POCKET, SD15, SDXL
 from studio.contracts.recipes import Recipe
 from studio.contracts.requests import RepaintRequest, WearRequest, resolved
 from studio.contracts.sampling import LoraUse, OutfitUse
 from studio.imaging.photos import content_of, open_image
 from studio.library import Library
+from studio.library.family_files import built_in
 from studio.quotas import Quota
 from studio.tasks.repaint import INTENTS, repainted_as, settled_repaint, settled_wear
 from studio.words.clothing_words import without_clothes
+
+POCKET, SD15, SDXL = built_in()["pocket"], built_in()["sd15"], built_in()["sdxl"]
 
 # The coat in the family's usual way.
 USUALLY = OutfitUse("red-coat", next(iter(POCKET.outfit_presets.values())), "Outfit")

@@ -6,14 +6,16 @@ import pytest
 from PIL import Image
 
 import studio
-from studio.contracts.family import POCKET, SD15, SDXL
 from studio.contracts.recipes import BLEED, DRIFT
 from studio.contracts.requests import DrawRequest, SetRequest
+from studio.library.family_files import built_in
 from studio.quotas import Quota
 from studio.ui import estimate_tags
 from studio.ui.tabs.dress import block_scales_panel, cards
 from studio.ui.tabs.dress import layout as dress
 from studio.ui.tabs.dress.set_grid import set_view
+
+POCKET, SD15, SDXL = built_in()["pocket"], built_in()["sd15"], built_in()["sdxl"]
 
 REFERENCE = {"down": {"block_2": [0.0, 0.4]}, "up": {"block_0": [0.0, 0.85, 0.0]}}
 EVIL = "<img src=x onerror=alert(1)>"

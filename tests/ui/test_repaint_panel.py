@@ -13,13 +13,15 @@ from PIL import Image, ImageDraw
 
 import app
 import studio
-from studio.contracts.family import POCKET
 from studio.contracts.recipes import OUTSIDE
+from studio.library.family_files import built_in
 from studio.tasks.repaint import INTENTS
 from studio.ui.app import build, look
 from studio.ui.tabs.dress import try_on_panel
 from studio.ui.tabs.gallery import layout as gallery
 from studio.ui.tabs.retouch import repaint_panel
+
+POCKET = built_in()["pocket"]
 
 
 @pytest.fixture(scope="module")

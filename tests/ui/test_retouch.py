@@ -19,11 +19,13 @@ from PIL import Image, ImageDraw
 
 import app
 import studio
-from studio.contracts.family import SDXL
 from studio.contracts.requests import DrawRequest, MaskRequest
+from studio.library.family_files import built_in
 from studio.settings import Settings
 from studio.ui.app import build, look
 from studio.ui.tabs.retouch import layout as retouch
+
+SDXL = built_in()["sdxl"]
 
 
 @pytest.fixture(scope="module")

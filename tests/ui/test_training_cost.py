@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from studio.contracts.family import POCKET, SD15, SDXL
 from studio.engine.models.memory import MemoryPlan
 from studio.library import Library
+from studio.library.family_files import built_in
 from studio.ui.tabs.train.training_cost import memory_for, preset_label, seconds_for
+
+POCKET, SD15, SDXL = built_in()["pocket"], built_in()["sd15"], built_in()["sdxl"]
 
 
 @pytest.fixture
@@ -38,12 +40,12 @@ def test_estimates_are_in_the_range_that_is_known():
     plain = {"class_images": 0, "targets": "attention", "rank": 16, "optimiser": "AdamW"}
     assert 10 < memory_for(SDXL, plain, "cuda") < 15, "11 to 12 GB without checkpointing (facts)"
     assert 15 < memory_for(SD15, {"method": "full", "class_images": 0}, "cuda") < 20
-    assert memory_for(SDXL, SDXL.presets["16 GB card"], "cuda") < 12
+    assert memory_for(SDXL, SDXL.presets["16 GB card"].training, "cuda") < 12
     assert memory_for(POCKET, {}, "cpu") < 2
 
 
 def test_class_images_take_time_only_where_they_are_not_drawn_yet(desk_with):
-    desk, preset = desk_with(None), POCKET.presets["Balanced"]
+    desk, preset = desk_with(None), POCKET.presets["Balanced"].training
     before = seconds_for(desk, POCKET, preset)
     folder = desk.library.class_images("pocket", "a boy")
     for number in range(31):

@@ -7,8 +7,10 @@ from string import ascii_lowercase
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from studio.contracts.family import POCKET, SDXL
+from studio.library.family_files import built_in
 from studio.words.identifiers import BAD, FAIR, GOOD, WELL_KNOWN, check, from_name, propose, vocabulary_of
+
+POCKET, SDXL = built_in()["pocket"], built_in()["sdxl"]
 
 WORDS = "girl boy beach red the jacket photo sky art smiling".split()
 RARE = "sks ohwx zwx xjy vrk qzv hjk wvn pqx njlb ivq uqz".split()

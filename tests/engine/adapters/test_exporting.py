@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from studio.contracts.events import LoraSaved
-from studio.contracts.family import load_family
 from studio.engine.adapters.exporting import export_lora, inspect_lora
 from studio.engine.models.weights import read_header
+from studio.library.family_files import load_family
 
 SMALL = {"class_images": 0, "steps": 2, "checkpoint_every": 2, "sample_every": 2}
 

@@ -1,20 +1,24 @@
 import io
 import threading
 
+import diffusers
 import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler
 from PIL import Image, ImageStat
 
+from studio.contracts import sampling
 from studio.contracts.events import PictureDrawn, PreviewDrawn
-from studio.contracts.family import POCKET
 from studio.contracts.recipes import read_png
 from studio.contracts.requests import DrawRequest, resolved
 from studio.engine.generation.drawing import draw
 from studio.engine.models.memory import MemoryPlan
 from studio.engine.models.pipeline_cache import PipelineCache
 from studio.engine.models.schedulers import SCHEDULERS
+from studio.library.family_files import built_in
+
+POCKET = built_in()["pocket"]
 
 
 def pixels(picture):
@@ -72,6 +76,11 @@ def test_a_picture_carries_its_whole_recipe(draws, pipelines, family):
     }
     assert recipe.family == {"name": "pocket", "title": "Pocket", "sha256": pipelines.fingerprint(family)}
     assert recipe.versions["torch"] == torch.__version__
+
+
+def test_every_scheduler_that_requests_may_name_has_its_class():
+    assert tuple(SCHEDULERS) == sampling.SCHEDULERS
+    assert all(hasattr(diffusers, kind) for kind, _ in SCHEDULERS.values())
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)

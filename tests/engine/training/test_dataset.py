@@ -13,7 +13,7 @@ from studio.library import Library
 LARGE = """
 import resource, sys
 from studio.engine.training.dataset import instance_pictures
-from studio.contracts.family import POCKET
+from studio.library.family_files import built_in
 from studio.library import Library
 from studio.contracts.requests import TrainRequest
 
@@ -21,7 +21,7 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 subject, before = Library(sys.argv[1]).subject("mika"), peak()
-pictures = list(instance_pictures(subject, TrainRequest("mika", resolution=64), POCKET, 4))
+pictures = list(instance_pictures(subject, TrainRequest("mika", resolution=64), built_in()["pocket"], 4))
 assert len(pictures) == 8 and pictures[0].image.size == (64, 64)
 print(peak() - before)
 """

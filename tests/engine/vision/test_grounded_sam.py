@@ -15,7 +15,7 @@ from pocketworld.render import render
 from pocketworld.things import box_of, things
 from pocketworld.world import Spec
 from studio.contracts.events import MaskFound, NothingFound
-from studio.contracts.family import POCKET, SD15, SDXL, ModelFamily
+from studio.contracts.family import ModelFamily
 from studio.contracts.requests import MaskRequest, resolved
 from studio.engine.models.pipeline_cache import PipelineCache
 from studio.engine.vision.grounded_sam import find_masks
@@ -24,7 +24,10 @@ from studio.engine.vision.sam import Segmenter
 from studio.execution.run import mask_of
 from studio.imaging.masks import Mask
 from studio.library import Library
+from studio.library.family_files import built_in
 from tests.engine.seekers import make_detector, make_segmenter
+
+POCKET, SD15, SDXL = built_in()["pocket"], built_in()["sd15"], built_in()["sdxl"]
 
 GIRL = Spec(
     noun="girl",

@@ -291,25 +291,16 @@ def trainings(runs: Sequence[Run]) -> tuple[tuple[str, str], ...]:
 
 def values_of(family: ModelFamily, preset: str | None) -> dict[str, Any]:
     """The fields of TrainRequest that a preset decides, whole."""
-    return {
-        **family.training,
-        **{
-            name: value
-            for name, value in family.presets.get(preset or "", {}).items()
-            if name not in ("when", "folded")
-        },
-    }
+    return {**family.training, **(family.presets[preset].training if preset in family.presets else {})}
 
 
 def shown_presets(family: ModelFamily) -> list[str]:
-    return [name for name, values in family.presets.items() if not values.get("folded")]
+    return [name for name, preset in family.presets.items() if not preset.folded]
 
 
 def folded_presets(family: ModelFamily) -> list[tuple[str, str]]:
     """Those that few want, each with when to take it."""
-    return [
-        (f"{name}: {values.get('when', '')}", name) for name, values in family.presets.items() if values.get("folded")
-    ]
+    return [(f"{name}: {preset.when}", name) for name, preset in family.presets.items() if preset.folded]
 
 
 def chosen_preset(desk: Studio, preset: str | None, family: str) -> list[Any]:

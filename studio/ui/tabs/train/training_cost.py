@@ -74,13 +74,13 @@ def _samples(asked: Mapping[str, Any], step: int) -> int:
 
 def preset_label(desk: Studio, family: ModelFamily, name: str) -> str:
     """A preset's name, its time and memory on this machine, and when to take it; where it does not fit, what does."""
-    preset, plan = family.presets[name], desk.executor.plan
+    preset, when, plan = family.presets[name].training, family.presets[name].when, desk.executor.plan
     about = duration(_rounded(seconds_for(desk, family, preset)))
     steps = preset.get("steps", family.training.get("steps"))
     needed = f"{memory_for(family, preset, plan.device if plan else 'cuda'):.0f} GB"
     if fits(desk, family, preset):
-        return f"{name}\n{steps} steps, about {about}, {needed}\n{preset.get('when', '')}"
-    other = next((other for other, values in family.presets.items() if fits(desk, family, values)), None)
+        return f"{name}\n{steps} steps, about {about}, {needed}\n{when}"
+    other = next((other for other, one in family.presets.items() if fits(desk, family, one.training)), None)
     instead = f"take {other}" if other else "choose a smaller family"
     return f"{name}\n{steps} steps, {needed}\nMore memory than this machine has ({plan.memory_gb:.0f} GB): {instead}."
 
