@@ -54,7 +54,7 @@ ARMS = {
     "hands on hips": ((58, -52), (58, -52)),
     "laid flat": ((42, 42), (42, 42)),
 }
-PROFILE_ARMS = {"waving": ((-14, 8), (78, 108)), "arms raised": ((104, 118), (78, 108))}
+PROFILE_ARMS = {"waving": ((-14, 8), (82, 112)), "arms raised": ((82, 108), (66, 96))}
 UMBRELLA_ARM = (66, 140)
 LEGS = {"walking": 24, "laid flat": 6}  # degrees away from straight down; otherwise 3
 

@@ -1,6 +1,6 @@
 """Training pictures on disk: rendered once, then read by memory map.
 
-A folder holds pixels.npy (uint8 [count, size, size, 3]), parts.npy (uint8 [count, size, size], values of
+A folder holds pixels.npy (uint8 [count, height, width, 3]), parts.npy (uint8 [count, height, width], values of
 pocketworld.canvas.PARTS) and rows.jsonl (captions and spec of each picture). Picture i depends on the folder's
 seed and i alone, so a larger set begins with the smaller one.
 """
@@ -25,6 +25,7 @@ TRAINING_PICTURES = 50_000
 HELD_OUT_PICTURES = 512
 CAPTIONS = 3
 CHUNK = 250
+Size = int | tuple[int, int]  # the side of a square, or width and height
 
 
 class Pictures:
@@ -43,14 +44,14 @@ class Pictures:
         return len(self.pixels)
 
 
-def training_pictures(work: Path, size: int = 128, count: int = TRAINING_PICTURES) -> Pictures:
-    """Combinations that training may see; rendered now if the work folder lacks them."""
-    return _open_or_make(work / f"pictures-{size}", count, size, held_out=False)
+def training_pictures(work: Path, size: Size = 128, count: int = TRAINING_PICTURES) -> Pictures:
+    """Combinations that training may see, as squares or at (width, height); rendered now if the work folder lacks them."""
+    return _open_or_make(work / f"pictures-{_named(size)}", count, size, held_out=False)
 
 
-def held_out_pictures(work: Path, size: int = 128, count: int = HELD_OUT_PICTURES) -> Pictures:
+def held_out_pictures(work: Path, size: Size = 128, count: int = HELD_OUT_PICTURES) -> Pictures:
     """Combinations of attributes that training never sees."""
-    return _open_or_make(work / f"held-out-{size}", count, size, held_out=True)
+    return _open_or_make(work / f"held-out-{_named(size)}", count, size, held_out=True)
 
 
 def to_tensor(pixels: np.ndarray) -> Tensor:
@@ -63,16 +64,21 @@ def to_pixels(tensor: Tensor) -> np.ndarray:
     return ((tensor.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
 
 
-def _open_or_make(folder: Path, count: int, size: int, held_out: bool) -> Pictures:
+def _open_or_make(folder: Path, count: int, size: Size, held_out: bool) -> Pictures:
     if not (folder / "rows.jsonl").exists():  # written last: a set without it is incomplete
         _make(folder, count, size, held_out)
     return Pictures(folder)
 
 
-def _make(folder: Path, count: int, size: int, held_out: bool) -> None:
+def _named(size: Size) -> str:
+    return str(size) if isinstance(size, int) else "{}x{}".format(*size)
+
+
+def _make(folder: Path, count: int, size: Size, held_out: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    pixels = open_memmap(folder / "pixels.npy", "w+", np.uint8, (count, size, size, 3))
-    parts = open_memmap(folder / "parts.npy", "w+", np.uint8, (count, size, size))
+    width, height = (size, size) if isinstance(size, int) else size
+    pixels = open_memmap(folder / "pixels.npy", "w+", np.uint8, (count, height, width, 3))
+    parts = open_memmap(folder / "parts.npy", "w+", np.uint8, (count, height, width))
     temporary = folder / "rows.tmp"
     starts = range(0, count, CHUNK)
     with Pool() as pool, open(temporary, "w", encoding="utf-8") as file:
@@ -86,7 +92,7 @@ def _make(folder: Path, count: int, size: int, held_out: bool) -> None:
     temporary.replace(folder / "rows.jsonl")
 
 
-def _draw_chunk(start: int, count: int, size: int, held_out: bool) -> tuple[np.ndarray, np.ndarray, list[dict]]:
+def _draw_chunk(start: int, count: int, size: Size, held_out: bool) -> tuple[np.ndarray, np.ndarray, list[dict]]:
     pixels, parts, rows = [], [], []
     for index in range(start, min(start + CHUNK, count)):
         rng = random.Random(f"{'held out' if held_out else 'training'} {index}")

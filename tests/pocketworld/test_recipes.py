@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from pocketworld.canvas import PARTS
+from pocketworld.recipes.data import training_pictures
 from pocketworld.recipes.diffusion import Diffusion
 from pocketworld.recipes.loop import Loop, go_on_from, load_average, training_record, trapezoid
 from pocketworld.recipes.optim import MuonAndAdamW, orthogonalise, split_parameters
@@ -22,6 +23,8 @@ from pocketworld.recipes.unet import (
     predict,
     size_conditioning,
 )
+from pocketworld.render import render
+from pocketworld.world import Spec
 
 
 class Toy(nn.Module):
@@ -200,3 +203,12 @@ def test_attention_that_has_drowned_begins_anew_and_the_rest_goes_on_as_it_was()
 def constant(states):
     """The share of the power of states [batch, places, channels] that is the same for all pictures and places."""
     return (states.mean((0, 1)).square().mean() / states.square().mean()).item()
+
+
+def test_pictures_on_disk_have_any_shape(tmp_path):
+    wide = training_pictures(tmp_path, (96, 64), count=3)
+    assert wide.folder.name == "pictures-96x64"
+    assert wide.pixels.shape == (3, 64, 96, 3) and wide.parts.shape == (3, 64, 96)
+    assert training_pictures(tmp_path, 64, count=3).captions == wide.captions
+    drawn = render(Spec(**wide.specs[0]), (96, 64))
+    assert np.array_equal(np.asarray(drawn.image), wide.pixels[0])
