@@ -14,6 +14,7 @@ import transformers
 from safetensors.torch import save_file
 
 from studio.contracts.family import ASSETS
+from studio.engine.models.loading import shared_tokenizers
 
 
 def random_pipeline(layout: str, sizes: Mapping[str, Mapping[str, Any]] | None = None, device: str = "cpu") -> Any:
@@ -24,8 +25,9 @@ def random_pipeline(layout: str, sizes: Mapping[str, Mapping[str, Any]] | None =
     published, sizes = ASSETS / "families" / layout, sizes or {}
     index = json.loads((published / "model_index.json").read_text(encoding="utf-8"))
     torch.manual_seed(0)
-    parts = {}
-    for name, (library, kind_name) in [(n, part) for n, part in index.items() if isinstance(part, list) and part[0]]:
+    parts: dict[str, Any] = dict(shared_tokenizers(published))
+    made = {name: part for name, part in index.items() if isinstance(part, list) and part[0] and name not in parts}
+    for name, (library, kind_name) in made.items():
         kind = getattr({"diffusers": diffusers, "transformers": transformers}[library], kind_name)
         with torch.device(device):
             if name in ("tokenizer", "tokenizer_2", "scheduler"):

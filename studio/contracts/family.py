@@ -68,6 +68,7 @@ TARGETS = MappingProxyType(
     }
 )
 CLIP = "openai/clip-vit-large-patch14"
+CLIP_TOKENIZER = ASSETS / "families" / "clip"  # the folder of the tokenizer.json that SDXL and SD 1.5 share
 GROUNDING_DINO = "IDEA-Research/grounding-dino-tiny"
 SAMS = {
     "SAM huge": "facebook/sam-vit-huge",

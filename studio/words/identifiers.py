@@ -15,6 +15,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studio.contracts.family import CLIP_TOKENIZER
 from studio.words.prompt_check import GRAMMAR
 
 if TYPE_CHECKING:
@@ -100,9 +101,10 @@ class Vocabulary:
 
 
 def vocabulary_of(weights: str, words: Mapping[str, Sequence[str]], config: str | None = None) -> Vocabulary | None:
-    """The tokenizer in a family's folder of weights, else in that of its published configuration; None for neither."""
+    """The tokenizer in a family's folder of weights, else that of its published configuration; None for neither."""
     listed = (*sorted(GRAMMAR), *(word for kind in words.values() for word in kind))
-    for folder in (Path(weights) / "tokenizer", Path(config) / "tokenizer" if config else None):
+    published = vocabulary_folder(Path(config) / "tokenizer") if config else None
+    for folder in (Path(weights) / "tokenizer", published):
         if folder is None or not folder.is_dir():
             continue
         try:
@@ -111,6 +113,12 @@ def vocabulary_of(weights: str, words: Mapping[str, Sequence[str]], config: str 
         except Exception as error:  # the tokenizers library raises a bare Exception for a damaged file
             log.warning("the tokenizer in %s cannot be read: %s", folder, error)
     return None
+
+
+def vocabulary_folder(tokenizer: Path) -> Path:
+    """Where the vocabulary of a folder's tokenizer lies: there, or with CLIP's where it only says how it pads."""
+    own = any((tokenizer / name).is_file() for name in ("tokenizer.json", "vocab.json"))
+    return tokenizer if own or not (tokenizer / "tokenizer_config.json").is_file() else CLIP_TOKENIZER
 
 
 def propose(vocabulary: Vocabulary | None, taken: Iterable[str] = (), count: int = 5) -> list[Proposal]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw
 
 from benchmarks.random_weights import random_pipeline
 from studio.contracts.family import ASSETS, ModelFamily
+from studio.engine.models.loading import shared_tokenizers
 from studio.engine.models.single_file import save_single_file
 from studio.library import Library
 from studio.library.family_files import built_in
@@ -80,6 +82,9 @@ def make_toys(layout: str, folder: Path, **unet: Any) -> tuple[ModelFamily, Mode
     pipeline = toy_pipeline(layout, **unet)
     pipeline.save_pretrained(folder / "folder")
     save_single_file(pipeline, folder / "single.safetensors", {})
+    # As ours under assets/families: neither weights nor vocabularies.
+    without = shutil.ignore_patterns("*.safetensors", "tokenizer.json", "vocab.json", "merges.txt")
+    shutil.copytree(folder / "folder", folder / "config", ignore=without)
     save_toy_clip(folder / "clip")
     toy = replace(
         {"sdxl": SDXL, "sd15": SD15}[layout],
@@ -95,7 +100,7 @@ def make_toys(layout: str, folder: Path, **unet: Any) -> tuple[ModelFamily, Mode
     )
     return (
         replace(toy, weights=str(folder / "folder")),
-        replace(toy, weights=str(folder / "single.safetensors"), config=str(folder / "folder")),
+        replace(toy, weights=str(folder / "single.safetensors"), config=str(folder / "config")),
     )
 
 
@@ -107,7 +112,7 @@ def save_toy_clip(folder: Path) -> None:
     transformers.CLIPModel(config).save_pretrained(folder)
     size = {"height": SIDE, "width": SIDE}
     transformers.CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size=size).save_pretrained(folder)
-    transformers.CLIPTokenizer.from_pretrained(ASSETS / "families" / "sd15" / "tokenizer").save_pretrained(folder)
+    shared_tokenizers(ASSETS / "families" / "sd15")["tokenizer"].save_pretrained(folder)
 
 
 def toy_pipeline(layout: str, **unet: Any) -> Any:

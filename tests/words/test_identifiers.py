@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from studio.library.family_files import built_in
 from studio.words.identifiers import BAD, FAIR, GOOD, WELL_KNOWN, check, from_name, propose, vocabulary_of
 
-POCKET, SDXL = built_in()["pocket"], built_in()["sdxl"]
+POCKET, SDXL, SD15 = (built_in()[name] for name in ("pocket", "sdxl", "sd15"))
 
 WORDS = "girl boy beach red the jacket photo sky art smiling".split()
 RARE = "sks ohwx zwx xjy vrk qzv hjk wvn pqx njlb ivq uqz".split()
@@ -155,3 +155,9 @@ def test_a_vocabulary_with_merges_in_a_file_of_their_own_reads_the_same(small, w
     (tmp_path / "tokenizer" / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]))
     other = vocabulary_of(str(tmp_path), {})
     assert all(other.tokens(word) == small.tokens(word) for word in [*WORDS, *RARE, "Mika"])
+
+
+@pytest.mark.parametrize("layout", [SDXL, SD15])
+def test_a_published_configuration_that_only_pads_reads_with_the_vocabulary_of_clip(layout, tmp_path):
+    vocabulary = vocabulary_of(str(tmp_path / "checkpoint.safetensors"), {}, layout.config)
+    assert vocabulary.tokens("sks dog") == [48136, 1929]

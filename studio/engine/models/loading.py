@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import diffusers
 import torch
 import transformers
 from diffusers import AutoencoderKL, DiffusionPipeline
+from transformers import CLIPTokenizer
 
 from studio.contracts.family import ModelFamily
 from studio.engine.models.weights import component_files, read_header
+from studio.words.identifiers import vocabulary_folder
 
 
 def source_of(family: ModelFamily) -> Path:
@@ -102,12 +105,24 @@ def load(family: ModelFamily, dtype: torch.dtype) -> DiffusionPipeline:
     else:
         if family.config is None:
             raise ValueError(f"{family.title} is a single file; its `config` must name a folder of configurations.")
+        own |= shared_tokenizers(Path(family.config))
         pipeline = kind.from_single_file(str(source), config=family.config, dtype=dtype, local_files_only=True, **own)
     if getattr(pipeline, "watermark", None) is not None:
         pipeline.watermark = None  # needs a package of its own, and marks pixels that must reproduce
     for module in modules(pipeline).values():
         module.requires_grad_(False).eval()
     return pipeline
+
+
+def shared_tokenizers(config: Path) -> dict[str, CLIPTokenizer]:
+    """The tokenizers of a folder of configurations that only say how they pad, with CLIP's vocabulary, by component."""
+    found = {}
+    for file in sorted(config.glob("tokenizer*/tokenizer_config.json")):
+        if (vocabulary := vocabulary_folder(file.parent)) != file.parent:
+            settings = json.loads(file.read_text(encoding="utf-8"))
+            said = {name: settings[name] for name in settings if name.endswith("_token") or name == "model_max_length"}
+            found[file.parent.name] = CLIPTokenizer.from_pretrained(vocabulary, **said)
+    return found
 
 
 def modules(pipeline: DiffusionPipeline) -> dict[str, torch.nn.Module]:

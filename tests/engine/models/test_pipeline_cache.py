@@ -9,6 +9,7 @@ from diffusers import StableDiffusionXLInpaintPipeline
 
 from studio.contracts.family import ASSETS
 from studio.engine.adapters.lora import fingerprint
+from studio.engine.models.loading import shared_tokenizers
 from studio.engine.models.pipeline_cache import PipelineCache
 
 
@@ -130,8 +131,11 @@ def test_the_published_configurations_have_the_published_sizes(layout, unet, tex
             networks[name] = getattr(transformers, config.architectures[0])(config)
     sizes = {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
     assert sizes == {"unet": unet, "vae": 83_653_863, **texts}
-    words = transformers.CLIPTokenizer.from_pretrained(folder / "tokenizer")("a photo of sks dog").input_ids
-    assert words == [49406, 320, 1125, 539, 48136, 1929, 49407]
+    padding = {"tokenizer": 49407, "tokenizer_2": 0}
+    for name, tokenizer in shared_tokenizers(folder).items():
+        words = tokenizer("a photo of sks dog", padding="max_length", truncation=True).input_ids
+        assert words == [49406, 320, 1125, 539, 48136, 1929, 49407] + [padding[name]] * 70
+    assert set(shared_tokenizers(folder)) == {name.replace("text_encoder", "tokenizer") for name in texts}
 
 
 def test_weights_that_are_not_there_are_named(pipelines, family):
