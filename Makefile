@@ -18,7 +18,7 @@ help:
 	@echo "make run     serve the studio on the pocket family"
 	@echo "make test    ruff and every test, the browser's too"
 	@echo "make check   ruff and the quick tests"
-	@echo "make bench   the benchmarks, into benchmarks/RESULTS.md"
+	@echo "make bench   the benchmarks of speed, into benchmarks/RESULTS.md; python -m benchmarks lists all"
 	@echo "make deploy  put the studio on a Hugging Face Space as Spacefile says; FLAGS=--dry-run only tells the plan"
 	@echo "make clean   remove .venv and caches; your library stays"
 
@@ -35,12 +35,12 @@ test: .venv/.tests .venv/.chromium
 check: .venv/.tests
 	$(python) -m ruff format --check -q .
 	$(python) -m ruff check .
-	$(parallel) --ignore=tests/e2e --ignore=tests/engine --ignore=tests/pocketworld $(FLAGS)
+	$(parallel) --ignore=tests/e2e --ignore=tests/engine --ignore=tests/pocketworld --ignore=tests/benchmarks/quality $(FLAGS)
 
 bench: .venv/.studio
-	$(python) -m benchmarks.startup
-	$(python) -m benchmarks.overhead
-	$(python) -m benchmarks.switching
+	$(python) -m benchmarks speed startup
+	$(python) -m benchmarks speed overhead
+	$(python) -m benchmarks speed switching
 
 deploy: .venv/.studio
 	$(python) -m deploy.space $(FLAGS)

@@ -1,13 +1,13 @@
-"""`python -m pocketworld train|assemble|unpack|revive|sheet|score`: make the bundled family, look at it, measure it.
+"""`python -m pocketworld train|assemble|unpack|revive|sheet`: make the bundled family, and look at it.
 
 Everything is written to the work folder (--work, by default .pocketworld/ in the repository root), and a training that
-was stopped goes on where it was. `assemble` writes elsewhere, to folders of assets/, and `score` to benchmarks/.
+was stopped goes on where it was. `assemble` writes elsewhere, to folders of assets/. `score` is another name for
+`python -m benchmarks quality`, which measures.
 """
 
 import argparse
 import importlib
 import inspect
-import sys
 from pathlib import Path
 
 import torch
@@ -31,14 +31,21 @@ COMPONENTS = {  # in the order in which they need each other
     "sam": "pocketworld.recipes.sam",
     "dino": "pocketworld.recipes.dino",
 }
+SCORES = {  # flag of `score` -> the benchmark of quality that it names; without one it is "prompts"
+    "identity": "identity",
+    "masks": "masks",
+    "leak": "leakage",
+    "pick": "checkpoint-choice",
+    "prior": "prior",
+    "cures": "outfit-methods",
+    "seams": "seams",
+}
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["score"]:  # it has options of its own
-        from pocketworld.score import main as score
-
-        return score(sys.argv[2:])
-    arguments = parse()
+    arguments, flags = parse()
+    if arguments.command == "score":
+        return score(arguments, flags)
     torch.set_num_threads(arguments.threads)
     if arguments.command == "train":
         for component in [arguments.component] if arguments.component else COMPONENTS:
@@ -61,7 +68,8 @@ def main() -> None:
         draw_sheet(load_parts(arguments.work) if unfinished else load_family(arguments.family), arguments.to)
 
 
-def parse() -> argparse.Namespace:
+def parse() -> tuple[argparse.Namespace, list[str]]:
+    """What was asked for, and the flags of a score, which are its benchmark's own."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--work", type=Path, default=REPOSITORY / ".pocketworld", help="folder of unfinished work")
     common.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads of torch")
@@ -84,8 +92,24 @@ def parse() -> argparse.Namespace:
     looking = commands.add_parser("sheet", parents=[common], help="draw the fixed prompts")
     looking.add_argument("--family", type=Path, help="an assembled family; by default the work folder's weights")
     looking.add_argument("--to", type=Path, default=Path("sheet.png"))
-    commands.add_parser("score", add_help=False, help="how well pictures obey their prompts; has its own flags")
-    return parser.parse_args()
+    scoring = commands.add_parser("score", add_help=False, allow_abbrev=False, help="see python -m benchmarks quality")
+    for flag, benchmark in SCORES.items():
+        scoring.add_argument(f"--{flag}", dest="benchmark", action="store_const", const=benchmark)
+    scoring.add_argument("--outfits", nargs="?", const="")  # names a benchmark, or says how many outfits another takes
+    scoring.add_argument("--studio-family")
+    arguments, flags = parser.parse_known_args()
+    if flags and arguments.command != "score":
+        parser.error(f"unrecognized arguments: {' '.join(flags)}")
+    return arguments, flags
+
+
+def score(arguments: argparse.Namespace, flags: list[str]) -> None:
+    """Run the benchmark of the old flags. The recipes do without benchmarks/, which is looked for here alone."""
+    from benchmarks.__main__ import run
+
+    renamed = {"--outfits": arguments.outfits, "--family": arguments.studio_family}
+    flags = [*flags, *(part for flag, value in renamed.items() if value for part in (flag, value))]
+    run("quality", arguments.benchmark or ("prompts" if arguments.outfits is None else "outfits"), flags)
 
 
 def train(component: str, work: Path, **options) -> None:

@@ -1,6 +1,6 @@
 """What phrases name in a picture: "clothing", "red jacket", "hair", by the world's truth about every pixel."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -102,3 +102,11 @@ def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
     if not len(rows):
         raise ValueError("an empty mask has no box")
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def overlap(one: Sequence[float], other: Sequence[float]) -> float:
+    """IoU of two boxes (x0, y0, x1, y1), 0 to 1."""
+    width, height = (min(one[end], other[end]) - max(one[end - 2], other[end - 2]) for end in (2, 3))
+    shared = max(0, width) * max(0, height)
+    both = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)) - shared
+    return shared / both if both else 0.0

@@ -1,9 +1,11 @@
 """The rooms of the studio, and which of them each may import, as DESIGN.md has it; read from the source."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,11 +57,14 @@ def room_of(module: str) -> str | None:
     return next((room for room in ROOMS if inside == room or inside.startswith(f"{room}.")), None)
 
 
-def imports(path: Path) -> set[str]:
-    """Every module the file names in an import, wherever in the file; relative ones made absolute."""
+def imports(path: Path, lazy: bool = True) -> set[str]:
+    """Every module the file names in an import, wherever in the file; relative ones made absolute.
+
+    Without `lazy`, only those that importing the file runs.
+    """
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(ast.parse(path.read_text(encoding="utf-8")), lazy):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom):
@@ -67,6 +72,19 @@ def imports(path: Path) -> set[str]:
             module = ".".join(part for part in (base, node.module or "") if part)
             found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
     return found
+
+
+def nodes(node: ast.AST, lazy: bool) -> Iterator[ast.AST]:
+    """The node and all below it; without `lazy` those of functions are left out."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if lazy or not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield from nodes(child, lazy)
+
+
+def modules_of(package: str) -> dict[str, Path]:
+    """Every file of a package by its dotted name."""
+    return {module_of(path).removesuffix(".__init__"): path for path in ROOT.glob(f"{package}/**/*.py")}
 
 
 def reached(path: Path, forbidden: set[str]) -> set[str]:
@@ -133,6 +151,35 @@ def test_the_studio_never_imports_the_pocketworld():
     assert not found
 
 
+def test_the_pocketworld_needs_neither_the_studio_nor_the_benchmarks():
+    studio = {name: bad for name, path in modules_of("pocketworld").items() if (bad := reached(path, {"studio"}))}
+    benchmarks = {
+        name: bad
+        for name, path in modules_of("pocketworld").items()
+        if (bad := {one for one in imports(path, lazy=False) if one.split(".")[0] == "benchmarks"})
+    }
+    lazily = {name for name, path in modules_of("pocketworld").items() if reached(path, {"benchmarks"})}
+    assert not studio and not benchmarks and lazily == {"pocketworld.__main__"}
+
+
+@pytest.mark.parametrize("package", ["pocketworld", "benchmarks"])
+def test_no_imports_go_in_a_circle(package):
+    modules = modules_of(package)
+    graph = {name: imports(path) & modules.keys() - {name} for name, path in modules.items()}
+    assert list(graphlib.TopologicalSorter(graph).static_order())  # CycleError names the circle
+
+
+def test_a_benchmark_is_imported_by_no_other_module():
+    modules = modules_of("benchmarks")
+    leaves = {
+        name
+        for name, path in modules.items()
+        if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in ast.parse(path.read_text()).body)
+    }
+    assert len(leaves) > 10
+    assert not {name: used for name, path in modules.items() if (used := imports(path) & leaves)}
+
+
 @pytest.fixture
 def written(tmp_path, monkeypatch):
     """A file of another studio, with this text in it."""
@@ -154,7 +201,7 @@ def test_the_reader_of_imports_sees_nested_and_relative_ones(written):
         "studio.engine.models.memory",
         "torch.nn",
     }
-    assert rooms_reached(file) == {"engine.models"}
+    assert rooms_reached(file) == {"engine.models"} and imports(file, lazy=False) == set()
 
 
 def test_a_loose_module_and_a_look_upwards_are_seen(written):

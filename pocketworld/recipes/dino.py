@@ -30,9 +30,8 @@ from pocketworld.recipes.eyes import Look, open_eyes
 from pocketworld.recipes.loop import Loop
 from pocketworld.recipes.optim import MuonAndAdamW
 from pocketworld.recipes.tokenizers import PROMPT_WORDS
-from pocketworld.things import COLOURS, THINGS, box_of, phrases_of, things
+from pocketworld.things import COLOURS, THINGS, box_of, overlap, phrases_of, things
 from pocketworld.world import Spec
-from studio.engine.vision.grounding_dino import overlap
 
 MINUTES = 60.0
 EYES = 0.2  # of the minutes go to the backbone alone

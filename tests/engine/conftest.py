@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.random_weights import save_random_adapter, save_random_eyes
+from benchmarks.speed.random_weights import save_random_adapter, save_random_eyes
 from studio.contracts.events import PictureDrawn
 from studio.contracts.family import ImageAdapter, ModelFamily
 from studio.contracts.requests import DrawRequest, TrainRequest, resolved

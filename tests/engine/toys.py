@@ -12,7 +12,7 @@ import torch
 import transformers
 from PIL import Image, ImageDraw
 
-from benchmarks.random_weights import random_pipeline
+from benchmarks.speed.random_weights import random_pipeline
 from studio.contracts.family import ASSETS, ModelFamily
 from studio.engine.models.loading import shared_tokenizers
 from studio.engine.models.single_file import save_single_file

@@ -8,9 +8,9 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from transformers import AutoModelForMaskGeneration, AutoModelForZeroShotObjectDetection, AutoProcessor
 
-from pocketworld.assemble import assemble, assemble_masks, load_parts, unpack
+from pocketworld.assemble import assemble, assemble_masks, assemble_outfits, assemble_styles, load_parts, unpack
 from pocketworld.recipes import clip, dino, sam
-from pocketworld.recipes.loop import Loop, load_average
+from pocketworld.recipes.loop import Loop, load_average, write_journal
 from pocketworld.recipes.outfits import FILE, Adapter
 from pocketworld.recipes.tokenizers import build
 from pocketworld.recipes.unet import PlainAttention, new_unet, predict
@@ -133,3 +133,40 @@ def test_normalised_latents_have_unit_variance_and_the_same_pictures():
         after = vae.decode(latents).sample
     assert torch.allclose(latents.std((0, 2, 3)), torch.ones(4), atol=0.01)
     assert torch.allclose(before, after, atol=1e-3)
+
+
+@torch.no_grad()
+def test_the_assembled_adapter_is_half_precision_and_what_diffusers_reads(tmp_path):
+    torch.manual_seed(0)
+    unet = new_unet((8, 16, 24), (1, 1, 3)).requires_grad_(False).eval()
+    state = Adapter(unet, 24).state()
+    weights = tmp_path / "work" / "outfits" / "weights"
+    with pytest.raises(SystemExit, match="train outfits"):
+        assemble_outfits(tmp_path / "work", tmp_path / "to")
+    weights.mkdir(parents=True)
+    safetensors.torch.save_file(state, weights / FILE)
+    record = {"steps": 50, "samples": 1200, "minutes": 1.0, "loss": [[25, 0.3]], "validation": [[50, 0.2]]}
+    write_journal(record, tmp_path / "work" / "outfits")
+    assemble_outfits(tmp_path / "work", tmp_path / "to")
+    told = safetensors.torch.load_file(tmp_path / "to" / FILE)
+    assert {value.dtype for value in told.values()} == {torch.float16} and told.keys() == state.keys()
+    parts = {
+        part: {name.partition(".")[2]: value for name, value in told.items() if name.startswith(f"{part}.")}
+        for part in ("image_proj", "ip_adapter")
+    }
+    new_unet((8, 16, 24), (1, 1, 3))._load_ip_adapter_weights([parts], low_cpu_mem_usage=False)
+    assert record.items() <= json.loads((tmp_path / "to" / "training.json").read_text()).items()
+
+
+def test_styles_that_are_ready_are_assembled_with_their_records(tmp_path):
+    for name in ("pixel-art", "half-done"):
+        write_journal(
+            {"steps": 5, "samples": 60, "minutes": 1.0, "loss": [], "validation": []},
+            tmp_path / "work" / "styles" / name,
+        )
+    safetensors.torch.save_file(
+        {"unet.a": torch.zeros(2)}, tmp_path / "work" / "styles" / "pixel-art" / "pixel-art.safetensors"
+    )
+    assemble_styles(tmp_path / "work", tmp_path / "to")
+    assert {file.name for file in (tmp_path / "to").iterdir()} == {"pixel-art.safetensors", "pixel-art.json"}
+    assert json.loads((tmp_path / "to" / "pixel-art.json").read_text())["steps"] == 5

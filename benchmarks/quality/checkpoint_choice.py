@@ -1,4 +1,4 @@
-"""Whether the picked checkpoint is the better one: `python -m pocketworld score --pick`.
+"""Whether the picked checkpoint is the better one.
 
 Runs on subjects that the family never saw. The studio picks by CLIP on its validation samples; here the judge scores
 every checkpoint on other places and seeds: identity and scene, half and half.
@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import studio
-from benchmarks.results import table, write_section
-from pocketworld.identity import prompt, read_identity, take_photos
+from benchmarks.quality.report import figures_file, made_by, parser_for, percent, publish, write_json
+from benchmarks.quality.taught_subjects import add_subject, draw, photos_of, prompt, read_identity
+from benchmarks.results import table
 from pocketworld.judge import Judge
-from pocketworld.render import render
-from pocketworld.report import percent, write_json
 from pocketworld.world import SUBJECTS
 
 RUNS = tuple((name, seed) for seed in (0, 1) for name in SUBJECTS if SUBJECTS[name].object is None)[:20]
@@ -42,7 +41,12 @@ class Tried:
         return sum(self.truth[step]) / 2
 
 
-def score_pick(
+def main(flags: Sequence[str]) -> None:
+    given = parser_for("checkpoint-choice", __doc__).parse_args(flags)
+    score_checkpoint_choice(given.out, given.family)
+
+
+def score_checkpoint_choice(
     out: Path, family: str = "pocket", runs: Sequence[tuple[str, int]] = RUNS, **settings: Any
 ) -> list[Tried]:
     """Train, pick and judge; writes a section of RESULTS.md and JSON."""
@@ -61,15 +65,14 @@ def score_pick(
             f"{tried[-1].worth(last):.3f}",
             flush=True,
         )
-        write_json(out / "pocket-pick.json", {"runs": [vars(one) for one in tried]})
-    write_section("pocket pick", as_markdown(tried), out / "RESULTS.md")
+        write_json(figures_file(out, "checkpoint-choice"), as_figures(tried))  # the runs so far, should it be stopped
+    publish("checkpoint-choice", as_markdown(tried), as_figures(tried), out)
     return tried
 
 
 def _try(desk: studio.Studio, name: str, seed: int, settings: Mapping[str, Any], judge: Judge) -> Tried:
     spec = SUBJECTS[name]
-    photos = [render(photo, 128, truth=False).image for photo in take_photos(spec, seed)]
-    subject = desk.library.add_subject(name.title(), class_noun=spec.noun, identifier="sks", photos=photos)
+    subject = add_subject(desk, name, spec, photos_of(spec, seed))
     run = desk.start(studio.TrainRequest(subject=subject.slug, seed=seed, **settings))
     picked = run.result().steps
     scores = {
@@ -80,15 +83,7 @@ def _try(desk: studio.Studio, name: str, seed: int, settings: Mapping[str, Any],
     truth = {}
     for step in sorted(step for step in scores if step):
         lora = desk.pick_checkpoint(run.id, step)
-        rows = [
-            [
-                picture.image
-                for picture in desk.start(
-                    studio.DrawRequest(prompt=prompt(spec, scene), lora=lora.slug, count=SEEDS, seed=900 + number)
-                ).result()
-            ]
-            for number, scene in enumerate(SCENES)
-        ]
+        rows = [draw(desk, prompt(spec, scene), SEEDS, 900 + number, lora.slug) for number, scene in enumerate(SCENES)]
         identity, scenes = read_identity(judge, spec, rows, SCENES)
         right, of = (sum(pair[place] for pair in identity.values()) for place in (0, 1))
         truth[step] = (right / of, scenes[0] / scenes[1])
@@ -99,6 +94,10 @@ def compared(tried: Sequence[Tried]) -> tuple[int, int, int]:
     """Wins, ties and losses of the pick against the last checkpoint."""
     apart = [one.worth(one.picked) - one.worth(max(one.truth)) for one in tried]
     return sum(gap > TIE for gap in apart), sum(abs(gap) <= TIE for gap in apart), sum(gap < -TIE for gap in apart)
+
+
+def as_figures(tried: Sequence[Tried]) -> dict[str, Any]:
+    return {"runs": [vars(one) for one in tried]}
 
 
 def as_markdown(tried: Sequence[Tried]) -> str:
@@ -133,6 +132,6 @@ def as_markdown(tried: Sequence[Tried]) -> str:
             f"and scene, half and half, in {len(SCENES)} other places and {SEEDS} other seeds. Against the last checkpoint "
             f"the pick wins {wins}, ties {ties}, loses {losses} (of those decided it wins {percent(wins, wins + losses)}).",
             table(["subject", "seed", "picked step", "picked", "last", "best there was"], rows),
-            "`python -m pocketworld score --pick` makes this section and pocket-pick.json.",
+            made_by("checkpoint-choice", picture=None),
         )
     )

@@ -1,4 +1,4 @@
-"""How well an outfit is carried over by its picture alone: `python -m pocketworld score --outfits`.
+"""How well an outfit is carried over by its picture alone.
 
 Tops and bottoms in colours that nobody wears together in training are shown as a picture, worn by a mannequin or laid
 flat; prompts tell who and where, and never a garment. The judge reads what is worn in the drawing. Without an outfit
@@ -10,35 +10,30 @@ from __future__ import annotations
 import random
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 import studio
-from benchmarks.results import table, write_section
-from pocketworld.attributes import OUTFIT_ATTRIBUTES
+from benchmarks.quality.held_out import OUTFITS_SEED, REFERENCE_SCALES, garments_right, held_out_outfits
+from benchmarks.quality.report import captioned_sheet, made_by, parser_for, percent, publish, successes
+from benchmarks.results import table
 from pocketworld.captions import caption
-from pocketworld.judge import Judge, Reading, obeys
+from pocketworld.judge import Judge, Reading
 from pocketworld.recipes.outfits import SILENT
 from pocketworld.render import outfit, render
-from pocketworld.report import captioned_sheet, percent, save_sheet, write_json
-from pocketworld.world import Spec, sample, wears_held_out
-from studio.library.family_files import built_in
-
-POCKET = built_in()["pocket"]
+from pocketworld.world import Spec
 
 OUTFITS, SEEDS, SHOWN = 60, 2, 10
-SEED = 2028
-DICT = POCKET.outfit_presets["Both, gently"]  # the reference's own
 # Fields of OutfitUse, or None for no outfit at all.
 WAYS: dict[str, dict[str, Any] | None] = {
     "no outfit": None,
     "whole picture": {"block_scales": 1.0, "inside_garment": False},
-    "the reference's dict": {"block_scales": DICT, "inside_garment": False},
+    "the reference's dict": {"block_scales": REFERENCE_SCALES, "inside_garment": False},
     "whole picture, inside the garment": {"block_scales": 1.0, "inside_garment": True},
-    "the reference's dict, inside the garment": {"block_scales": DICT, "inside_garment": True},
+    "the reference's dict, inside the garment": {"block_scales": REFERENCE_SCALES, "inside_garment": True},
     "the family's usual way": {},
 }
 GOALS = {"whole picture": "80%, 60%", "the reference's dict": "50%, any"}  # of colours and of kinds
@@ -65,6 +60,13 @@ class Outcome:
             into += values
 
 
+def main(flags: Sequence[str]) -> None:
+    parser = parser_for("outfits", __doc__)
+    parser.add_argument("--outfits", type=int, default=OUTFITS, metavar="N", help="held-out outfits to draw")
+    given = parser.parse_args(flags)
+    score_outfits(given.out, given.family, given.outfits)
+
+
 def score_outfits(out: Path, family: str = "pocket", count: int = OUTFITS, seeds: int = SEEDS) -> dict[str, Outcome]:
     """Draw and read every held-out outfit in every way; writes a section of RESULTS.md, JSON and a sheet."""
     judge, specs = Judge.load(), held_out_outfits(count)
@@ -81,45 +83,20 @@ def score_outfits(out: Path, family: str = "pocket", count: int = OUTFITS, seeds
             )
     figures = {"outfits": count, "seeds": seeds, "goals": GOALS} | {
         way: {
-            "colour": _pair(one.colour),
-            "kind": _pair(one.kind),
-            "by reference": {kind: [_pair(part) for part in parts] for kind, parts in one.by_reference.items()},
+            "colour": successes(one.colour),
+            "kind": successes(one.kind),
+            "by reference": {kind: [successes(part) for part in parts] for kind, parts in one.by_reference.items()},
         }
         for way, one in outcomes.items()
     }
-    write_json(out / "pocket-outfits.json", figures)
-    write_section("pocket outfits", as_markdown(outcomes, count, seeds), out / "RESULTS.md")
-    save_sheet(
-        captioned_sheet([picture for _, picture in rows], [text for text, _ in rows], columns=1 + len(WAYS)),
-        out / "grids" / "pocket-outfits.png",
-    )
-    print(as_markdown(outcomes, count, seeds))
+    sheet = captioned_sheet([picture for _, picture in rows], [text for text, _ in rows], columns=1 + len(WAYS))
+    publish("outfits", as_markdown(outcomes, count, seeds), figures, out, sheet)
     return outcomes
-
-
-def held_out_outfits(count: int, seed: int = SEED) -> list[Spec]:
-    """Full figures in as many different outfits that training never sees; the same for the same seed.
-
-    Who wears them and where is drawn at random, as in training: skirts and dresses go to those who have them there.
-    """
-    rng, found = random.Random(seed), {}
-    while len(found) < count:
-        spec = sample(rng, held_out=True)
-        if spec.noun and wears_held_out(spec) and spec.framing == "full figure":
-            alone = replace(spec, accessory="none", accessory_colour=None)  # a scarf or an umbrella hides garments
-            found.setdefault(tuple(getattr(spec, name) for name in OUTFIT_ATTRIBUTES), alone)
-    return list(found.values())
 
 
 def prompt(spec: Spec) -> str:
     """Who and where, in words of training's own captions; the garments are never named."""
     return caption(spec, random.Random(spec.jitter), SILENT)
-
-
-def garments_right(spec: Spec, reading: Mapping[str, Reading]) -> dict[str, bool]:
-    """For each attribute of the spec's outfit: whether the judge read its word. A dress has no bottom."""
-    right = obeys(spec, dict(reading))
-    return {name: right[name] for name in OUTFIT_ATTRIBUTES if name in right}
 
 
 def _try(
@@ -134,7 +111,7 @@ def _try(
     for way, settings in WAYS.items():
         worn_as = None if settings is None else [studio.OutfitUse(kept.slug, **settings)]
         drawn = desk.start(
-            studio.DrawRequest(prompt=prompt(spec), outfit=worn_as, count=seeds, seed=SEED + 100 * number)
+            studio.DrawRequest(prompt=prompt(spec), outfit=worn_as, count=seeds, seed=OUTFITS_SEED + 100 * number)
         ).result()
         for reading in judge.read([one.image for one in drawn]):
             outcomes[way].count(spec, reading, worn)
@@ -148,20 +125,18 @@ def _named(spec: Spec) -> str:
     )
 
 
-def _pair(values: Sequence[bool]) -> tuple[int, int]:
-    return sum(values), len(values)
-
-
 def _line(outcome: Outcome) -> str:
-    return f"{percent(*_pair(outcome.colour))} {percent(*_pair(outcome.kind))}"
+    return f"{percent(*successes(outcome.colour))} {percent(*successes(outcome.kind))}"
 
 
 def as_markdown(outcomes: Mapping[str, Outcome], count: int, seeds: int) -> str:
     """The section for RESULTS.md."""
     rows = []
     for way, one in outcomes.items():
-        by_reference = [" / ".join(percent(*_pair(part)) for part in parts) for parts in one.by_reference.values()]
-        rows.append([way, percent(*_pair(one.colour)), percent(*_pair(one.kind)), *by_reference, GOALS.get(way, "")])
+        by_reference = [" / ".join(percent(*successes(part)) for part in parts) for parts in one.by_reference.values()]
+        rows.append(
+            [way, percent(*successes(one.colour)), percent(*successes(one.kind)), *by_reference, GOALS.get(way, "")]
+        )
     return "\n\n".join(
         (
             "### An outfit by its picture alone",
@@ -183,7 +158,7 @@ def as_markdown(outcomes: Mapping[str, Outcome], count: int, seeds: int) -> str:
             "Inside the garment, the adapter acts where the picture without it has clothing, as the studio's masks find "
             "it. What the family puts on without any outfit is chance; beside it stands what the judge reads from the "
             "renderer's own pictures. 95% intervals in brackets.",
-            "![The outfit's picture, then one drawing of each way](grids/pocket-outfits.png)",
-            "`python -m pocketworld score --outfits` makes this section, pocket-outfits.json and the sheet.",
+            "![The outfit's picture, then one drawing of each way](quality/grids/outfits.png)",
+            made_by("outfits"),
         )
     )

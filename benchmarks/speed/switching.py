@@ -1,6 +1,6 @@
 """P4 to P6: what it takes to change the LoRA, the task, and to draw the same prompt in the same outfit again.
 
-    python -m benchmarks.switching [--pairs 9]
+    python -m benchmarks speed switching [--pairs 9]
 
 SDXL's own layout with its 560 attention layers, made narrow, random weights. The clock is the CPU time of this process;
 ours and diffusers' own ways take turns.
@@ -9,7 +9,6 @@ ours and diffusers' own ways take turns.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -22,8 +21,8 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 from safetensors.torch import save_file
 
-from benchmarks.random_weights import random_pipeline, save_random_adapter, save_random_eyes
 from benchmarks.results import table, write_section
+from benchmarks.speed.random_weights import random_pipeline, save_random_adapter, save_random_eyes
 from studio.contracts.block_scales import by_layer
 from studio.contracts.events import PictureDrawn
 from studio.contracts.family import ImageAdapter, ModelFamily
@@ -232,16 +231,12 @@ def _section(
     return (
         "## P4 to P6: switching\n\n"
         f"SDXL's layout, narrow, random weights; CPU time of one process, medians of {pairs} turns. By "
-        "`python -m benchmarks.switching`. ControlNet is not in it yet.\n\n"
+        "`python -m benchmarks speed switching`. ControlNet is not in it yet.\n\n"
         + table(["what", "diffusers", "Understudy", "target"], rows)
     )
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.switching", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks speed switching", description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=9)
     return parser
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

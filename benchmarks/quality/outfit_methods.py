@@ -1,4 +1,4 @@
-"""What an outfit does to the rest of a picture, way by way: `python -m pocketworld score --cures`.
+"""What an outfit does to the rest of a picture, method by method.
 
 Taught characters wear outfits that they were never seen in, given as pictures by the IP-Adapter, in several ways and
 each at several strengths. Of every picture the judge reads whether garments, character and place are right; and what
@@ -21,16 +21,15 @@ import numpy as np
 from PIL import Image
 
 import studio
-from benchmarks.results import table, write_section
-from pocketworld.curves import MEASURES, OUR, REFERENCE, as_figures, means
-from pocketworld.identity import prompt, take_photos
+from benchmarks.quality.background_metrics import bleed, drift, flat, outside
+from benchmarks.quality.equal_fidelity import MEASURES, OUR, REFERENCE, as_figures, means
+from benchmarks.quality.found_masks import union_of
+from benchmarks.quality.held_out import REFERENCE_SCALES, garments_right
+from benchmarks.quality.report import captioned_sheet, made_by, parser_for, publish
+from benchmarks.quality.taught_subjects import BODY, add_subject, photos_of, prompt
+from benchmarks.results import ROOT, table
 from pocketworld.judge import Judge, Reading, obeys
-from pocketworld.leak import SELF
-from pocketworld.mask_score import union_of
-from pocketworld.outfit_score import DICT, garments_right
-from pocketworld.outside import bleed, drift, flat, outside
-from pocketworld.render import outfit, render
-from pocketworld.report import captioned_sheet, save_sheet, write_json
+from pocketworld.render import outfit
 from pocketworld.vocabulary import BOTTOMS, GARMENT_COLOURS, SHOES, TOPS
 from pocketworld.world import SKIRTED, SUBJECTS, Spec
 from studio.contracts.family import ModelFamily, find_family
@@ -43,7 +42,7 @@ POCKET = built_in()["pocket"]
 OURS: dict[str, Any] = {"block_scales": next(iter(POCKET.outfit_presets.values())), "inside_garment": True}
 WAYS: dict[str, dict[str, Any]] = {
     "whole picture": {"block_scales": 1.0, "inside_garment": False},
-    REFERENCE: {"block_scales": DICT, "inside_garment": False},
+    REFERENCE: {"block_scales": REFERENCE_SCALES, "inside_garment": False},
     "InstantStyle": {"block_scales": POCKET.outfit_presets["Style and layout"], "inside_garment": False},
     OUR: OURS,
 }
@@ -57,6 +56,24 @@ FACTORS = {
 CHOSEN = ("fox", "mohawk girl", "purple robot", "star boy", "bolt woman")
 SCENES = ("beach", "kitchen", "street at night")
 OUTFITS, SEED, OTHER_SEED = 10, 700, 800
+
+
+def main(flags: Sequence[str]) -> None:
+    parser = parser_for("outfit-methods", __doc__)
+    parser.add_argument("--outfits", type=int, default=OUTFITS, metavar="N", help="of each subject")
+    parser.add_argument("--subjects", type=int, default=len(CHOSEN), metavar="N")
+    parser.add_argument("--scenes", type=int, default=len(SCENES), metavar="N")
+    parser.add_argument("--factors", type=float, nargs="+", metavar="F", help="other factors, for all methods")
+    parser.add_argument(
+        "--loras",
+        type=Path,
+        default=ROOT / ".pocketworld" / "outfit-methods",
+        help="folder for what is taught, drawn and read, to go on from there",
+    )
+    given = parser.parse_args(flags)
+    score_outfit_methods(
+        given.out, given.loras, given.family, given.outfits, given.subjects, given.scenes, given.factors
+    )
 
 
 @dataclass(frozen=True)
@@ -161,9 +178,8 @@ class Bench:
 
     def _teach(self, name: str) -> studio.Lora:
         known = {subject.name: subject for subject in self.desk.library.subjects()}
-        subject = known.get(name.title()) or self.desk.library.add_subject(
-            name.title(), class_noun=SUBJECTS[name].noun, identifier="sks", photos=photos(name)
-        )
+        spec = SUBJECTS[name]
+        subject = known.get(name.title()) or add_subject(self.desk, name, spec, photos_of(spec))
         return self.desk.start(studio.TrainRequest(subject=subject.slug, seed=0)).result()
 
     def _outfit(self, case: Case) -> str:
@@ -197,11 +213,6 @@ class Bench:
 def bare_of(case: Case) -> Case:
     """The same character, place and seed without an outfit: what bleed and drift are measured against."""
     return Case(case.subject, case.scene)
-
-
-def photos(name: str) -> list[Image.Image]:
-    """What a subject is taught from."""
-    return [render(one, truth=False).image for one in take_photos(SUBJECTS[name])]
 
 
 def outfits_for(spec: Spec, count: int) -> list[Spec]:
@@ -261,7 +272,7 @@ def measures(drawn: Drawn, worn: Spec, case: Case, judge: Judge) -> np.ndarray:
     """
     reading = {name: Reading(word, 1.0) for name, word in drawn.words.items()}
     garments, right = list(garments_right(worn, reading).values()), obeys(worn, reading)
-    own = [right[name] for name in SELF if name in right and name in judge.trusted]
+    own = [right[name] for name in BODY if name in right and name in judge.trusted]
     changed = [(0.0, 0) if np.isnan(value) else (value, 1) for value in (drawn.bleed, drawn.drift, drawn.flat)]
     return np.array(
         [
@@ -275,7 +286,7 @@ def measures(drawn: Drawn, worn: Spec, case: Case, judge: Judge) -> np.ndarray:
     )
 
 
-def score_cures(
+def score_outfit_methods(
     out: Path,
     folder: Path,
     family: str = "pocket",
@@ -318,10 +329,8 @@ def score_cures(
             **as_figures(ways),
             "another seed": dict(zip(MEASURES, means(other).tolist(), strict=True)),
         }
-        save_sheet(_sheet(bench, figures, who, where, outfits), out / "grids" / "pocket-cures.png")
-    write_json(out / "pocket-cures.json", figures)
-    write_section("pocket cures", as_markdown(figures), out / "RESULTS.md")
-    print(as_markdown(figures))
+        sheet = _sheet(bench, figures, who, where, outfits)
+    publish("outfit-methods", as_markdown(figures), figures, out, sheet)
     return figures
 
 
@@ -348,7 +357,7 @@ def _sheet(
     """One character: a photo and the outfits' pictures, then the bare picture and the outfits in every way."""
     name = "mohawk girl" if "mohawk girl" in who else who[0]
     cases = [Case(name, where[0], number) for number in range(min(outfits, 8))]
-    cells = [(photos(name)[0], f"{name}, as photographed")]
+    cells = [(photos_of(SUBJECTS[name])[0], f"{name}, as photographed")]
     cells += [(bench.reference(case), _called(bench.worn(case))) for case in cases]
     for way in WAYS:
         factor = _shown_factor(figures, way)
@@ -395,8 +404,8 @@ def as_markdown(figures: Mapping[str, Any]) -> str:
             table(header, points),
             "Without an outfit, what is right of garments is chance; another seed tells how far two pictures of the same "
             "prompt lie apart.",
-            "![One character, in every way at equal fidelity](grids/pocket-cures.png)",
-            "`python -m pocketworld score --cures` makes this section, pocket-cures.json and the grid.",
+            "![One character, in every way at equal fidelity](quality/grids/outfit-methods.png)",
+            made_by("outfit-methods", "the grid"),
         )
     )
 

@@ -1,6 +1,6 @@
 """P8: what the studio adds to one picture, against the bare diffusers call of the same steps in the same process.
 
-    python -m benchmarks.overhead [--pairs 9]
+    python -m benchmarks speed overhead [--pairs 9]
 
 Ours is `drawing.draw`: a thread, previews, the look at the stop flag, the recipe and the PNG on disk. The bare call
 is `pipeline(prompt, ...)`, which returns a PIL image. Both draw in turns, each pair a prompt that neither has seen;
@@ -10,7 +10,6 @@ the clock is the process's CPU time, so that what else the machine does stays ou
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -93,16 +92,12 @@ def _section(ours: float, bare: float, ratio: float, pairs: int) -> str:
     return (
         "## P8: what the studio adds to a picture\n\n"
         f"Pocket, {POCKET.drawing['steps']} steps, {torch.get_num_threads()} threads, CPU time of the process; medians "
-        f"of {pairs} pairs drawn in turns, every prompt a new one. By `python -m benchmarks.overhead`.\n\n"
+        f"of {pairs} pairs drawn in turns, every prompt a new one. By `python -m benchmarks speed overhead`.\n\n"
         + table(["what", "CPU time"], rows)
     )
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks speed overhead", description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=9, help="at least 5")
     return parser
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

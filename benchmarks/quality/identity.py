@@ -1,46 +1,37 @@
-"""How well the studio teaches the family a character: `python -m pocketworld score --identity`.
+"""How well the studio teaches the family a character.
 
 Five subjects that training never saw, a LoRA of each by the studio through its door, then each in five
 places. The judge reads whether the drawn one is still the subject, and whether it is where the prompt says.
 """
 
-import random
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from PIL import Image
 
-from benchmarks.results import table, write_section
+import studio
+from benchmarks.quality.clip_metrics import likeness
+from benchmarks.quality.report import captioned_sheet, made_by, parser_for, percent, publish
+from benchmarks.quality.taught_subjects import (
+    DRAWN_SCENES,
+    PHOTOS,
+    add_subject,
+    draw,
+    photos_of,
+    prompt,
+    read_identity,
+)
+from benchmarks.results import table
 from pocketworld.assemble import load_family
-from pocketworld.attributes import visible
-from pocketworld.captions import PLACES, article
-from pocketworld.judge import Judge, obeys
-from pocketworld.render import render
-from pocketworld.report import captioned_sheet, percent, save_sheet, write_json
-from pocketworld.score import embed_images
-from pocketworld.world import SUBJECTS, Spec, portray
+from pocketworld.judge import Judge
+from pocketworld.world import SUBJECTS
+from studio.library.family_files import built_in
 
 CHOSEN = ("fox", "mohawk girl", "purple robot", "teal cat", "star boy")
-IDENTITY = (
-    "noun",
-    "fur",
-    "hair",
-    "hair_colour",
-    "top",
-    "top_colour",
-    "bottom",
-    "bottom_colour",
-    "emblem",
-    "accessory",
-)
-DRAWN_SCENES = ("beach", "forest", "street at night", "kitchen", "snow")
-PHOTO_SCENES = ("plain", "park", "desert")  # so that no drawn place was in a photo
 SEEDS = 4
-PHOTOS = 5
 
 
 @dataclass
@@ -56,12 +47,17 @@ class Outcome:
     pictures: list[tuple[str, Image.Image]]  # prompt, first picture of it
 
 
+def main(flags: Sequence[str]) -> None:
+    parser = parser_for("identity", __doc__)
+    parser.add_argument("--library", type=Path, help="where the library stays; by default it is thrown away")
+    given = parser.parse_args(flags)
+    score_identity(given.out, given.family, given.library)
+
+
 def score_identity(out: Path, family: str = "pocket", library: Path | None = None) -> list[Outcome]:
     """Train, draw and read every chosen subject; writes a section of RESULTS.md, a JSON file and a sheet."""
-    import studio
-
     with tempfile.TemporaryDirectory() as temporary:
-        judge, clip = Judge.load(), load_family(Path(__file__).parents[1] / "assets" / "pocket")
+        judge, clip = Judge.load(), load_family(Path(built_in()["pocket"].weights))
         with studio.open(library=str(library or temporary), family=family) as desk:
             outcomes = [_try_subject(desk, name, judge, clip) for name in CHOSEN]
     figures = {
@@ -70,43 +66,25 @@ def score_identity(out: Path, family: str = "pocket", library: Path | None = Non
         }
         for outcome in outcomes
     }
-    write_json(out / "pocket-identity.json", figures)
-    write_section("pocket identity", as_markdown(outcomes, judge), out / "RESULTS.md")
     pairs = [pair for outcome in outcomes for pair in outcome.pictures]
     sheet = captioned_sheet(
         [picture for _, picture in pairs], [text for text, _ in pairs], columns=1 + len(DRAWN_SCENES)
     )
-    save_sheet(sheet, out / "grids" / "pocket-identity.png")
-    print(as_markdown(outcomes, judge))
+    publish("identity", as_markdown(outcomes, judge), figures, out, sheet)
     return outcomes
 
 
-def take_photos(subject: Spec, seed: int = 0) -> list[Spec]:
-    """Five pictures' specs of the subject, full figure, in places where it is not drawn later."""
-    rng = random.Random(seed)
-    return [
-        portray(subject, rng, scene=PHOTO_SCENES[i % len(PHOTO_SCENES)], framing="full figure") for i in range(PHOTOS)
-    ]
-
-
-def prompt(subject: Spec, scene: str, identifier: str = "sks") -> str:
-    return f"a cartoon of {article(f'{identifier} {subject.noun}')}, {PLACES[scene][0]}"
-
-
-def _try_subject(desk, name: str, judge: Judge, clip) -> Outcome:
-    import studio
-
+def _try_subject(desk: studio.Studio, name: str, judge: Judge, clip) -> Outcome:
     spec = SUBJECTS[name]
-    photos = [render(photo, 128, truth=False).image for photo in take_photos(spec)]
-    subject = desk.library.add_subject(name.title(), class_noun=spec.noun, identifier="sks", photos=photos)
+    photos = photos_of(spec)
+    subject = add_subject(desk, name, spec, photos)
     started = time.perf_counter()
     lora = desk.start(studio.TrainRequest(subject=subject.slug, seed=0)).result()
     seconds = time.perf_counter() - started
     with_lora, without = [], []
     for seed, scene in enumerate(DRAWN_SCENES, start=100):
-        asked = {"prompt": prompt(spec, scene), "count": SEEDS, "seed": seed}
-        with_lora.append([p.image for p in desk.start(studio.DrawRequest(lora=lora.slug, **asked)).result()])
-        without.append([p.image for p in desk.start(studio.DrawRequest(**asked)).result()])
+        with_lora.append(draw(desk, prompt(spec, scene), SEEDS, seed, lora.slug))
+        without.append(draw(desk, prompt(spec, scene), SEEDS, seed))
     identity, scenes = read_identity(judge, spec, with_lora)
     sample = [("one of the photos", photos[0])]
     sample += [(prompt(spec, scene), row[0]) for scene, row in zip(DRAWN_SCENES, with_lora, strict=True)]
@@ -119,31 +97,6 @@ def _try_subject(desk, name: str, judge: Judge, clip) -> Outcome:
         likeness(clip, sum(without, []), photos),
         sample,
     )
-
-
-def read_identity(
-    judge: Judge, subject: Spec, rows: list[list[Image.Image]], drawn: Sequence[str] = DRAWN_SCENES
-) -> tuple[dict, tuple[int, int]]:
-    """Rows of pictures, one per drawn scene -> (right, of) by identity attribute, and of the scenes."""
-    shown = visible(subject)
-    wanted = [name for name in IDENTITY if shown.get(name, "none") != "none" and name in judge.trusted]
-    identity = {name: [0, 0] for name in wanted}
-    scenes = [0, 0]
-    for scene, row in zip(drawn, rows, strict=True):
-        for reading in judge.read(row):
-            right = obeys(subject, reading)
-            for name in wanted:
-                identity[name][0] += right[name]
-                identity[name][1] += 1
-            scenes[0] += reading["scene"].word == scene
-            scenes[1] += 1
-    return {name: tuple(pair) for name, pair in identity.items()}, tuple(scenes)
-
-
-def likeness(clip, pictures: list[Image.Image], photos: list[Image.Image]) -> float:
-    """CLIP-I (Ruiz et al. 2023): mean cosine between every picture and every photo."""
-    similarity = embed_images(clip, pictures) @ embed_images(clip, photos).T
-    return float(torch.mean(similarity))
 
 
 def as_markdown(outcomes: list[Outcome], judge: Judge) -> str:
@@ -194,9 +147,9 @@ photos by the family's image encoder; the base draws the same prompts and seeds 
 
 {table(["identity attribute", "right", "judge"], attributes)}
 
-![A photo of each, and the first picture in each place](grids/pocket-identity.png)
+![A photo of each, and the first picture in each place](quality/grids/identity.png)
 
-`python -m pocketworld score --identity` makes this section, pocket-identity.json and the sheet.
+{made_by("identity")}
 """
 
 

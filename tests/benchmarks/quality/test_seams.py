@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pocketworld import seams
+from benchmarks.quality import seams
+from benchmarks.quality.held_out import held_out_outfits
 from pocketworld.captions import full_caption
 from pocketworld.judge import Judge
-from pocketworld.outfit_score import held_out_outfits
 from pocketworld.render import render
 from pocketworld.vocabulary import BOTTOMS, TOPS
 from pocketworld.world import Spec, is_held_out

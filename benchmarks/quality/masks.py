@@ -1,12 +1,12 @@
-"""How well the studio finds masks: `python -m pocketworld score --masks`.
+"""How well the studio finds masks.
 
 On held-out renders the world's truth tells, for every pixel; on 20 pictures that the family drew, masks of their
-clothing painted and checked by hand do (benchmarks/masks). Everything goes through the studio's own door.
+clothing painted and checked by hand do (painted_masks/). Everything goes through the studio's own door.
 """
 
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 import studio
-from benchmarks.results import table, write_section
+from benchmarks.quality.found_masks import found_of, union_of
+from benchmarks.quality.held_out import held_out_specs
+from benchmarks.quality.report import made_by, parser_for, percent, publish
+from benchmarks.results import table
 from pocketworld.render import render
-from pocketworld.report import percent, save_sheet, write_json
-from pocketworld.score import held_out_specs
 from pocketworld.things import COLOURS, things
 from pocketworld.vocabulary import ACCESSORIES, BOTTOMS, OBJECTS, TOPS
 from pocketworld.world import Spec
@@ -28,8 +29,15 @@ GOALS = {"clothing": 0.85, "hair": 0.75, "face": 0.75, "figure": 0.9}
 GOAL_DRAWN, GOAL_ABSENT = 0.75, 0.9
 ABSENT = ("an object or accessory that is not there", "another garment", "another colour of the top")
 SEED = 2027
-DRAWN = Path(__file__).parents[1] / "benchmarks" / "masks"
+DRAWN = Path(__file__).parent / "painted_masks"
 TILE = 192
+
+
+def main(flags: Sequence[str]) -> None:
+    parser = parser_for("masks", __doc__)
+    parser.add_argument("--prompts", type=int, default=200, metavar="N", help="held-out renders to search")
+    given = parser.parse_args(flags)
+    score_masks(given.out, given.family, given.prompts)
 
 
 def score_masks(out: Path, family: str, count: int) -> dict:
@@ -45,7 +53,7 @@ def score_masks(out: Path, family: str, count: int) -> dict:
             for phrase in asked:
                 rendered[phrase].append(masks.overlap_of(union_of(desk, picture.image, phrase), as_mask(truth[phrase])))
             for kind, phrase in absent_phrases(spec, truth, random.Random(number)):
-                absent[kind][0] += not len(sought(desk, picture.image, phrase))
+                absent[kind][0] += not len(found_of(desk, picture.image, phrase))
                 absent[kind][1] += 1
         drawn = []
         for path, mask in by_hand():
@@ -60,24 +68,8 @@ def score_masks(out: Path, family: str, count: int) -> dict:
         "drawn": _summary(drawn),
         "each_drawn": drawn,
     }
-    write_json(out / "pocket-masks.json", figures)
-    write_section("pocket masks", as_markdown(figures), out / "RESULTS.md")
-    save_sheet(_sheet(shown), out / "grids" / "pocket-masks.png")
-    print(as_markdown(figures))
+    publish("masks", as_markdown(figures), figures, out, _sheet(shown))
     return figures
-
-
-def sought(desk: studio.Studio, image: Image.Image, phrase: str) -> list[studio.Mask]:
-    """What the studio finds, with the family's own thresholds."""
-    return desk.start(studio.MaskRequest(image, phrase)).result()
-
-
-def union_of(desk: studio.Studio, image: Image.Image, phrase: str) -> Image.Image:
-    """Everything that is found of a phrase as one mask."""
-    found = Image.new("L", image.size)
-    for mask in sought(desk, image, phrase):
-        found = masks.united(found, mask.image)
-    return found
 
 
 def absent_phrases(spec: Spec, truth: dict[str, np.ndarray], rng: random.Random) -> Iterator[tuple[str, str]]:
@@ -122,10 +114,10 @@ def as_markdown(figures: dict[str, Any]) -> str:
             table(["phrase", "mean IoU", "goal", "worst tenth below", "pictures"], rows),
             "How often a phrase for something that is not there finds nothing:",
             table(["phrase", "finds nothing", "goal"], nothing),
-            "![Clothing found in drawn pictures](grids/pocket-masks.png)",
+            "![Clothing found in drawn pictures](quality/grids/masks.png)",
             "The sheet: pictures that Pocket drew, what was found tinted, and the mask painted by hand as a white line. "
-            "The pictures and their masks are in `benchmarks/masks`.",
-            "`python -m pocketworld score --masks` makes this section, pocket-masks.json and the sheet.",
+            "The pictures and their masks are in `benchmarks/quality/painted_masks`.",
+            made_by("masks"),
         )
     )
 

@@ -1,4 +1,4 @@
-"""Run diffusers' own training scripts unmodified: `python -m benchmarks.peer cpu|cuda SCRIPT [its flags]`.
+"""Run diffusers' own training scripts unmodified: `python -m benchmarks.speed.peer cpu|cuda SCRIPT [its flags]`.
 
 They want torchvision for six small transforms, which does not load beside a CPU torch. They are given here, made of PIL
 and torch, before a script is imported; nothing else of it is touched.

@@ -1,11 +1,11 @@
 """P1 to P3: a LoRA step, a sample at batch 4, and click to LoRA, beside diffusers' own script in one interleaved run.
 
-    python -m benchmarks.training path/to/train_dreambooth_lora_sdxl.py [--pairs 5]
+    python -m benchmarks speed training path/to/train_dreambooth_lora_sdxl.py [--pairs 5]
 
 Pocket at 64 px, the sample subject's photos, rank 8 on attention, AdamW, float32, one thread, no class images: the same
 for both. The clock is the CPU time of processes; a step is the median from one step of the optimiser to the next.
 
-    python -m benchmarks.training path/to/train_dreambooth_lora_sdxl.py --device cuda [--pairs 3] \\
+    python -m benchmarks speed training path/to/train_dreambooth_lora_sdxl.py --device cuda [--pairs 3] \\
         --sd15-script path/to/train_dreambooth_lora.py
 
 H3 to H5: SDXL and SD 1.5 at full size with random weights, in bfloat16, by the wall's clock with the GPU waited for.
@@ -28,13 +28,12 @@ from statistics import median
 from typing import Any
 
 import studio
-from benchmarks.peer import clock_of, told_at_exit
-from benchmarks.results import table, write_section
+from benchmarks.results import ROOT, table, write_section
+from benchmarks.speed.peer import clock_of, told_at_exit
 from studio.library.family_files import built_in
 
 POCKET = built_in()["pocket"]
 
-ROOT = Path(__file__).resolve().parents[1]
 RANK = 8
 SUBJECT, PROMPT = "mika", "a picture of sks girl"
 OURS = {
@@ -135,7 +134,7 @@ def _named(figures: Mapping[str, float], **names: str) -> Figures:
 
 
 def _ours(work: Work) -> Figures:
-    return _figures_of([sys.executable, "-m", "benchmarks.training", "--ours", json.dumps(asdict(work))])
+    return _figures_of([sys.executable, "-m", "benchmarks", "speed", "training", "--ours", json.dumps(asdict(work))])
 
 
 def _theirs(script: Path, work: Work, *flags: str) -> Figures:
@@ -149,7 +148,7 @@ def _theirs(script: Path, work: Work, *flags: str) -> Figures:
             [
                 sys.executable,
                 "-m",
-                "benchmarks.peer",
+                "benchmarks.speed.peer",
                 work.device,
                 str(script),
                 f"--pretrained_model_name_or_path={work.weights}",
@@ -226,7 +225,7 @@ def _bare_step(pipeline: Any, side: int, often: int = 20) -> float:
 def _write_random_weights(layout: str, folder: Path, device: str) -> None:
     import torch
 
-    from benchmarks.random_weights import random_pipeline
+    from benchmarks.speed.random_weights import random_pipeline
 
     random_pipeline(layout, device=device).to(torch.float16).save_pretrained(folder)
 
@@ -278,7 +277,7 @@ def _pocket_section(rows: Sequence[Figures]) -> str:
         "## P1 to P3: training beside diffusers' script\n\n"
         f"Pocket at {P_STEP.side} px, rank {RANK} on attention, AdamW, float32, one thread, the same photos; CPU time "
         f"of processes, medians of {len(rows)} interleaved pairs. Neither draws samples. By "
-        "`python -m benchmarks.training train_dreambooth_lora_sdxl.py` with the script of diffusers, unmodified.\n\n"
+        "`python -m benchmarks speed training train_dreambooth_lora_sdxl.py` with the script of diffusers, unmodified.\n\n"
         + table(["what", "diffusers' script", "Understudy", "faster", "target"], lines)
         + f"\n\nThe UNet alone, without LoRA, takes {_middle(rows, 'bare', 1000)} ms forwards and back to its input: "
         f"against the script's step that is {_ratio(rows, 'their step', 'bare')}, and nearly all of it is in every "
@@ -315,14 +314,14 @@ def _full_section(rows: Sequence[Figures]) -> str:
     return (
         "## H3 to H5: training SDXL and SD 1.5 at full size beside diffusers' scripts\n\n"
         f"Random weights, rank {RANK} on attention, AdamW, bfloat16, on {torch.cuda.get_device_name()}; medians of "
-        f"{len(rows)} interleaved pairs. By `python -m benchmarks.training train_dreambooth_lora_sdxl.py --sd15-script "
+        f"{len(rows)} interleaved pairs. By `python -m benchmarks speed training train_dreambooth_lora_sdxl.py --sd15-script "
         "train_dreambooth_lora.py --device cuda`, the scripts unmodified.\n\n"
         + table(["what", "diffusers' script", "Understudy", "faster", "target"], lines)
     )
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks speed training", description=__doc__.splitlines()[0])
     parser.add_argument(
         "script", type=Path, nargs="?", help="diffusers' examples/dreambooth/train_dreambooth_lora_sdxl.py"
     )
@@ -331,7 +330,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--ours", help=argparse.SUPPRESS)  # one training in this process: a Work, as JSON
     return parser
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,9 +1,8 @@
-"""What prior preservation keeps and what it costs: `python -m pocketworld score --prior`.
+"""What prior preservation keeps and what it costs.
 
 Each subject is taught twice from one seed by `Studio.start_both`, with class images and without, by the preset that
-preserves the class whole. The judge reads
-whether the drawn one is still the subject; the studio's own look at the bare class tells how much that still varies
-and how far it moved (Ruiz et al. 2023, section 4.2, by CLIP).
+preserves the class whole. The judge reads whether the drawn one is still the subject; the studio's own look at the bare
+class tells how much that still varies and how far it moved (Ruiz et al. 2023, section 4.2, by CLIP).
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ from pathlib import Path
 from PIL import Image
 
 import studio
-from benchmarks.results import table, write_section
-from pocketworld.identity import DRAWN_SCENES, SEEDS, prompt, read_identity, take_photos
+from benchmarks.quality.report import captioned_sheet, made_by, parser_for, percent, publish
+from benchmarks.quality.taught_subjects import DRAWN_SCENES, add_subject, draw, photos_of, prompt, read_identity
+from benchmarks.results import table
 from pocketworld.judge import Judge
-from pocketworld.render import render
-from pocketworld.report import captioned_sheet, percent, save_sheet, write_json
 from pocketworld.world import SUBJECTS
 
 CHOSEN = ("mohawk girl", "star boy", "bolt woman")  # the family knows their classes: there is something to preserve
 PRESET = "Prior preservation"
 WAYS = ("with class images", "without")
+SEEDS = 4
 
 
 @dataclass
@@ -37,6 +36,11 @@ class Outcome:
     checks: list[studio.ClassChecked] = field(default_factory=list)
 
 
+def main(flags: Sequence[str]) -> None:
+    given = parser_for("prior", __doc__).parse_args(flags)
+    score_prior(given.out, given.family)
+
+
 def score_prior(out: Path, family: str = "pocket", subjects: Sequence[str] = CHOSEN) -> dict[str, Outcome]:
     """Teach each subject both ways and read what came of it; writes a section of RESULTS.md, JSON and a sheet."""
     outcomes, judge, shown = {way: Outcome() for way in WAYS}, Judge.load(), []
@@ -44,20 +48,12 @@ def score_prior(out: Path, family: str = "pocket", subjects: Sequence[str] = CHO
         asked = desk.family.presets[PRESET].training
         for name in subjects:
             spec = SUBJECTS[name]
-            photos = [render(photo, 128, truth=False).image for photo in take_photos(spec)]
-            subject = desk.library.add_subject(name.title(), class_noun=spec.noun, identifier="sks", photos=photos)
+            subject = add_subject(desk, name, spec, photos_of(spec))
             both = desk.start_both(studio.TrainRequest(subject.slug, seed=0, **asked))
             for way, run in zip(WAYS, both, strict=True):
                 lora = run.result()
                 rows = [
-                    [
-                        picture.image
-                        for picture in desk.start(
-                            studio.DrawRequest(
-                                prompt=prompt(spec, scene), lora=lora.slug, count=SEEDS, seed=100 + number
-                            )
-                        ).result()
-                    ]
+                    draw(desk, prompt(spec, scene), SEEDS, 100 + number, lora.slug)
                     for number, scene in enumerate(DRAWN_SCENES)
                 ]
                 identity, scenes = read_identity(judge, spec, rows)
@@ -71,12 +67,9 @@ def score_prior(out: Path, family: str = "pocket", subjects: Sequence[str] = CHO
                     for path in checked.pictures[:4]
                 ]
                 print(name, way, _row(outcomes[way]), flush=True)
-    write_json(
-        out / "pocket-prior.json", {way: dict(zip(HEADER[1:], _row(one), strict=True)) for way, one in outcomes.items()}
-    )
-    write_section("pocket prior", as_markdown(outcomes, subjects), out / "RESULTS.md")
+    figures = {way: dict(zip(HEADER[1:], _row(one), strict=True)) for way, one in outcomes.items()}
     sheet = captioned_sheet([picture for _, picture in shown], [text for text, _ in shown], columns=5)
-    save_sheet(sheet, out / "grids" / "pocket-prior.png")
+    publish("prior", as_markdown(outcomes, subjects), figures, out, sheet)
     return outcomes
 
 
@@ -106,7 +99,7 @@ def as_markdown(outcomes: dict[str, Outcome], subjects: Sequence[str]) -> str:
             "bare class by CLIP: how unlike each other its pictures are, and how far each moved from the family's of the "
             "same seed (cosine distances).",
             table(HEADER, [[way, *_row(one)] for way, one in outcomes.items()]),
-            "![The subject, then the bare class, with class images and without](grids/pocket-prior.png)",
-            "`python -m pocketworld score --prior` makes this section, pocket-prior.json and the sheet.",
+            "![The subject, then the bare class, with class images and without](quality/grids/prior.png)",
+            made_by("prior"),
         )
     )

@@ -1,4 +1,4 @@
-"""Whether a character taught in one outfit can take it off: `python -m pocketworld score --leak`.
+"""Whether a character taught in one outfit can take it off.
 
 Each subject wears the same top in all of its photos; then it is drawn in ten others. The judge reads whether the top
 that was asked for is there, and whether the old one comes through in kind or colour; and of the clothing, as the
@@ -19,20 +19,19 @@ import numpy as np
 from PIL import Image
 
 import studio
-from benchmarks.results import table, write_section
+from benchmarks.quality.found_masks import found_of
+from benchmarks.quality.held_out import has_garment_colour
+from benchmarks.quality.report import captioned_sheet, made_by, parser_for, percent, publish, successes
+from benchmarks.quality.taught_subjects import BODY, PHOTOS, add_subject, draw, photos_of
+from benchmarks.results import table
 from pocketworld.captions import PLACES, article
-from pocketworld.identity import PHOTOS, take_photos
 from pocketworld.judge import Judge, obeys
-from pocketworld.render import render
-from pocketworld.report import captioned_sheet, percent, save_sheet, write_json
 from pocketworld.vocabulary import GARMENT_COLOURS, TOPS
 from pocketworld.world import SUBJECTS, Spec
 
 CHOSEN = ("fox", "mohawk girl", "purple robot", "teal cat", "star boy", "heart alien", "bolt woman", "mohawk man")
-SELF = ("noun", "fur", "hair", "hair_colour")  # what is the subject's own, whatever it wears
 SCENES = ("beach", "forest", "snow", "kitchen", "street at night")
 OTHERS, SEEDS = 10, 4
-NEAR = 60.0  # distance in RGB up to which a pixel has a garment's colour: half of what lies between two of them
 # Fields of TrainRequest, or None for the family as it is. All end with their last step.
 WAYS = {
     "plain DreamBooth": {"describe": False, "garment_weight": 1.0, "class_images": 0, "pick_best": False},
@@ -52,7 +51,12 @@ class Outcome:
     pictures: list[tuple[str, Image.Image]] = field(default_factory=list)
 
 
-def score_leak(
+def main(flags: Sequence[str]) -> None:
+    given = parser_for("leakage", __doc__).parse_args(flags)
+    score_leakage(given.out, WAYS, given.family)
+
+
+def score_leakage(
     out: Path,
     ways: Mapping[str, Mapping[str, Any] | None],
     family: str = "pocket",
@@ -70,20 +74,16 @@ def score_leak(
                 print(name, way, _line(outcomes[way]), flush=True)
     figures = {
         way: {
-            "asked": _pair(one.asked),
-            "kept": _pair(one.kept),
-            "identity": _pair(one.identity),
+            "asked": successes(one.asked),
+            "kept": successes(one.kept),
+            "identity": successes(one.identity),
             "colour": float(np.mean(one.colour)),
         }
         for way, one in outcomes.items()
     }
-    write_json(out / "pocket-leak.json", figures)
-    write_section("pocket leak", as_markdown(outcomes, subjects, others, seeds), out / "RESULTS.md")
     rows = [pair for way in outcomes.values() for pair in way.pictures]
-    save_sheet(
-        captioned_sheet([picture for _, picture in rows], [text for text, _ in rows], columns=8),
-        out / "grids" / "pocket-leak.png",
-    )
+    sheet = captioned_sheet([picture for _, picture in rows], [text for text, _ in rows], columns=8)
+    publish("leakage", as_markdown(outcomes, subjects, others, seeds), figures, out, sheet)
     return outcomes
 
 
@@ -116,25 +116,24 @@ def _try(
     seeds: int,
 ) -> None:
     spec = dressed(name)
-    photos = [render(one, 128, truth=False).image for one in take_photos(spec)]
-    subject = desk.library.add_subject(name.title(), class_noun=spec.noun, identifier="sks", photos=photos)
+    subject = add_subject(desk, name, spec, photos_of(spec))
     asked = studio.TrainRequest(subject=subject.slug, seed=0, **settings) if settings is not None else None
     lora = desk.start(asked).result().slug if asked else None
     called = f"sks {spec.noun}" if asked else spec.noun
     for number, (kind, colour) in enumerate(others_for(spec, others)):
         scene = SCENES[number % len(SCENES)]
         prompt = f"a cartoon of {article(called)} in {article(f'{colour} {kind}')}, {PLACES[scene][0]}"
-        drawn = desk.start(studio.DrawRequest(prompt=prompt, lora=lora, count=seeds, seed=500 + number)).result()
-        _read(desk, spec, kind, colour, [picture.image for picture in drawn], judge, outcome)
+        drawn = draw(desk, prompt, seeds, 500 + number, lora)
+        _read(desk, spec, kind, colour, drawn, judge, outcome)
         if number == 0:
-            outcome.pictures.append((prompt, drawn[0].image))
+            outcome.pictures.append((prompt, drawn[0]))
     desk.library.remove_subject(subject.slug)
 
 
 def _read(
     desk: studio.Studio, spec: Spec, kind: str, colour: str, pictures: list[Image.Image], judge: Judge, outcome: Outcome
 ) -> None:
-    own = [name for name in SELF if getattr(spec, name) and name in judge.trusted]
+    own = [name for name in BODY if getattr(spec, name) and name in judge.trusted]
     for picture, reading in zip(pictures, judge.read(pictures), strict=True):
         outcome.asked.append(reading["top"].word == kind and reading["top_colour"].word == colour)
         outcome.kept.append(reading["top"].word == spec.top or reading["top_colour"].word == spec.top_colour)
@@ -142,23 +141,19 @@ def _read(
         outcome.identity += [right[name] for name in own]
         inside = _clothing(desk, picture)
         if inside.any():
-            apart = np.asarray(picture, float)[inside] - np.array(GARMENT_COLOURS[str(spec.top_colour)])
-            outcome.colour.append(float((np.linalg.norm(apart, axis=1) < NEAR).mean()))
+            pixels = np.asarray(picture, float)[inside]
+            outcome.colour.append(float(has_garment_colour(pixels, str(spec.top_colour)).mean()))
 
 
 def _clothing(desk: studio.Studio, picture: Image.Image) -> np.ndarray:
-    found = desk.start(studio.MaskRequest(picture, "top")).result()
+    found = found_of(desk, picture, "top")
     return np.any([np.asarray(mask.image) > 127 for mask in found], axis=0) if found else np.zeros((1,), bool)
-
-
-def _pair(values: Sequence[bool]) -> tuple[int, int]:
-    return sum(values), len(values)
 
 
 def _line(outcome: Outcome) -> str:
     return (
-        f"asked {percent(*_pair(outcome.asked))}, kept {percent(*_pair(outcome.kept))}, own colour "
-        f"{100 * np.mean(outcome.colour):.1f}%, identity {percent(*_pair(outcome.identity))}"
+        f"asked {percent(*successes(outcome.asked))}, kept {percent(*successes(outcome.kept))}, own colour "
+        f"{100 * np.mean(outcome.colour):.1f}%, identity {percent(*successes(outcome.identity))}"
     )
 
 
@@ -167,10 +162,10 @@ def as_markdown(outcomes: Mapping[str, Outcome], subjects: Sequence[str], others
     rows = [
         [
             way,
-            percent(*_pair(one.asked)),
-            percent(*_pair(one.kept)),
+            percent(*successes(one.asked)),
+            percent(*successes(one.kept)),
             f"{100 * np.mean(one.colour):.1f}%",
-            percent(*_pair(one.identity)),
+            percent(*successes(one.identity)),
         ]
         for way, one in outcomes.items()
     ]
@@ -186,7 +181,7 @@ def as_markdown(outcomes: Mapping[str, Outcome], subjects: Sequence[str], others
             "Plain: one constant prompt and no class images. The defaults: photos learnt bare and described, and 32 class "
             "images that count, a little, where something is worn. Steps and rank are the same. Identity is of what the "
             "subject keeps whatever it wears: kind, fur, hair. 95% intervals in brackets; each way has a row of the sheet.",
-            "![One picture of each](grids/pocket-leak.png)",
-            "`python -m pocketworld score --leak` makes this section, pocket-leak.json and the sheet.",
+            "![One picture of each](quality/grids/leakage.png)",
+            made_by("leakage"),
         )
     )

@@ -1,4 +1,4 @@
-"""What repainting clothes does to the rest of a picture: `python -m pocketworld score --seams`.
+"""What repainting clothes does to the rest of a picture.
 
 Characters that the family draws from held-out captions put on outfits that training never has, each given as a picture:
 by diffusers' inpainting as its documentation uses it, pasted back or not, and by the studio; with one seed and one
@@ -27,17 +27,15 @@ from diffusers import StableDiffusionXLInpaintPipeline
 from PIL import Image
 
 import studio
-from benchmarks.results import table, write_section
+from benchmarks.quality.found_masks import union_of
+from benchmarks.quality.held_out import garments_right, has_garment_colour, held_out_outfits
+from benchmarks.quality.report import captioned_sheet, made_by, parser_for, percent, publish
+from benchmarks.results import ROOT, table
 from pocketworld.assemble import load_family
 from pocketworld.attributes import visible
 from pocketworld.captions import full_caption
 from pocketworld.judge import Judge, Reading
-from pocketworld.leak import NEAR
-from pocketworld.mask_score import union_of
-from pocketworld.outfit_score import garments_right, held_out_outfits
 from pocketworld.render import outfit, render
-from pocketworld.report import captioned_sheet, percent, write_json
-from pocketworld.vocabulary import GARMENT_COLOURS
 from pocketworld.world import Spec, sample
 from studio.contracts.family import ModelFamily
 from studio.contracts.recipes import SEAM, sha256_of
@@ -60,6 +58,20 @@ SELF = ("noun", "skin", "fur", "hair", "hair_colour", "expression", "pose", "sce
 ROUND, THEIRS = 6, 0.8
 MEANS = ("seam", "along", "left", "outside", "changed")  # of Told: numbers
 SHARES = ("colours", "kinds", "others", "kept")  # of Told: what is right of what could be
+
+
+def main(flags: Sequence[str]) -> None:
+    parser = parser_for("seams", __doc__)
+    parser.add_argument("--subjects", type=int, default=CHARACTERS, metavar="N", help="characters to dress")
+    parser.add_argument("--outfits", type=int, default=OUTFITS, metavar="N", help="for each of them")
+    parser.add_argument(
+        "--repainted",
+        type=Path,
+        default=ROOT / ".pocketworld" / "seams",
+        help="folder for what is drawn and repainted, to go on from there",
+    )
+    given = parser.parse_args(flags)
+    score_seams(given.out, given.repainted, given.family, given.subjects, given.outfits)
 
 
 @dataclass(frozen=True)
@@ -303,9 +315,7 @@ def left_of(who: Character, worn: Worn, after: Image.Image) -> float:
         "black",
         None,
     }:
-        before, now = (
-            np.linalg.norm(_pixels(image) - GARMENT_COLOURS[colour], axis=2) < NEAR for image in (who.image, after)
-        )
+        before, now = (has_garment_colour(_pixels(image), colour) for image in (who.image, after))
         if (before & near).sum() > THEIRS * before.sum():
             there, stayed = there + (before & near).sum(), stayed + (before & now & near).sum()
     return float(stayed / there) if there else float("nan")
@@ -359,13 +369,9 @@ def score_seams(
         "nothing to see": nothing_to_see(worn),
         **as_figures(found),
     }
-    write_json(out / "pocket-seams.json", figures)
-    write_section("pocket seams", as_markdown(figures), out / "RESULTS.md")
-    (out / "grids").mkdir(exist_ok=True)  # in all its colours: fewer would make edges, and hide some
-    captioned_sheet([image for image, _ in cells], [text for _, text in cells], columns=2 + len(GRID)).save(
-        out / "grids" / "pocket-seams.png", optimize=True
-    )
-    print(as_markdown(figures))
+    grid = captioned_sheet([image for image, _ in cells], [text for _, text in cells], columns=2 + len(GRID))
+    # in all its colours: fewer would make edges, and hide some
+    publish("seams", as_markdown(figures), figures, out, grid, colours=None)
     return figures
 
 
@@ -448,8 +454,8 @@ def as_markdown(figures: Mapping[str, Any]) -> str:
             "Garments, and whether who, how and where it is are read as before, are the judge's. Old clothes left: of the "
             "pixels in colours of the clothes before, the share that still has them. 95% intervals in brackets, those of "
             "means over characters.",
-            "![Before, the outfit, plain, plain pasted back, ours](grids/pocket-seams.png)",
-            "`python -m pocketworld score --seams` makes this section, pocket-seams.json and the grid.",
+            "![Before, the outfit, plain, plain pasted back, ours](quality/grids/seams.png)",
+            made_by("seams", "the grid"),
         )
     )
 

@@ -1,6 +1,6 @@
 """P7: from process start to the first HTTP 200, the studio against a trivial Gradio app in the same run.
 
-    python -m benchmarks.startup [--pairs 7]
+    python -m benchmarks speed startup [--pairs 7]
 
 Both start the same Python with the same settings, in turns, each on a library or port of its own, so that what else
 the machine does falls on both. The studio's figure is for a library that exists already, as on any start but the
@@ -23,9 +23,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks.results import table, write_section
+from benchmarks.results import ROOT, table, write_section
 
-ROOT = Path(__file__).resolve().parent.parent
 TARGET = 1.1
 PATIENCE = 120.0  # seconds
 TRIVIAL = """
@@ -103,15 +102,11 @@ def _section(studio: float, trivial: float, ratio: float, first: float, pairs: i
     return (
         "## P7: start-up\n\n"
         f"From process start to the first HTTP 200; medians of {pairs} pairs, started in turns, "
-        f"{os.cpu_count()} CPU cores. By `python -m benchmarks.startup`.\n\n" + table(["what", "median"], rows)
+        f"{os.cpu_count()} CPU cores. By `python -m benchmarks speed startup`.\n\n" + table(["what", "median"], rows)
     )
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.startup", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks speed startup", description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=7, help="how often each is started")
     return parser
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
