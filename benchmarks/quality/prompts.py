@@ -2,7 +2,7 @@
 
 Draws prompts of combinations that training never saw, with fixed seeds, and lets the judge read the
 pictures. The judge is trained on renders alone and has to be right about an attribute on 97% of unseen
-renders before it counts.
+renders before it counts. --family may also be a diffusers folder: it can be measured before it is bundled.
 """
 
 import argparse
@@ -84,8 +84,7 @@ def score_prompts(options: argparse.Namespace) -> dict:
 
 
 def _weights_of(family: str) -> Path:
-    """The folder of a family that the studio knows by name, or a folder as it is: one may be measured before it is
-    bundled."""
+    """The folder of a family that the studio knows by name; a folder is taken as it is."""
     return Path(family) if Path(family).is_dir() else Path(find_family(families(), family).weights)
 
 

@@ -1,4 +1,4 @@
-"""Characters that training never saw: the photos that teach one, the prompts that draw it, and whether it is still itself."""
+"""Characters that training never saw: the photos that teach one, the prompts that draw it, whether it is still itself."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def take_photos(subject: Spec, seed: int = 0) -> list[Spec]:
 
 
 def photos_of(subject: Spec, seed: int = 0) -> list[Image.Image]:
-    """The photos themselves."""
+    """What the subject is taught from, RGB of 128 pixels."""
     return [render(photo, 128, truth=False).image for photo in take_photos(subject, seed)]
 
 
@@ -55,7 +55,7 @@ def prompt(subject: Spec, scene: str, identifier: str = "sks") -> str:
 
 
 def draw(desk: studio.Studio, prompt: str, count: int, seed: int, lora: str | None = None) -> list[Image.Image]:
-    """Pictures as the studio draws them of its family's usual settings."""
+    """Pictures by the studio, at the family's usual settings."""
     drawn = desk.start(studio.DrawRequest(prompt=prompt, lora=lora, count=count, seed=seed)).result()
     return [picture.image for picture in drawn]
 
