@@ -58,15 +58,7 @@ TRAINING = {
     "sample_every": 200,
     "pick_best": True,
 }
-_ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
-_TRANSFORMERS = (*_ATTENTION, "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
-TARGETS = MappingProxyType(
-    {  # of a LoRA: what people call them -> names of modules, or their ends
-        "attention": _ATTENTION,
-        "transformers": _TRANSFORMERS,
-        "everything": (*_TRANSFORMERS, "conv1", "conv2", "conv_shortcut", "time_emb_proj"),
-    }
-)
+TARGETS = ("attention", "transformers", "everything")  # of a LoRA; which modules they are, a layout's driver says
 CLIP = "openai/clip-vit-large-patch14"
 CLIP_TOKENIZER = ASSETS / "families" / "clip"  # the folder of the tokenizer.json that SDXL and SD 1.5 share
 GROUNDING_DINO = "IDEA-Research/grounding-dino-tiny"

@@ -14,27 +14,21 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import torch
-from diffusers.utils import convert_state_dict_to_kohya
 from safetensors.torch import load_file
 from torch import Tensor
 
-from studio.contracts.family import TARGETS, ModelFamily
+from studio.contracts.family import ModelFamily
 from studio.contracts.requests import FULL, TrainRequest
 from studio.engine.adapters.lora import Applied, attached, load_fine_tune, load_lora
-from studio.engine.adapters.trainables import TEXT_TARGETS
+from studio.engine.models.driver import Driver, is_text_encoder
+from studio.engine.models.layouts import driver_of
 from studio.engine.models.pipeline_cache import PipelineCache
-from studio.engine.models.single_file import save_single_file
 from studio.engine.models.weights import read_header, write_tensors
 
 if TYPE_CHECKING:
     from studio.library import Library, Lora, Subject
 
 DIFFUSERS, KOHYA, SINGLE_FILE = "diffusers", "kohya", "single file"
-
-ARCHITECTURES = {  # modelspec's names of what a pipeline's class draws with
-    "StableDiffusionXLPipeline": "stable-diffusion-xl-v1-base",
-    "StableDiffusionPipeline": "stable-diffusion-v1",
-}
 
 
 def write_lora(
@@ -53,13 +47,14 @@ def write_lora(
         "ss_tag_frequency": json.dumps({"photos": {subject.trigger: len(subject.photos)}}),
     }
     if not full:
-        targets = TARGETS.get(request.targets or "") or (request.targets or "").replace(" ", "").split(",")
+        driver = driver_of(family)
+        targets = driver.targets.get(request.targets or "") or (request.targets or "").replace(" ", "").split(",")
         adapted = {}
         for part in sorted({name.partition(".")[0] for name in learnt}):
             adapted |= {
                 f"{part}.r": request.rank,
                 f"{part}.lora_alpha": request.alpha,
-                f"{part}.target_modules": list(targets if part == "unet" else TEXT_TARGETS),
+                f"{part}.target_modules": list(driver.text_targets if is_text_encoder(part) else targets),
             }
         told |= {
             "rank": str(request.rank),
@@ -71,13 +66,12 @@ def write_lora(
 
 def header_of(family: ModelFamily, name: str, trigger: str, full: bool = False) -> dict[str, str]:
     """What the header of every file of ours says, in the keys that other tools read."""
-    drawn_by = family.pipelines["draw"]
     return {
         "format": "pt",
         "base": family.weights if not family.is_local else family.name,
         "trigger": trigger,
         "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": ARCHITECTURES.get(drawn_by, drawn_by) + ("" if full else "/lora"),
+        "modelspec.architecture": driver_of(family).architecture + ("" if full else "/lora"),
         "modelspec.implementation": "diffusers",
         "modelspec.title": f"{name} ({family.title})",
         "modelspec.trigger_phrase": trigger,
@@ -118,37 +112,46 @@ def export_lora(lora: Lora, layout: str, folder: Path, *, pipelines: PipelineCac
     """
     told = read_header(lora.path).get("__metadata__", {})
     full = told.get("method") == FULL
-    layouts = (SINGLE_FILE, DIFFUSERS) if full else (DIFFUSERS, KOHYA)
+    driver = driver_of(family)
+    layouts = layouts_of(driver, full)
     if layout not in layouts:
         raise ValueError(f"{lora.name} can be exported as {' or '.join(layouts)}, got {layout!r:.40}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{lora.slug}{'-kohya' if layout == KOHYA else ''}.safetensors"
     if layout == KOHYA:
-        return _as_kohya(lora, told, family, path)
+        return _as_kohya(lora, told, driver, path)
     if not full:
         shutil.copyfile(lora.path, path)
         return path
     with pipelines.lend(family) as pipeline, attached(pipelines, pipeline, [Applied(lora.path)]):
         if layout == SINGLE_FILE:
-            save_single_file(pipeline, path, {name: value for name, value in told.items() if "modelspec" in name})
+            driver.save_single_file(
+                pipeline, path, {name: value for name, value in told.items() if "modelspec" in name}
+            )
             return path
         with TemporaryDirectory() as aside:
             pipeline.save_pretrained(aside)
             return Path(shutil.make_archive(str(path.with_suffix("")), "zip", aside))
 
 
-def _as_kohya(lora: Lora, told: Mapping[str, str], family: ModelFamily, path: Path) -> Path:
+def layouts_of(driver: Driver, full: bool) -> tuple[str, ...]:
+    """What a LoRA, or a full fine-tune, can be exported as."""
+    able = driver.capabilities
+    if full:
+        return (SINGLE_FILE, DIFFUSERS) if able.single_file else (DIFFUSERS,)
+    return (DIFFUSERS, KOHYA) if able.kohya else (DIFFUSERS,)
+
+
+def _as_kohya(lora: Lora, told: Mapping[str, str], driver: Driver, path: Path) -> Path:
     """As sd-scripts writes it: lora_unet_ and lora_te_ names, alpha as a tensor of each layer, ss_ metadata."""
     learnt = load_file(lora.path)
     if all(name.startswith("lora_") for name in learnt):  # it came from there
         shutil.copyfile(lora.path, path)
         return path
-    of_sdxl = "XL" in family.pipelines["draw"]
-    named: dict[str, Tensor] = {}
-    for name, tensor in convert_state_dict_to_kohya(learnt).items():
-        if not of_sdxl:
-            name = name.replace("lora_te1_", "lora_te_")
-        named[name] = torch.tensor(float(lora.alpha)) if name.endswith(".alpha") else tensor
+    named = {
+        name: torch.tensor(float(lora.alpha)) if name.endswith(".alpha") else tensor
+        for name, tensor in driver.kohya_names(learnt).items()
+    }
     write_tensors(
         named,
         path,
@@ -157,7 +160,7 @@ def _as_kohya(lora: Lora, told: Mapping[str, str], family: ModelFamily, path: Pa
             "ss_network_module": "networks.lora",
             "ss_network_dim": str(lora.rank),
             "ss_network_alpha": str(lora.alpha),
-            "ss_base_model_version": "sdxl_base_v1-0" if of_sdxl else "sd_v1",
+            "ss_base_model_version": driver.kohya_base,
             "ss_output_name": lora.name,
             "ss_steps": str(lora.steps),
             "ss_tag_frequency": told.get("ss_tag_frequency", "{}"),
@@ -177,7 +180,7 @@ def inspect_lora(path: Path, *, pipelines: PipelineCache, family: ModelFamily) -
             load_fine_tune(pipeline, path)
             rank, alpha = 0, 0.0
         else:
-            layer = load_lora(pipeline, path).places[0].layer
+            layer = load_lora(driver_of(family), pipeline, path).places[0].layer
             name = next(iter(layer.r))
             rank, alpha = layer.r[name], float(layer.lora_alpha[name])
     return {"trigger": _trigger_in(told), "rank": rank, "alpha": alpha, "steps": _number(told, "steps", "ss_steps")}

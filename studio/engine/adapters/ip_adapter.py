@@ -182,12 +182,14 @@ def prompted(
 ) -> Iterator[Prompted | None]:
     """The pipeline with the pictures as prompts beside the text for as long as the block lasts; none for none.
 
-    Raises ValueError, in a sentence, for an adapter that was made for another base.
+    Raises ValueError, in a sentence, for an adapter that was made for another base, and where the layout takes none.
     """
     prompts = [one for one in prompts if any(one.layers.values())]
     if not prompts:
         yield None
         return
+    if not pipelines.driver(pipeline).capabilities.ip_adapters:
+        raise ValueError(f"{type(pipeline).__name__} takes no IP-Adapter, so it wears no outfit by its picture.")
     unet = pipeline.unet
     loaded = [_kept(pipelines, pipeline, one.adapter) for one in prompts]
     device = pipeline._execution_device if unet.device.type == "meta" else unet.device  # weights that come one by one

@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from studio.contracts.requests import FULL
+from studio.engine.models.driver import Driver, is_text_encoder
 from studio.engine.models.loading import modules
 from studio.engine.models.lru import recent, state_of
 from studio.engine.models.pipeline_cache import PipelineCache
@@ -34,10 +35,10 @@ NAME = "studio"  # of the adapter inside PEFT's layers; each of ours has layers 
 
 @dataclass(frozen=True)
 class Applied:
-    """A LoRA's file with its weight in the UNet and in the text encoders; 1.0 is as trained."""
+    """A LoRA's file with its weight in the denoiser and in the text encoders; 1.0 is as trained."""
 
     path: Path
-    unet: float = 1.0
+    denoiser: float = 1.0
     text_encoder: float = 1.0
 
 
@@ -45,7 +46,7 @@ class Applied:
 class Place:
     """A module of one of the pipeline's networks, and the layer of a LoRA that takes its place."""
 
-    component: str  # "unet", "text_encoder", ...
+    component: str  # its name in the pipeline, such as "text_encoder"
     name: str  # of the module, within its network
     parent: nn.Module
     layer: BaseTunerLayer
@@ -63,7 +64,7 @@ class Adapter:
 
     @property
     def in_text_encoders(self) -> bool:
-        return any(place.component != "unet" for place in self.places)
+        return any(is_text_encoder(place.component) for place in self.places)
 
     def inject(self, pipeline: Any) -> None:
         """The pipeline computes with it from now on, until `eject`; round another LoRA where one is there already."""
@@ -77,10 +78,10 @@ class Adapter:
             setattr(place.parent, place.child, place.layer.base_layer)
             place.layer.base_layer = place.layer.get_base_layer()  # it keeps no other LoRA alive
 
-    def scale(self, unet: float, text_encoder: float) -> None:
+    def scale(self, denoiser: float, text_encoder: float) -> None:
         """Weights in what the networks compute; 1.0 is as trained."""
         for place in self.places:
-            place.layer.set_scale(NAME, unet if place.component == "unet" else text_encoder)
+            place.layer.set_scale(NAME, text_encoder if is_text_encoder(place.component) else denoiser)
 
     def parameters(self) -> list[nn.Parameter]:
         """The matrices A and B of every layer, in the order of the places."""
@@ -110,7 +111,7 @@ def attached(
     Gives a key for what is in the text encoders, or None: text embeddings made without it do not hold then.
     Raises ValueError as `load_lora` does, and for two full fine-tunes.
     """
-    loras = [one for one in loras if one.unet or one.text_encoder]
+    loras = [one for one in loras if one.denoiser or one.text_encoder]
     full = [one for one in loras if _is_full(one.path)]
     others = [one for one in loras if one not in full]
     if len(full) > 1:
@@ -122,7 +123,7 @@ def attached(
     key: list[tuple] = []
 
     def go_in(one: Applied, adapter: Adapter | FineTune) -> None:
-        adapter.scale(one.unet, one.text_encoder)
+        adapter.scale(one.denoiser, one.text_encoder)
         adapter.inject(pipeline)
         inside.append(adapter)
         # A fine-tune comes whole, whatever its weight.
@@ -150,7 +151,7 @@ def _kept_lora(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path
     """The file's layers, read once; `within`: the fine-tune whose networks they are made for."""
     loras: OrderedDict[tuple, Adapter] = pipelines.loaded(pipeline).beside.setdefault("loras", OrderedDict())
     key = state_of(path), state_of(within) if within else None
-    return recent(loras, key, lambda: load_lora(pipeline, path), KEPT)
+    return recent(loras, key, lambda: load_lora(pipelines.driver(pipeline), pipeline, path), KEPT)
 
 
 def _kept_fine_tune(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path) -> FineTune:
@@ -179,9 +180,9 @@ class FineTune:
 
     @property
     def in_text_encoders(self) -> bool:
-        return any(name != "unet" for name in self.networks)
+        return any(is_text_encoder(name) for name in self.networks)
 
-    def scale(self, unet: float, text_encoder: float) -> None:
+    def scale(self, denoiser: float, text_encoder: float) -> None:
         """All of it: there is no half of other weights."""
 
     def inject(self, pipeline: Any) -> None:
@@ -219,8 +220,8 @@ def load_fine_tune(pipeline: DiffusionPipeline, path: Path) -> FineTune:
     return FineTune(networks)
 
 
-def load_lora(pipeline: DiffusionPipeline, path: Path) -> Adapter:
-    """Read a LoRA in any format that diffusers takes, and return it out of the pipeline, ready to go in.
+def load_lora(driver: Driver, pipeline: DiffusionPipeline, path: Path) -> Adapter:
+    """Read a LoRA in any format that its layout's driver takes, and return it out of the pipeline, ready to go in.
 
     Raises ValueError, in a sentence, for a pickle, a truncated file, NaN or Inf, a LoRA made for another base,
     and one that would change nothing; the pipeline is as it was.
@@ -229,7 +230,7 @@ def load_lora(pipeline: DiffusionPipeline, path: Path) -> Adapter:
     networks = modules(pipeline)
     before = {name: set(dict(network.named_modules())) for name, network in networks.items()}
     try:
-        _put_in(pipeline, path)
+        driver.wrap_lora(pipeline, path, NAME)
     except (ValueError, RuntimeError, KeyError, AttributeError) as error:
         take_out(networks)
         raise ValueError(_wrong_base(path, pipeline)) from error
@@ -256,31 +257,6 @@ def _check_file(path: Path) -> None:
     ups = [tensors[name] for name in header if any(up in name for up in UPS)]
     if ups and not any(tensor.any() for tensor in ups):
         raise ValueError(f"{path.name} has no effect: all its weights are zero. Train it for more steps.")
-
-
-def _put_in(pipeline: DiffusionPipeline, path: Path) -> None:
-    """Let diffusers read the file and PEFT wrap the layers. Raises ValueError where shapes or places do not fit."""
-    state, alphas, metadata = pipeline.lora_state_dict(
-        str(path.parent),
-        weight_name=path.name,
-        unet_config=pipeline.unet.config,
-        use_safetensors=True,
-        return_lora_metadata=True,
-    )
-    sizes = {name: tuple(p.shape) for name, p in pipeline.unet.named_parameters()}
-    for name, tensor in state.items():
-        place, down, _ = name.removeprefix("unet.").partition(".lora_A")
-        size = sizes.get(f"{place}.weight", ())
-        if name.startswith("unet.") and down and (len(size) < 2 or size[1] != tensor.shape[1]):
-            raise ValueError(f"{name} does not fit")
-    for component, network in modules(pipeline).items():
-        if not any(name.startswith(f"{component}.") for name in state):
-            continue
-        options = {"network_alphas": alphas, "adapter_name": NAME, "metadata": metadata}
-        if component == "unet":
-            pipeline.load_lora_into_unet(state, unet=network, **options)
-        else:
-            pipeline.load_lora_into_text_encoder(state, text_encoder=network, prefix=component, **options)
 
 
 def _wrong_base(path: Path, pipeline: DiffusionPipeline) -> str:

@@ -14,6 +14,8 @@ from studio.contracts.family import ModelFamily
 from studio.contracts.requests import FULL, MOST_RANK, MergeRequest
 from studio.engine.adapters.exporting import header_of
 from studio.engine.adapters.lora import NAME, Place, load_lora
+from studio.engine.models.driver import is_text_encoder
+from studio.engine.models.layouts import driver_of
 from studio.engine.models.pipeline_cache import PipelineCache
 from studio.engine.models.weights import read_header, write_tensors
 
@@ -38,8 +40,8 @@ def merge(
     changes: dict[tuple[str, str], list[Pair]] = {}
     with pipelines.lend(family) as pipeline:
         for lora, use in zip(loras, request.loras, strict=True):
-            for place in load_lora(pipeline, lora.path).places:
-                weight = use.unet if place.component == "unet" else use.text_encoder
+            for place in load_lora(driver_of(family), pipeline, lora.path).places:
+                weight = use.text_encoder if is_text_encoder(place.component) else use.unet
                 if weight:
                     changes.setdefault((place.component, place.name), []).append(_change(place, weight))
     if not changes:

@@ -11,20 +11,20 @@ import torch
 from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 
-from studio.contracts.family import TARGETS, ModelFamily
+from studio.contracts.family import ModelFamily
 from studio.contracts.requests import FULL, TrainRequest
 from studio.engine.adapters.fused_lora import speed_up
 from studio.engine.adapters.lora import NAME, Adapter, FineTune, take_out
+from studio.engine.models.driver import Driver, is_text_encoder
+from studio.engine.models.layouts import driver_of
 from studio.engine.models.loading import modules
-
-TEXT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj")  # of a CLIP text encoder's attention
 
 
 class Trainable(Protocol):
     """What learns. Between `inject` and `eject` the pipeline computes with it; outside it is as it was."""
 
     def groups(self, rate: float, text_rate: float) -> list[dict[str, Any]]:
-        """The optimiser's groups: all parameters of the UNet's part, then of the text encoders', if these learn."""
+        """The optimiser's groups: all parameters of the denoiser's part, then of the text encoders', if these learn."""
 
     def inject(self, pipeline: Any) -> None: ...
     def eject(self, pipeline: Any) -> None: ...
@@ -41,22 +41,26 @@ class Trainable(Protocol):
 
 def trainable_of(request: TrainRequest, pipeline: Any, family: ModelFamily) -> Trainable:
     """What a resolved request trains, at its start: a LoRA that changes nothing yet, or equal copies."""
-    texts = [name for name in modules(pipeline) if name.startswith("text_encoder")]
-    taught = ["unet", *(texts if request.text_encoder_learning_rate else ())]
-    return (TrainableModel if request.method == FULL else TrainableLora)(request, pipeline, taught)
+    driver = driver_of(family)
+    texts = [name for name in modules(pipeline) if is_text_encoder(name)]
+    taught = [driver.denoiser, *(texts if request.text_encoder_learning_rate else ())]
+    if request.method == FULL:
+        return TrainableModel(pipeline, taught)
+    return TrainableLora(request, pipeline, taught, driver)
 
 
 class TrainableLora:
     """Low-rank matrices beside linear layers and convolutions (Hu et al. 2021); the networks stay frozen."""
 
-    def __init__(self, request: TrainRequest, pipeline: Any, taught: list[str]) -> None:
+    def __init__(self, request: TrainRequest, pipeline: Any, taught: list[str], driver: Driver) -> None:
         self._dropout = request.dropout or 0.0
         self.adapters: dict[str, Adapter] = {}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(request.seed or 0)
             for name in taught:
                 network = getattr(pipeline, name)
-                targets = targets_of(request.targets or "", network) if name == "unet" else TEXT_TARGETS
+                of_text = is_text_encoder(name)
+                targets = driver.text_targets if of_text else targets_of(request.targets or "", driver, network)
                 config = LoraConfig(
                     r=request.rank or 8,
                     lora_alpha=request.alpha or request.rank or 8,
@@ -74,9 +78,7 @@ class TrainableLora:
         self._learn(False)
 
     def groups(self, rate: float, text_rate: float) -> list[dict[str, Any]]:
-        unet = self.adapters["unet"].parameters()
-        texts = [p for name, adapter in self.adapters.items() if name != "unet" for p in adapter.parameters()]
-        return [{"params": unet, "lr": rate}, *([{"params": texts, "lr": text_rate}] if texts else [])]
+        return _groups({name: adapter.parameters() for name, adapter in self.adapters.items()}, rate, text_rate)
 
     def inject(self, pipeline: Any) -> None:
         for adapter in self.adapters.values():
@@ -115,9 +117,9 @@ class TrainableLora:
 
 
 class TrainableModel:
-    """All weights: of a copy of the UNet and, where they learn, of the text encoders; the family keeps its own."""
+    """All weights: of a copy of the denoiser and, where they learn, of the text encoders; the family keeps its own."""
 
-    def __init__(self, request: TrainRequest, pipeline: Any, taught: list[str]) -> None:
+    def __init__(self, pipeline: Any, taught: list[str]) -> None:
         self._own = {
             name: copy.deepcopy(getattr(pipeline, name)).float().requires_grad_(True).eval() for name in taught
         }
@@ -125,9 +127,7 @@ class TrainableModel:
         self.inject, self.eject = fine_tune.inject, fine_tune.eject
 
     def groups(self, rate: float, text_rate: float) -> list[dict[str, Any]]:
-        texts = [p for name, network in self._own.items() if name != "unet" for p in network.parameters()]
-        unet = list(self._own["unet"].parameters())
-        return [{"params": unet, "lr": rate}, *([{"params": texts, "lr": text_rate}] if texts else [])]
+        return _groups({name: list(network.parameters()) for name, network in self._own.items()}, rate, text_rate)
 
     @contextmanager
     def learning(self) -> Iterator[None]:
@@ -146,20 +146,27 @@ class TrainableModel:
             value.copy_(tensors[name])
 
 
-def targets_of(named: str, network: nn.Module) -> list[str]:
+def _groups(learning: Mapping[str, list[nn.Parameter]], rate: float, text_rate: float) -> list[dict[str, Any]]:
+    """The optimiser's groups of what learns, by the names of its components."""
+    denoiser = [p for name, part in learning.items() if not is_text_encoder(name) for p in part]
+    texts = [p for name, part in learning.items() if is_text_encoder(name) for p in part]
+    return [{"params": denoiser, "lr": rate}, *([{"params": texts, "lr": text_rate}] if texts else [])]
+
+
+def targets_of(named: str, driver: Driver, network: nn.Module) -> list[str]:
     """Names, or ends of names, of the modules that a LoRA goes beside.
 
     Raises ValueError for one that the network does not have, naming the kinds it has.
     """
-    wanted = TARGETS.get(named) or [part.strip() for part in named.split(",") if part.strip()]
+    wanted = driver.targets.get(named) or [part.strip() for part in named.split(",") if part.strip()]
     fit = {name for name, module in network.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)}
     found = [one for one in wanted if any(name == one or name.endswith(f".{one}") for name in fit)]
     # A ready name lists what families of either layout have; names of one's own must all be there.
     strange = [one for one in wanted if one not in found]
-    if not found or (strange and named not in TARGETS):
+    if not found or (strange and named not in driver.targets):
         ends = sorted({name.rpartition(".")[2] for name in fit if not name.rpartition(".")[2].isdigit()})
         raise ValueError(
             f"targets: no layer is called {', '.join(strange) or repr(named)}. Take one of "
-            f"{', '.join(TARGETS)}, or names with commas between, such as {', '.join(ends[:8])}."
+            f"{', '.join(driver.targets)}, or names with commas between, such as {', '.join(ends[:8])}."
         )
     return found

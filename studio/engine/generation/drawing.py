@@ -23,12 +23,12 @@ from studio.contracts.sampling import LoraUse, OutfitUse, Using
 from studio.engine.adapters.ip_adapter import ImagePrompt, digest_of_use, prompted
 from studio.engine.adapters.lora import Applied, attached
 from studio.engine.generation.callback_stream import Stopped, streamed
-from studio.engine.generation.inpaint_region import InpaintRegion, sees_masks
+from studio.engine.generation.inpaint_region import InpaintRegion
 from studio.engine.generation.outfits import KeepOutside, beside_the_outfit, dressed, first_pass_of
 from studio.engine.generation.preview import ColourMap, SchedulerTap
+from studio.engine.models.driver import Driver
 from studio.engine.models.memory import is_out_of_memory
 from studio.engine.models.pipeline_cache import PipelineCache
-from studio.engine.models.schedulers import build_scheduler
 
 if TYPE_CHECKING:
     from studio.library import Library, Lora, Outfit
@@ -73,9 +73,9 @@ class Drawable(Protocol):
     def height(self) -> int | None: ...
 
 
-def is_guided(asked: Drawable) -> bool:
+def is_guided(driver: Driver, asked: Drawable) -> bool:
     """Whether each step is taken with the prompt and without (Ho and Salimans 2022)."""
-    return asked.guidance is not None and asked.guidance > 1
+    return driver.capabilities.guidance and asked.guidance is not None and asked.guidance > 1
 
 
 @dataclass(frozen=True)
@@ -98,17 +98,20 @@ class Extensions:
         """How many steps it takes."""
         return (asked.steps or 1) if self.part is None else self.part.steps_of(asked.steps or 1)
 
-    def after_step(self, pipeline: Any, step: int, values: dict[str, Any], asked: Drawable) -> dict[str, Any]:
+    def after_step(
+        self, driver: Driver, pipeline: Any, step: int, values: dict[str, Any], asked: Drawable
+    ) -> dict[str, Any]:
         """What the pipeline goes on with after a step, counted from 0."""
+        if not self.is_followed:
+            return values
+        latents = driver.spatial(values["latents"], asked.width or 0, asked.height or 0)
         if self.latents is not None:
-            self.latents.append(values["latents"].cpu())
+            self.latents.append(latents.cpu())
         if self.kept is not None:
-            return {**values, "latents": self.kept.blended(step, values["latents"])}
+            return {**values, "latents": driver.packed(self.kept.blended(step, latents))}
         if self.part is not None:
-            return {
-                **values,
-                **self.part.after_step(pipeline, step, asked.steps or 1, values["latents"], is_guided(asked)),
-            }
+            guided = is_guided(driver, asked)
+            return {**values, **self.part.after_step(driver, pipeline, step, asked.steps or 1, latents, guided)}
         return values
 
 
@@ -214,7 +217,8 @@ def drawn(
     Raises Stopped within a step once `stop()` is true.
     """
     with adapters.pipelines.lend(adapters.family, task) as pipeline:
-        if extensions.part is None and sees_masks(pipeline):
+        driver = adapters.pipelines.driver(pipeline)
+        if extensions.part is None and driver.sees_masks(pipeline):
             raise ValueError(
                 f"{adapters.family.title} is an inpainting checkpoint: it repaints, on Retouch, and draws "
                 "nothing anew. Choose another family to draw."
@@ -226,7 +230,8 @@ def drawn(
             if stop():
                 raise Stopped
             if step % PREVIEW_EVERY == 0:
-                tell(PreviewDrawn(index, (number - 1) * steps + step, of * steps, colours.jpeg(watched.clean())))
+                seen = driver.spatial(watched.clean(), asked.width or 0, asked.height or 0)
+                tell(PreviewDrawn(index, (number - 1) * steps + step, of * steps, colours.jpeg(seen)))
 
         loras = [Applied(lora.path, use.unet, use.text_encoder) for lora, use in adapters.loras]
         with attached(adapters.pipelines, pipeline, loras) as texts:
@@ -276,19 +281,20 @@ def _call(
     watch: Watch | None,
     extensions: Extensions = Extensions(),
 ) -> list[Image.Image]:
-    guided = is_guided(request)
+    driver = pipelines.driver(pipeline)
+    guided = is_guided(driver, request)
     # An empty negative prompt is none at all: families differ in what that means to them, as diffusers has it.
-    negative = request.negative_prompt or None
+    negative = (request.negative_prompt or None) if driver.capabilities.negative_prompt else None
     each = [pipelines.encode(pipeline, prompt, negative, guided, texts) for prompt in prompts]
     embeddings = {name: torch.cat([one[name] for one in each]) for name in each[0]}
     with (
-        _scheduler(pipeline, request.scheduler) as scheduler,
+        _scheduler(driver, pipeline, request.scheduler) as scheduler,
         prompted(pipelines, pipeline, extensions.worn) as wearing,
     ):
         if extensions.is_followed and hasattr(scheduler, "disable_corrector"):  # UniPC's would undo what is blended in
             scheduler.disable_corrector = list(range(request.steps or 0))
-        watched = SchedulerTap(scheduler) if watch else None
-        given = extensions.part.arguments(pipeline, request.steps or 1) if extensions.part else {}
+        watched = SchedulerTap(driver, scheduler) if watch else None
+        given = extensions.part.arguments(driver, pipeline, request.steps or 1) if extensions.part else {}
         steps = extensions.steps_of(request)
         if wearing:
             given |= wearing.arguments(guided, request.width or 0, request.height or 0)
@@ -299,14 +305,14 @@ def _call(
                 wearing.at((step + 1) / steps)
             if watch is not None and watched is not None:
                 watch(step + 1, watched)
-            return extensions.after_step(pipeline, step, values, request)
+            return extensions.after_step(driver, pipeline, step, values, request)
 
         try:
             return pipeline(
                 **embeddings,
                 **given,
+                **driver.guidance(request.guidance),
                 num_inference_steps=request.steps,
-                guidance_scale=request.guidance,
                 width=request.width,
                 height=request.height,
                 generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
@@ -318,10 +324,10 @@ def _call(
 
 
 @contextmanager
-def _scheduler(pipeline: Any, name: str | None) -> Iterator[Any]:
+def _scheduler(driver: Driver, pipeline: Any, name: str | None) -> Iterator[Any]:
     """The pipeline under a scheduler of its own for the length of the block."""
     own = pipeline.scheduler
-    pipeline.scheduler = build_scheduler(name, own)
+    pipeline.scheduler = driver.scheduler(name, own)
     try:
         yield pipeline.scheduler
     finally:
@@ -329,10 +335,10 @@ def _scheduler(pipeline: Any, name: str | None) -> Iterator[Any]:
 
 
 def _colours(pipelines: PipelineCache, pipeline: Any) -> ColourMap:
-    beside = pipelines.loaded(pipeline).beside
-    if "colours" not in beside:
-        beside["colours"] = ColourMap(pipeline.vae)
-    return beside["colours"]
+    loaded = pipelines.loaded(pipeline)
+    if "colours" not in loaded.beside:
+        loaded.beside["colours"] = ColourMap(loaded.driver, pipeline)
+    return loaded.beside["colours"]
 
 
 @cache

@@ -90,15 +90,14 @@ def quiet() -> None:
         library.utils.logging.disable_progress_bar()
 
 
-def load(family: ModelFamily, dtype: torch.dtype) -> DiffusionPipeline:
-    """The family's pipeline for drawing, frozen and on the CPU.
+def load(family: ModelFamily, kind: type[DiffusionPipeline], dtype: torch.dtype) -> DiffusionPipeline:
+    """The family's pipeline for drawing, which is of that kind, frozen and on the CPU.
 
     Raises ValueError for pickles and damaged files, before anything of them is read.
     """
     quiet()
     weight_files(family)
     source = source_of(family)
-    kind = getattr(diffusers, family.pipelines["draw"])
     own: dict = {"vae": _load_autoencoder(family.vae, dtype)} if family.vae else {}
     if source.is_dir():
         pipeline = kind.from_pretrained(source, dtype=dtype, variant=family.variant, use_safetensors=True, **own)

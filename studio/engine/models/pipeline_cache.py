@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import diffusers
 import torch
 from diffusers import DiffusionPipeline
 
 from studio.contracts.family import ModelFamily
 from studio.engine.models import loading
+from studio.engine.models.driver import Conditioning, Driver
 from studio.engine.models.fair_lock import FairLock
+from studio.engine.models.layouts import driver_of
 from studio.engine.models.lru import LruCache, recent, state_of
 from studio.engine.models.memory import MemoryPlan, choose_plan, free_bytes, settle
 from studio.engine.models.weights import sha256_of, sha256_of_all
@@ -26,7 +27,6 @@ from studio.engine.models.weights import sha256_of, sha256_of_all
 log = logging.getLogger(__name__)
 KEPT_PROMPTS = 64
 MOST_PICTURES = 512_000_000  # bytes
-EMBEDDINGS = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
 
 
 class Tenant(Protocol):
@@ -46,8 +46,9 @@ class Loaded:
     family: ModelFamily
     plan: MemoryPlan
     views: dict[str, DiffusionPipeline]  # task -> pipeline; "draw" holds the modules, the others share them
+    driver: Driver
     tenant: Tenant | None = None
-    texts: OrderedDict[tuple, dict[str, torch.Tensor]] = field(default_factory=OrderedDict)
+    texts: OrderedDict[tuple, Conditioning] = field(default_factory=OrderedDict)
     beside: dict[Any, Any] = field(default_factory=dict)  # adapters and previews, by whoever made them
 
 
@@ -126,14 +127,16 @@ class PipelineCache:
         """What is kept beside a pipeline that was lent."""
         return next(entry for entry in self._loaded.values() if pipeline in entry.views.values())
 
+    def driver(self, pipeline: DiffusionPipeline) -> Driver:
+        """What knows the layout of a pipeline that was lent."""
+        return self.loaded(pipeline).driver
+
     def fingerprint(self, family: ModelFamily) -> str:
         """Sha256 over the family's files of weights: the same for the same weights wherever they lie."""
         files = self._files(family)
         return sha256_of_all((path.name, self.digest_of(path)) for path in files)
 
-    def encode(
-        self, pipeline: Any, prompt: str, negative: str | None, guided: bool, texts: Any = None
-    ) -> dict[str, torch.Tensor]:
+    def encode(self, pipeline: Any, prompt: str, negative: str | None, guided: bool, texts: Any = None) -> Conditioning:
         """Text embeddings by the names that the pipeline takes them under; each prompt is encoded once.
 
         `texts` tells what else decides them: the LoRA in the text encoders, where there is one.
@@ -141,16 +144,8 @@ class PipelineCache:
         loaded = self.loaded(pipeline)
 
         @torch.no_grad()
-        def encode() -> dict[str, torch.Tensor]:
-            found = pipeline.encode_prompt(
-                prompt=prompt,
-                device=pipeline._execution_device,
-                num_images_per_prompt=1,
-                do_classifier_free_guidance=guided,
-                negative_prompt=negative,
-            )
-            pairs = zip(EMBEDDINGS, found, strict=False)
-            return {name: tensor for name, tensor in pairs if tensor is not None}
+        def encode() -> Conditioning:
+            return loaded.driver.encode(pipeline, prompt, negative, guided)
 
         return dict(recent(loaded.texts, (prompt, negative, guided, texts), encode, KEPT_PROMPTS))
 
@@ -177,14 +172,14 @@ class PipelineCache:
         return self._loaded[key]
 
     def _load(self, family: ModelFamily) -> Loaded:
-        started = time.perf_counter()
+        started, driver = time.perf_counter(), driver_of(family)
         needed = sum(path.stat().st_size for path in self._files(family))
         self._evict(needed)
         plan = choose_plan(self.device, family, needed)
-        pipeline = loading.load(family, plan.torch_dtype)
+        pipeline = loading.load(family, driver.pipeline_class(family.pipelines["draw"]), plan.torch_dtype)
         settle(pipeline, plan)
         log.info("%s loaded in %.1f s: %s", family.title, time.perf_counter() - started, plan.words)
-        return Loaded(family, plan, {"draw": pipeline})
+        return Loaded(family, plan, {"draw": pipeline}, driver)
 
     def _load_helper(self, kind: Callable[[Path], Any], source: Path) -> Any:
         """On the accelerator where there is room beside the families, else on the CPU: no family leaves for it."""
@@ -212,7 +207,7 @@ class PipelineCache:
             known = loaded.family.pipelines
             if task not in known:
                 raise ValueError(f"{loaded.family.title} has no pipeline for {task!r}; it has {', '.join(known)}")
-            kind = getattr(diffusers, known[task])
+            kind = loaded.driver.pipeline_class(known[task])
             loaded.views[task] = kind.from_pipe(loaded.views["draw"], dtype=loaded.plan.torch_dtype)
             loaded.views[task].set_progress_bar_config(disable=True)
         return loaded.views[task]

@@ -20,6 +20,7 @@ from studio.contracts.recipes import Recipe, read_png, write_png
 from studio.contracts.requests import GARMENTS, DrawRequest, TrainRequest, as_json, resolved
 from studio.contracts.validation import sides
 from studio.engine.generation.drawing import render_batch
+from studio.engine.models.driver import Conditioning
 from studio.engine.models.pipeline_cache import PipelineCache
 from studio.engine.training.buckets import size_for
 from studio.engine.vision.grounded_sam import CLOTHING, outline
@@ -49,19 +50,18 @@ class Picture:
 
 @dataclass(frozen=True)
 class Examples:
-    """Pictures as the UNet takes them; all on the training's device.
+    """Pictures as the denoiser takes them; all on the training's device.
 
     mean, std: [count, channels, height / f, width / f], scaled: the VAE's posterior, sampled afresh at each step.
     weights: [count, 1, height / f, width / f], 0 to 1: how much each cell counts.
-    text: [count, tokens, width]. added: what SDXL's layout takes beside the text, [count, ...] each. captions: what
-    the text says, for text encoders that learn.
+    conditioning: what the denoiser takes beside the latents, [count, ...] each. captions: what it says in words, for
+    text encoders that learn.
     """
 
     mean: Tensor
     std: Tensor
     weights: Tensor
-    text: Tensor
-    added: dict[str, Tensor]
+    conditioning: Conditioning
     captions: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -69,16 +69,17 @@ class Examples:
 
     def at(self, rows: Tensor) -> Examples:
         """A batch of the rows."""
-        added = {name: value[rows] for name, value in self.added.items()}
+        conditioning = {name: value[rows] for name, value in self.conditioning.items()}
         said = tuple(self.captions[row] for row in rows.tolist())
-        return Examples(self.mean[rows], self.std[rows], self.weights[rows], self.text[rows], added, said)
+        return Examples(self.mean[rows], self.std[rows], self.weights[rows], conditioning, said)
 
 
 def joined(parts: Sequence[Examples]) -> Examples:
     """All of one size, in their order."""
-    added = {name: torch.cat([part.added[name] for part in parts]) for name in parts[0].added}
-    tensors = (torch.cat([getattr(part, name) for part in parts]) for name in ("mean", "std", "weights", "text"))
-    return Examples(*tensors, added, tuple(said for part in parts for said in part.captions))
+    names = parts[0].conditioning
+    conditioning = {name: torch.cat([part.conditioning[name] for part in parts]) for name in names}
+    tensors = (torch.cat([getattr(part, name) for part in parts]) for name in ("mean", "std", "weights"))
+    return Examples(*tensors, conditioning, tuple(said for part in parts for said in part.captions))
 
 
 @dataclass(frozen=True)
@@ -279,43 +280,24 @@ def encode(pictures: Iterable[Picture], pipelines: PipelineCache, pipeline: Any)
     latents: tuple[Image.Image, Tensor, Tensor] | None = None
     for picture in pictures:
         if latents is None or latents[0] is not picture.image:  # with another caption it comes right after itself
-            latents = picture.image, *_latents(picture.image, pipeline)
+            latents = picture.image, *_latents(picture.image, pipelines, pipeline)
         buckets.setdefault(picture.image.size, []).append(_example(picture, *latents[1:], pipelines, pipeline))
     return [joined(rows) for rows in buckets.values()]
 
 
-def _latents(image: Image.Image, pipeline: Any) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of the VAE's posterior, [1, channels, height / f, width / f] each, scaled."""
-    vae, device = pipeline.vae, pipeline._execution_device
+def _latents(image: Image.Image, pipelines: PipelineCache, pipeline: Any) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of the picture's latents, [1, channels, height / f, width / f] each."""
+    device = pipeline._execution_device
     pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].to(device, torch.float32) / 127.5 - 1
-    # SDXL's own VAE overflows in half precision; its configuration says so.
-    upcast = vae.dtype == torch.float16 and vae.config.get("force_upcast", False)
-    kept_dtype = vae.dtype
-    if upcast:
-        vae.to(torch.float32)
-    posterior = vae.encode(pixels.to(vae.dtype)).latent_dist
-    if upcast:
-        vae.to(kept_dtype)
-    shift, scale = vae.config.get("shift_factor") or 0.0, vae.config.scaling_factor
-    return ((posterior.mean - shift) * scale).float(), (posterior.std * scale).float()
+    return pipelines.driver(pipeline).latents(pipeline, pixels)
 
 
 def _example(picture: Picture, mean: Tensor, std: Tensor, pipelines: PipelineCache, pipeline: Any) -> Examples:
     texts, device = pipelines.encode(pipeline, picture.caption, None, guided=False), mean.device
-    added = {}
-    if pipeline.unet.config.addition_embed_type == "text_time":
-        pooled = texts["pooled_prompt_embeds"]
-        added = {"text_embeds": pooled.to(device), "time_ids": _time_ids(pipeline, picture.image, pooled)}
+    taken = pipelines.driver(pipeline).conditioning(pipeline, texts, picture.image.size)
+    conditioning = {name: value.to(device) for name, value in taken.items()}
     weights = torch.ones(1, 1, *mean.shape[2:], device=device)
     if picture.counts is not None:
         counts = torch.from_numpy(np.array(picture.counts)).float().to(device) / 255
         weights = interpolate(counts[None, None], mean.shape[2:], mode="area")
-    return Examples(mean, std, weights, texts["prompt_embeds"].to(device), added, (picture.caption,))
-
-
-def _time_ids(pipeline: Any, image: Image.Image, pooled: Tensor) -> Tensor:
-    """SDXL's size conditioning, as its drawing has it by default: neither enlarged nor cropped."""
-    size = (image.height, image.width)
-    width = pooled.shape[-1]
-    ids = pipeline._get_add_time_ids(size, (0, 0), size, dtype=pooled.dtype, text_encoder_projection_dim=width)
-    return ids.to(pooled.device)
+    return Examples(mean, std, weights, conditioning, (picture.caption,))

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from diffusers import DDPMScheduler
-from peft.helpers import disable_input_dtype_casting
 from PIL import Image, ImageOps
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from studio.contracts.events import CheckpointPicked, CheckpointSaved, Event, LoraSaved, StageReported, StepFinished
 from studio.contracts.family import ModelFamily
@@ -25,15 +19,19 @@ from studio.contracts.requests import ADAMW, COSINE, FULL, DrawRequest, TrainReq
 from studio.engine.adapters.exporting import keep_lora
 from studio.engine.adapters.trainables import trainable_of
 from studio.engine.generation.drawing import render
+from studio.engine.models.driver import Conditioning, denoiser_of, is_text_encoder
+from studio.engine.models.layouts import driver_of
 from studio.engine.models.loading import modules
 from studio.engine.models.memory import free_bytes, is_out_of_memory
 from studio.engine.models.pipeline_cache import PipelineCache
 from studio.engine.training.buckets import batch_at
 from studio.engine.training.checkpoints import learnt_in, load_checkpoint, save_checkpoint
 from studio.engine.training.dataset import Examples, Picture, draw_class_pictures, encode, instance_pictures, joined
-from studio.engine.training.losses import prior_preservation_loss, stratified_timesteps, target_of, weights_of
+from studio.engine.training.losses import prior_preservation_loss
 from studio.engine.training.optimizers import new_optimiser, rate_of
+from studio.engine.training.pace import Pace
 from studio.engine.training.photo_analysis import look_at, seen_in
+from studio.engine.training.precision import computed_in, quickest, scaler_like
 from studio.engine.training.validation_samples import Samples
 from studio.errors import explain
 
@@ -108,11 +106,15 @@ class _Run:
 
     def prepare(self, class_pictures: list[Picture], checkpoint: Path | None) -> None:
         """Caches latents and text embeddings, makes what learns and its optimiser, and takes up the checkpoint."""
-        request = self.request
+        request, driver = self.request, driver_of(self.family)
+        if request.text_encoder_learning_rate and not driver.capabilities.trains_text_encoders:
+            raise ValueError(
+                f"The text encoders of {self.family.title} cannot be trained: set text_encoder_learning_rate to 0."
+            )
         with self.pipelines.lend(self.family) as pipeline:
             faces: list[Image.Image] = []
             pictures = instance_pictures(
-                self.subject, request, self.family, pipeline.vae_scale_factor, seen_in(self.folder)
+                self.subject, request, self.family, driver.cell(pipeline), seen_in(self.folder)
             )
             self._photos = encode(_shrunk(pictures, faces), self.pipelines, pipeline)
             self._class_images = encode(class_pictures, self.pipelines, pipeline)
@@ -127,22 +129,22 @@ class _Run:
                     f"There is not memory enough to train {self.family.title} here; choose a smaller family."
                 )
             self._trainable = trainable_of(request, pipeline, self.family)
-            self._noise = DDPMScheduler.from_config(pipeline.scheduler.config)
+            self._driver, self._noise = driver, driver.noise(pipeline)
             self._pipeline, self._device = pipeline, pipeline._execution_device
-            self._dtype = _computed_in(request.precision or "auto", self._device.type)
+            self._dtype = computed_in(request.precision or "auto", self._device.type)
             groups = self._trainable.groups(request.learning_rate or 0.0, request.text_encoder_learning_rate or 0.0)
             taught_texts = len(groups) > 1
             self._others = [
                 part
                 for name, part in modules(pipeline).items()
-                if name != "unet" and not (taught_texts and name.startswith("text_encoder"))
+                if name != driver.denoiser and not (taught_texts and is_text_encoder(name))
             ]
             on_gpu = self._device.type != "cpu"
             self._can_move_others = on_gpu and offload == "none"
             size = (request.batch_size or 1) * ((request.resolution or 0) / 1024) ** 2
             self._sparing = on_gpu and free_bytes(self._device.type) < ROOM_GB * 2**30 * size
             self.pipelines.move_in(pipeline, self)
-            self._unet_dtype = pipeline.unet.dtype  # asked once: it walks over all modules
+            self._weights_dtype = denoiser_of(driver, pipeline).dtype  # asked once: it walks over all modules
         self._optimiser = new_optimiser(request.optimiser or ADAMW, groups)
         self._rates = [group["lr"] for group in groups]
         self._texts_learn = taught_texts
@@ -174,10 +176,11 @@ class _Run:
         """
         for part in self._others if self._can_move_others else ():
             part.to("cpu" if sparing else self._device)
+        denoiser = denoiser_of(self._driver, self._pipeline)
         if sparing or (sparing is not None and self.request.gradient_checkpointing):
-            self._pipeline.unet.enable_gradient_checkpointing()
+            denoiser.enable_gradient_checkpointing()
         else:
-            self._pipeline.unet.disable_gradient_checkpointing()
+            denoiser.disable_gradient_checkpointing()
 
     def leave_for_good(self) -> None:
         self.pipelines.dismiss(self.family, self)
@@ -185,7 +188,7 @@ class _Run:
     def go(self, until: int, stop: Callable[[], bool], pause: Callable[[], bool]) -> Iterator[Event]:
         """Steps, samples and checkpoints; a LoRA at the end or when stopped."""
         request, total = self.request, self.request.steps or 0
-        pace, began = _Pace(total, [step for step in range(1, total + 1) if self._looked_at(step)]), self._step
+        pace, began = Pace(total, [step for step in range(1, total + 1) if self._looked_at(step)]), self._step
 
         def interrupted() -> bool:
             return stop() or pause()
@@ -268,7 +271,7 @@ class _Run:
                 self._optimiser.zero_grad(set_to_none=True)
                 self._sparing = True
                 self._spare(True)
-                self._scaler = _scaler_like(self._scaler, self._device.type)  # it may be in the middle of a step
+                self._scaler = scaler_like(self._scaler, self._device.type)  # it may be in the middle of a step
 
     def _try_step(self) -> float:
         parts, losses = self.request.accumulation or 1, []
@@ -295,7 +298,7 @@ class _Run:
         chances = torch.Generator().manual_seed(seed)
         batch = self._batch(turn, chances)
         with (
-            _quickest(self._device.type, pipeline.unet, self._dtype),
+            quickest(self._device.type, denoiser_of(self._driver, pipeline), self._dtype),
             self._trainable.learning(),
             torch.random.fork_rng(enabled=bool(self.request.dropout)),
         ):
@@ -326,26 +329,23 @@ class _Run:
         noise = torch.randn(shape, generator=chances).to(device)
         if self.request.noise_offset:  # https://www.crosslabs.org/blog/diffusion-with-offset-noise
             noise = noise + self.request.noise_offset * torch.randn((*shape[:2], 1, 1), generator=chances).to(device)
-        timesteps = stratified_timesteps(len(batch), self._noise.config.num_train_timesteps, chances).to(device)
-        noisy = self._noise.add_noise(latents, noise, timesteps)
-        wanted = target_of(self._noise, latents, noise, timesteps)
+        times = self._noise.times(len(batch), chances).to(device)
+        noisy = self._noise.noised(latents, noise, times)
+        wanted = self._noise.target(latents, noise, times)
         with torch.autocast(device.type, self._dtype, enabled=self._dtype != torch.float32):
-            text, added = self._said(pipeline, batch)
-            if self._dtype == torch.float32:  # nothing casts then: all has the type that the UNet has
-                noisy, text = noisy.to(self._unet_dtype), text.to(self._unet_dtype)
-                added = {name: value.to(self._unet_dtype) for name, value in added.items()}
-            said = pipeline.unet(noisy, timesteps, text, added_cond_kwargs=added or None, return_dict=False)[0]
+            conditioning = self._conditioning(pipeline, batch)
+            if self._dtype == torch.float32:  # nothing casts then: all has the type that the weights have
+                noisy = noisy.to(self._weights_dtype)
+                conditioning = {name: value.to(self._weights_dtype) for name, value in conditioning.items()}
+            said = self._driver.predict(pipeline, noisy, times, conditioning)
         squared = ((said.float() - wanted).square() * batch.weights).mean((1, 2, 3)) / batch.weights.mean((1, 2, 3))
-        return squared * weights_of(self._noise, timesteps, self.request.snr_gamma or 0.0)
+        return squared * self._noise.weights(times, self.request.snr_gamma or 0.0)
 
-    def _said(self, pipeline: Any, batch: Examples) -> tuple[Tensor, dict[str, Tensor]]:
-        """What the UNet takes beside the latents: as it was kept, or anew from text encoders that learn."""
+    def _conditioning(self, pipeline: Any, batch: Examples) -> Conditioning:
+        """What the denoiser takes beside the latents: as it was kept, or anew from text encoders that learn."""
         if not self._texts_learn:
-            return batch.text, batch.added
-        text, _, *pooled = pipeline.encode_prompt(
-            prompt=list(batch.captions), device=self._device, num_images_per_prompt=1, do_classifier_free_guidance=False
-        )
-        return text, {**batch.added, "text_embeds": pooled[0]} if batch.added else {}
+            return batch.conditioning
+        return {**batch.conditioning, **self._driver.encode(pipeline, list(batch.captions), None, guided=False)}
 
     def _draw(self, asked: DrawRequest, step: int | None) -> Image.Image:
         """The picture with what was learnt until the step, which the networks hold; None: as the family draws it."""
@@ -407,73 +407,3 @@ def _till(events: Iterator[Event], interrupted: Callable[[], bool]) -> Iterator[
         yield event
         if interrupted():
             return
-
-
-def _scaler_like(scaler: Any, device: str) -> Any:
-    made = torch.amp.GradScaler(device, enabled=scaler.is_enabled())
-    if made.is_enabled():
-        made.load_state_dict(scaler.state_dict())
-    return made
-
-
-def _computed_in(precision: str, device: str) -> torch.dtype:
-    """The type of a step's products. "auto" is bfloat16 where the device has it; elsewhere float32 is as quick."""
-    named = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-    if precision in named:
-        return named[precision]
-    of_cpu = getattr(torch.cpu, "get_capabilities", dict)()  # torch before 2.10 cannot tell
-    if device == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    return torch.bfloat16 if device == "cpu" and of_cpu.get("avx512_bf16", False) else torch.float32
-
-
-@contextmanager
-def _quickest(device: str, unet: Any, dtype: torch.dtype) -> Iterator[None]:
-    """What makes a step quicker, forwards and backwards, since checkpointing computes the one within the other.
-
-    On a CPU torch's fused attention can be slow backwards: with plain attention a step took 0.74 of the CPU time at
-    16x16 latents, and 0.98 at 32x32 (the least of 7 each, on a busy machine).
-    """
-    # Autocast casts the inputs of LoRA layers; PEFT would do it before, and to single precision.
-    with disable_input_dtype_casting(unet, active=dtype != torch.float32), ExitStack() as stack:
-        if device == "cpu":
-            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-        yield
-
-
-class _Pace:
-    """Estimates the seconds left from what steps and samples took in this process; `looks` are steps with samples."""
-
-    def __init__(self, total: int, looks: Sequence[int]) -> None:
-        self._total, self._looks = total, looks
-        self._first, self._steps, self._samples = _Spent(), _Spent(), _Spent()
-
-    def step(self) -> AbstractContextManager[None]:
-        return (self._steps if self._first.often else self._first).timed()
-
-    def look(self) -> AbstractContextManager[None]:
-        return self._samples.timed()
-
-    def seconds_left(self, step: int) -> float:
-        """After a step whose samples are still to be drawn. The first step warms up, and counts while it is alone."""
-        steps = self._steps if self._steps.often else self._first
-        samples = len(self._looks) - bisect_left(self._looks, step)
-        return steps.each * (self._total - step) + self._samples.each * samples
-
-
-@dataclass
-class _Spent:
-    """Seconds that went into something, and how often it was done."""
-
-    seconds: float = 0.0
-    often: int = 0
-
-    @property
-    def each(self) -> float:
-        return self.seconds / max(self.often, 1)
-
-    @contextmanager
-    def timed(self) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.seconds, self.often = self.seconds + time.perf_counter() - began, self.often + 1

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from studio.engine.adapters.lora import Applied, attached, fingerprint, load_lora
+from studio.engine.models.layouts import driver_of
 
 
 class Canary:
@@ -104,7 +105,7 @@ def refused(pipelines, family, file, words):
     with pipelines.lend(family) as pipeline:
         before = fingerprint(pipeline)
         with pytest.raises(ValueError, match=words):
-            load_lora(pipeline, file)
+            load_lora(driver_of(family), pipeline, file)
         assert fingerprint(pipeline) == before
 
 

@@ -12,10 +12,11 @@ from studio.contracts.events import CheckpointSaved, LoraSaved, SampleDrawn, Ste
 from studio.contracts.requests import TrainRequest
 from studio.engine.adapters.lora import fingerprint
 from studio.engine.adapters.trainables import targets_of
+from studio.engine.models.layouts import driver_of
+from studio.engine.models.noise import weights_of
 from studio.engine.models.weights import read_header
 from studio.engine.training.buckets import batch_at, size_for
 from studio.engine.training.checkpoints import OPTIMISER
-from studio.engine.training.losses import weights_of
 from studio.engine.training.optimizers import rate_of
 
 SMALL = {"class_images": 0, "steps": 3, "checkpoint_every": 2, "sample_every": 3}
@@ -108,11 +109,11 @@ def test_8_bit_adam_without_its_package_names_the_remedy(trains, monkeypatch):
 
 def test_targets_that_are_not_there_are_named(pipelines, toy):
     with pipelines.lend(toy) as pipeline:
-        assert targets_of("attn2.to_k", pipeline.unet) == ["attn2.to_k"]
+        assert targets_of("attn2.to_k", driver_of(toy), pipeline.unet) == ["attn2.to_k"]
         with pytest.raises(ValueError, match="no layer is called to_w. Take one of attention"):
-            targets_of("to_q, to_w", pipeline.unet)
+            targets_of("to_q, to_w", driver_of(toy), pipeline.unet)
         with pytest.raises(ValueError, match="no layer is called"):
-            targets_of(" , ", pipeline.unet)
+            targets_of(" , ", driver_of(toy), pipeline.unet)
 
 
 @pytest.mark.parametrize(

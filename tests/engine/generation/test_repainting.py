@@ -21,6 +21,7 @@ from studio.engine.generation.drawing import draw
 from studio.engine.generation.inpaint_region import InpaintRegion
 from studio.engine.generation.outfits import room_for
 from studio.engine.generation.repainting import repaint, soft_room
+from studio.engine.models.layouts import driver_of
 from studio.engine.models.schedulers import SCHEDULERS
 from studio.engine.vision.picture_metrics import changed_outside
 from studio.execution.local import LocalExecutor
@@ -497,8 +498,9 @@ def test_masks_open_from_their_white_to_all_that_they_touch(pipelines, family):
         draw.rectangle((32 * column, 32, 32 * column + 31, 95), fill=grey)
     part = InpaintRegion(Image.new("RGB", mask.size), mask, 1.0)
     with pipelines.lend(family, "repaint") as pipeline:
-        first = np.asarray(part.arguments(pipeline, 10)["mask_image"]) > 0
-        seen = [part.after_step(pipeline, step, 10, torch.zeros(1, 4, 16, 16), guided=True) for step in range(10)]
+        driver, latents = driver_of(family), torch.zeros(1, 4, 16, 16)
+        first = np.asarray(part.arguments(driver, pipeline, 10)["mask_image"]) > 0
+        seen = [part.after_step(driver, pipeline, step, 10, latents, guided=True) for step in range(10)]
     assert first[32:96, :32].all() and not first[:, 32:].any() and not first[:32].any()
     assert seen[-1] == {} and all(one["mask"].shape == (2, 1, 16, 16) for one in seen[:-1])
     shares = [float(one["mask"][0].mean()) for one in seen[:-1]]

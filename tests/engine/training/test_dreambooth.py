@@ -22,10 +22,11 @@ from studio.contracts.events import (
 from studio.contracts.family import ModelFamily
 from studio.contracts.requests import TrainRequest, resolved
 from studio.engine.adapters.lora import fingerprint
+from studio.engine.models.noise import stratified_timesteps, weights_of
 from studio.engine.training.checkpoint_choice import pick
 from studio.engine.training.dataset import Seen, class_prompts, draw_class_pictures, instance_pictures
 from studio.engine.training.dreambooth import train
-from studio.engine.training.losses import prior_preservation_loss, stratified_timesteps, weights_of
+from studio.engine.training.losses import prior_preservation_loss
 from studio.library.family_files import built_in
 from tests.engine.toys import new_library
 

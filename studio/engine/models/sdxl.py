@@ -1,0 +1,30 @@
+"""SDXL's layout (Podell et al. 2023): two text encoders, a pooled text and sizes beside the text. Pocket has it too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from studio.engine.models.driver import Conditioning
+from studio.engine.models.unet import UNetDriver, pipelines_of
+
+
+class SDXLDriver(UNetDriver):
+    pipelines = pipelines_of("StableDiffusionXL")
+    architecture, kohya_base = "stable-diffusion-xl-v1-base", "sdxl_base_v1-0"
+
+    def conditioning(self, pipeline: Any, texts: Conditioning, size: tuple[int, int]) -> Conditioning:
+        """With the sizes that a drawing has by default: neither enlarged nor cropped."""
+        pooled, (width, height) = texts["pooled_prompt_embeds"], size
+        ids = pipeline._get_add_time_ids(
+            (height, width),
+            (0, 0),
+            (height, width),
+            dtype=pooled.dtype,
+            text_encoder_projection_dim=pooled.shape[-1],
+        )
+        return {**texts, "time_ids": ids.to(pooled.device)}
+
+    def added(self, conditioning: Conditioning) -> dict[str, Tensor]:
+        return {"text_embeds": conditioning["pooled_prompt_embeds"], "time_ids": conditioning["time_ids"]}

@@ -1,0 +1,143 @@
+"""What Stable Diffusion's layouts have in common: a UNet, CLIP's text encoders, diffusion's noise, kohya's names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import diffusers
+import torch
+from diffusers.utils import convert_state_dict_to_kohya
+from torch import Tensor
+
+from studio.engine.models.driver import Capabilities, Conditioning, is_text_encoder
+from studio.engine.models.loading import modules
+from studio.engine.models.noise import DiffusionNoise
+from studio.engine.models.schedulers import build_scheduler, clean_latents
+from studio.engine.models.single_file import save_single_file
+
+ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+TRANSFORMERS = (*ATTENTION, "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
+KINDS = ("", "Inpaint", "Img2Img", "ControlNet", "ControlNetInpaint", "ControlNetImg2Img", "PAG")
+# What `encode_prompt` gives, in its order, under the names that a call takes it.
+EMBEDDINGS = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
+
+
+def pipelines_of(start: str) -> frozenset[str]:
+    """diffusers' names of the pipelines of one layout."""
+    return frozenset(f"{start}{kind}Pipeline" for kind in KINDS)
+
+
+class UNetDriver:
+    """The part of a driver that SD 1.5 and SDXL share."""
+
+    capabilities = Capabilities()
+    denoiser = "unet"
+    targets = MappingProxyType(
+        {
+            "attention": ATTENTION,
+            "transformers": TRANSFORMERS,
+            "everything": (*TRANSFORMERS, "conv1", "conv2", "conv_shortcut", "time_emb_proj"),
+        }
+    )
+    text_targets = ("q_proj", "k_proj", "v_proj", "out_proj")  # of a CLIP's attention
+
+    def pipeline_class(self, name: str) -> type:
+        return getattr(diffusers, name)
+
+    def encode(self, pipeline: Any, prompts: str | list[str], negative: str | None, guided: bool) -> Conditioning:
+        found = pipeline.encode_prompt(
+            prompt=prompts,
+            device=pipeline._execution_device,
+            num_images_per_prompt=1,
+            do_classifier_free_guidance=guided,
+            negative_prompt=negative,
+        )
+        return {name: tensor for name, tensor in zip(EMBEDDINGS, found, strict=False) if tensor is not None}
+
+    def conditioning(self, pipeline: Any, texts: Conditioning, size: tuple[int, int]) -> Conditioning:
+        return texts
+
+    def guidance(self, scale: float | None) -> dict[str, Any]:
+        return {"guidance_scale": scale}
+
+    def cell(self, pipeline: Any) -> int:
+        return pipeline.vae_scale_factor
+
+    def latents(self, pipeline: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        vae = pipeline.vae
+        # SDXL's own VAE overflows in half precision; its configuration says so.
+        upcast = vae.dtype == torch.float16 and vae.config.get("force_upcast", False)
+        kept_dtype = vae.dtype
+        if upcast:
+            vae.to(torch.float32)
+        posterior = vae.encode(pixels.to(pipeline._execution_device, vae.dtype)).latent_dist
+        if upcast:
+            vae.to(kept_dtype)
+        shift, scale = vae.config.get("shift_factor") or 0.0, vae.config.scaling_factor
+        return ((posterior.mean - shift) * scale).float(), (posterior.std * scale).float()
+
+    def spatial(self, latents: Tensor, width: int, height: int) -> Tensor:
+        return latents
+
+    def packed(self, latents: Tensor) -> Tensor:
+        return latents
+
+    def noise(self, pipeline: Any) -> DiffusionNoise:
+        return DiffusionNoise(pipeline.scheduler)
+
+    def predict(self, pipeline: Any, noisy: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
+        return pipeline.unet(
+            noisy,
+            times,
+            conditioning["prompt_embeds"],
+            added_cond_kwargs=self.added(conditioning),
+            return_dict=False,
+        )[0]
+
+    def added(self, conditioning: Conditioning) -> dict[str, Tensor] | None:
+        """What the UNet takes beside the text."""
+        return None
+
+    def scheduler(self, name: str | None, own: Any) -> Any:
+        return build_scheduler(name, own)
+
+    def clean(self, scheduler: Any, predicted: Tensor, timestep: Tensor, sample: Tensor) -> Tensor:
+        return clean_latents(scheduler, predicted, timestep, sample)
+
+    def sees_masks(self, pipeline: Any) -> bool:
+        return pipeline.unet.config.in_channels > pipeline.vae.config.latent_channels
+
+    def mask_of_step(self, mask: Tensor, guided: bool) -> dict[str, Tensor]:
+        return {"mask": torch.cat([mask, mask]) if guided else mask}
+
+    def wrap_lora(self, pipeline: Any, path: Path, adapter: str) -> None:
+        state, alphas, metadata = pipeline.lora_state_dict(
+            str(path.parent),
+            weight_name=path.name,
+            unet_config=pipeline.unet.config,
+            use_safetensors=True,
+            return_lora_metadata=True,
+        )
+        sizes = {name: tuple(p.shape) for name, p in pipeline.unet.named_parameters()}
+        for name, tensor in state.items():
+            place, down, _ = name.removeprefix("unet.").partition(".lora_A")
+            size = sizes.get(f"{place}.weight", ())
+            if name.startswith("unet.") and down and (len(size) < 2 or size[1] != tensor.shape[1]):
+                raise ValueError(f"{name} does not fit")
+        for component, network in modules(pipeline).items():
+            if not any(name.startswith(f"{component}.") for name in state):
+                continue
+            options = {"network_alphas": alphas, "adapter_name": adapter, "metadata": metadata}
+            if is_text_encoder(component):
+                pipeline.load_lora_into_text_encoder(state, text_encoder=network, prefix=component, **options)
+            else:
+                pipeline.load_lora_into_unet(state, unet=network, **options)
+
+    def kohya_names(self, learnt: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return convert_state_dict_to_kohya(learnt)
+
+    def save_single_file(self, pipeline: Any, path: Path, metadata: Mapping[str, str]) -> None:
+        save_single_file(pipeline, path, metadata)
