@@ -43,6 +43,17 @@ ROOMS = {
     "engine.training": GENERATION | {"engine.training"},
     "ui": SESSION | {"settings", "ui"},
 }
+# What one architecture alone has, as names in code or as texts; and who may know it: the drivers of these layouts and what
+# they are made of, and IP-Adapters, which are processors of a UNet's attention.
+OF_AN_ARCHITECTURE = {
+    *("unet", "transformer", "lora_unet", "sdxl", "sd15", "encode_prompt", "prompt_embeds", "pooled_prompt_embeds"),
+    *("added_cond_kwargs", "time_ids", "alphas_cumprod", "scaling_factor", "in_channels"),
+}
+KNOW_THEIR_ARCHITECTURE = {
+    *(f"engine.models.{name}" for name in ("layouts", "unet", "sdxl", "noise", "schedulers", "single_file")),
+    "engine.adapters.ip_adapter",
+}
+ALLOWED = {"use.unet"}  # a public field: LoraUse's weight in whatever denoises
 # Names that every tab has: its folder says whose they are.
 OF_EVERY_TAB = {"layout", "handlers", "views"}
 
@@ -214,3 +225,30 @@ def test_importing_studio_loads_nothing_heavy():
     code = f"import sys, studio; print(*({HEAVY!r} | {{'pandas', 'scipy'}}) & set(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert loaded.stdout.split() == []
+
+
+def said_of_architectures(path: Path) -> set[str]:
+    """Names and texts in the code of a file that only one architecture has."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute) and node.attr in OF_AN_ARCHITECTURE:
+            found.add(ast.unparse(node))
+        if isinstance(node, ast.keyword) and node.arg in OF_AN_ARCHITECTURE:
+            found.add(f"{node.arg}=")
+        if isinstance(node, ast.Constant) and str(node.value).partition(".")[0] in OF_AN_ARCHITECTURE:
+            found.add(repr(node.value))
+    return found - ALLOWED
+
+
+def test_only_drivers_of_layouts_know_what_denoises():
+    knowing = {}
+    for path in ROOT.glob("studio/engine/**/*.py"):
+        if said := said_of_architectures(path):
+            knowing[module_of(path).removeprefix("studio.")] = said
+    assert not {module: said for module, said in knowing.items() if module not in KNOW_THEIR_ARCHITECTURE}
+    assert knowing.keys() == KNOW_THEIR_ARCHITECTURE, "who knows no architecture any more must leave the list"
+
+
+def test_what_only_one_architecture_has_is_seen_however_it_is_said(written):
+    text = "def f(p, use):\n    'p.unet'\n    p.unet(time_ids=1)\n    use.unet, getattr(p, 'unet.conv_in')\n"
+    assert said_of_architectures(written("studio/engine/new.py", text)) == {"p.unet", "time_ids=", "'unet.conv_in'"}
