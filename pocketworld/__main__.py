@@ -14,6 +14,8 @@ import torch
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 FAMILY, MASKS, OUTFITS = (REPOSITORY / "assets" / name for name in ("pocket", "pocket-masks", "pocket-outfits"))
+# Of the next family: its UNet is still to be taught, so that no family has it yet.
+NEXT_VAE = REPOSITORY / "assets" / "pocketworld" / "vae"
 ASSEMBLED = {  # what -> the function of pocketworld.assemble, and where it writes by default
     "family": ("assemble", FAMILY),
     "masks": ("assemble_masks", MASKS),
@@ -26,6 +28,7 @@ COMPONENTS = {  # in the order in which they need each other
     "classifier": "pocketworld.recipes.classifier",
     "latents": "pocketworld.recipes.latents",
     "unet": "pocketworld.recipes.unet",
+    "decoder": "pocketworld.recipes.decoder",
     "outfits": "pocketworld.recipes.outfits",
     "styles": "pocketworld.recipes.styles",
     "sam": "pocketworld.recipes.sam",
@@ -60,7 +63,7 @@ def main() -> None:
     elif arguments.command == "unpack":
         from pocketworld.assemble import unpack
 
-        unpack(arguments.family, arguments.masks, arguments.outfits, arguments.work)
+        unpack(arguments.family, arguments.masks, arguments.outfits, arguments.work, arguments.vae)
     else:
         from pocketworld.assemble import draw_sheet, load_family, load_parts
 
@@ -78,7 +81,9 @@ def parse() -> tuple[argparse.Namespace, list[str]]:
     training = commands.add_parser("train", parents=[common], help="train one component, or all in order")
     training.add_argument("component", nargs="?", choices=COMPONENTS)
     training.add_argument("--minutes", type=float, help="training time; by default the component's own")
-    training.add_argument("--device", choices=("cpu", "cuda"), help="for vae, latents and unet; by default the CPU")
+    training.add_argument(
+        "--device", choices=("cpu", "cuda"), help="for vae, latents, unet, decoder and outfits; by default the CPU"
+    )
     assembling = commands.add_parser("assemble", parents=[common], help="work folder -> folders that the studio loads")
     assembling.add_argument("what", nargs="?", choices=ASSEMBLED, default="family")
     assembling.add_argument("--to", type=Path, help="by default a folder of assets/, such as assets/pocket")
@@ -88,6 +93,7 @@ def parse() -> tuple[argparse.Namespace, list[str]]:
     unpacking.add_argument("--family", type=Path, default=FAMILY)
     unpacking.add_argument("--masks", type=Path, default=MASKS)
     unpacking.add_argument("--outfits", type=Path, default=OUTFITS)
+    unpacking.add_argument("--vae", type=Path, default=NEXT_VAE, help="in place of the family's own")
     commands.add_parser("revive", parents=[common], help="lay attention anew that has drowned in constants")
     looking = commands.add_parser("sheet", parents=[common], help="draw the fixed prompts")
     looking.add_argument("--family", type=Path, help="an assembled family; by default the work folder's weights")

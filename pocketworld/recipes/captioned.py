@@ -7,9 +7,9 @@ import numpy as np
 
 from pocketworld.attributes import classes
 from pocketworld.captions import caption, full_caption, outfit_caption
-from pocketworld.recipes.tokenizers import CONTEXT, with_identifier
+from pocketworld.recipes.tokenizers import CONTEXT
 from pocketworld.render import outfit, render
-from pocketworld.vocabulary import FURS, GARMENT_COLOURS, NOUNS
+from pocketworld.vocabulary import FURS, GARMENT_COLOURS
 from pocketworld.world import Spec, sample
 
 PIXELS = 64
@@ -26,6 +26,7 @@ class Pool:
     tokens: np.ndarray  # [count, WORDINGS, CONTEXT]
     outfit_tokens: np.ndarray  # [count, CONTEXT]
     dressed: np.ndarray  # rows that have an outfit
+    named: np.ndarray  # rows that show a character with a name
     odd_labels: np.ndarray  # [odd, attributes] class numbers of captions without a picture
     odd_tokens: np.ndarray  # [odd, CONTEXT]
 
@@ -52,13 +53,13 @@ def oddly_coloured(spec: Spec, rng: random.Random) -> Spec:
 
 
 def make_pool(specs: list[Spec], tokenizer, seed: int) -> Pool:
-    """Render and caption the specs; a tenth of the captions have a rare identifier before the noun."""
+    """Render and caption the specs. Rare identifiers are left out: what nobody explains must not come to mean nothing."""
     rng = random.Random(seed)
     nothing = np.zeros((PIXELS, PIXELS, 3), np.uint8)
     texts, outfit_texts = [], []
     for spec in specs:
         wordings = [full_caption(spec)] + [caption(spec, rng) for _ in range(WORDINGS - 1)]
-        texts += [with_identifier(text, NOUNS, rng) if rng.random() < 0.1 else text for text in wordings]
+        texts += wordings
         outfit_texts.append(outfit_caption(spec, rng) if spec.top else "")
     odd = [oddly_coloured(spec, rng) for spec in specs if spec.noun in FURS]
     return Pool(
@@ -68,6 +69,7 @@ def make_pool(specs: list[Spec], tokenizer, seed: int) -> Pool:
         tokens=_tokens(tokenizer, texts).reshape(len(specs), WORDINGS, CONTEXT),
         outfit_tokens=_tokens(tokenizer, outfit_texts),
         dressed=np.flatnonzero([spec.top is not None for spec in specs]),
+        named=np.flatnonzero([spec.name is not None for spec in specs]),
         odd_labels=np.array([classes(spec) for spec in odd]),
         odd_tokens=_tokens(tokenizer, [caption(spec, rng) for spec in odd]),
     )

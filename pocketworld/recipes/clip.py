@@ -4,6 +4,13 @@ Three losses. Contrastive (Radford et al. 2021), each text tower against the ima
 embeddings: every tower must tell hair colour from top colour linearly. And attributes from the text towers'
 penultimate hidden states through attention with one learned query for each attribute, because that is what
 SDXL's UNet does with them (Podell et al. 2023): whatever these queries find, its cross-attention can find.
+
+A hundred characters have names, and where a caption tells a name, the attributes are to be read from it, half of the
+time without looking at the name itself: so the words after it must carry who that is. This is what makes an identifier
+of a later DreamBooth run a direction of its own: "a sks girl" is somebody, where it used to be "a girl".
+
+Towers that go on from finished ones stay near what these said of captions without names, since a UNet has learnt that,
+and their image encoder stays altogether.
 """
 
 import copy
@@ -18,6 +25,7 @@ from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
+    CLIPTokenizer,
     CLIPVisionConfig,
     CLIPVisionModelWithProjection,
 )
@@ -26,9 +34,12 @@ from pocketworld.attributes import ATTRIBUTES, CLASSES, OUTFIT_ATTRIBUTES, UNSEE
 from pocketworld.recipes.captioned import PIXELS, WORDINGS, Pool, caption_corpus, make_pool, make_specs
 from pocketworld.recipes.loop import Loop
 from pocketworld.recipes.optim import MuonAndAdamW
-from pocketworld.recipes.tokenizers import CONTEXT, build
+from pocketworld.recipes.tokenizers import CONTEXT, RARE_IDENTIFIERS, build
+from pocketworld.world import CHARACTERS
 
 PROJECTION = 128  # width of the shared embedding
+NAMED_SHARE = 0.3  # of the captions with a picture, beside those that chance names
+NEAR_WEIGHT = 20.0
 OUTFIT_SHARE = 0.2  # part of a batch that shows clothes alone, for the IP-Adapter
 SIZES = [len(words) for words in ATTRIBUTES.values()]
 WEIGHTS = torch.tensor([2.0 if name.endswith("colour") else 1.0 for name in ATTRIBUTES])  # binding colours is hardest
@@ -43,9 +54,13 @@ class AttributeReader(nn.Module):
         self.heads = nn.Parameter(torch.zeros(CLASSES, width))
         self.register_buffer("owner", torch.repeat_interleave(torch.arange(len(SIZES)), torch.tensor(SIZES)))
 
-    def forward(self, states: Tensor) -> Tensor:
-        """[batch, tokens, width] -> logits [batch, CLASSES], the attributes' classes side by side."""
-        attention = (self.queries @ states.mT).softmax(-1)  # [batch, attributes, tokens]
+    def forward(self, states: Tensor, hidden: Tensor) -> Tensor:
+        """[batch, tokens, width] -> logits [batch, CLASSES], the attributes' classes side by side.
+
+        Tokens where `hidden` ([batch, tokens]) is true are not looked at.
+        """
+        attention = self.queries @ states.mT  # [batch, attributes, tokens]
+        attention = attention.masked_fill(hidden[:, None], -torch.inf).softmax(-1)
         found = attention @ states
         return (found[:, self.owner] * self.heads).sum(-1)
 
@@ -56,6 +71,8 @@ class Clip(nn.Module):
     def __init__(self, tokenizer, end_padding: int = 0):
         super().__init__()
         self.end, self.end_padding = tokenizer.eos_token_id, end_padding
+        words = tokenizer.get_vocab()
+        self.register_buffer("names", torch.tensor([words[f"{name}</w>"] for name in CHARACTERS]), persistent=False)
         self.text = CLIPTextModelWithProjection(_text_config(tokenizer, 64, layers=3, heads=2))
         self.text_2 = CLIPTextModelWithProjection(_text_config(tokenizer, 128, layers=4, heads=4))
         self.vision = CLIPVisionModelWithProjection(
@@ -86,6 +103,10 @@ class Clip(nn.Module):
         outputs = [tower(ids, output_hidden_states=True) for tower, ids in towers]
         states = [output.hidden_states[-2].float() for output in outputs]
         return [F.normalize(output.text_embeds.float(), dim=-1) for output in outputs], states
+
+    def hidden(self, tokens: Tensor, share: float = 0.5) -> Tensor:
+        """Where names stand that the readers may not look at, of `share` of the rows: [batch, tokens]."""
+        return torch.isin(tokens, self.names) & (torch.rand(len(tokens), 1) < share)
 
     def embed_images(self, pixels: Tensor) -> Tensor:
         """[batch, 3, 64, 64], normalised as CLIP's -> unit embeddings [batch, 128]."""
@@ -125,28 +146,124 @@ def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor) -> Tensor:
 
 
 def train(work: Path, minutes: float = 20, *, pictures: int = 40_000, batch: int = 128, seed: int = 0) -> None:
-    """Train the towers; save them, tokenizers and image processor into work/clip in SDXL's layout."""
+    """Train the towers; save them, tokenizers and image processor into work/clip in SDXL's layout.
+
+    Goes on from the towers in work/clip/usual, if there are any.
+    """
     folder = work / "clip"
     tokenizer, _ = build(caption_corpus(6000), folder)
     torch.manual_seed(seed)
     model = Clip(tokenizer).train()
-    optimiser = MuonAndAdamW(model, muon_lr=0.02, adamw_lr=1.5e-3, outer_layers=("embedding", "read_", "projection"))
+    usual = Usual(folder / "usual", tokenizer) if (folder / "usual").exists() else None
+    if usual:
+        usual.lay_into(model)
+    rates = (0.003, 3e-4) if usual else (0.02, 1.5e-3)
+    optimiser = MuonAndAdamW(
+        model, muon_lr=rates[0], adamw_lr=rates[1], outer_layers=("embedding", "read_", "projection")
+    )
     pool = make_pool(make_specs(pictures, seed + 1), tokenizer, seed)
     loop = Loop(folder, model, optimiser, minutes=minutes, seed=seed)
     for _ in loop:
-        loss, figures = _step(model, pool, loop.rng, batch)
+        loss, figures = _step(model, pool, loop.rng, batch, usual)
         loop.descend(loss, samples=batch, **figures)
     if not loop.finished:
         return
     with loop.averaged():
+        draw_identifiers(model, tokenizer)
         save(model, folder, torch.from_numpy(pool.tokens[:500, 0]))
-        loop.journal(**evaluate(model, tokenizer))
+        loop.journal(**evaluate(model, tokenizer), **apart(model, tokenizer))
 
 
-def _step(model: Clip, pool: Pool, rng: np.random.Generator, batch: int) -> tuple[Tensor, dict[str, float]]:
+class Usual:
+    """A finished family's towers, and how their vocabulary meets a new one."""
+
+    def __init__(self, folder: Path, tokenizer):
+        self.towers = nn.ModuleList(
+            [
+                CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32),
+                CLIPTextModelWithProjection.from_pretrained(folder / "text_encoder_2", dtype=torch.float32),
+                CLIPVisionModelWithProjection.from_pretrained(folder / "image_encoder", dtype=torch.float32),
+            ]
+        ).requires_grad_(False)
+        known = CLIPTokenizer.from_pretrained(folder / "tokenizer").get_vocab()
+        words = sorted(tokenizer.get_vocab().items(), key=lambda pair: pair[1])
+        self.ids = torch.tensor([known.get(word, -1) for word, _ in words])  # by new id; -1 where it is a new word
+
+    @torch.no_grad()
+    def lay_into(self, model: Clip) -> None:
+        """Give the model these weights; new words begin like the spread of the old ones."""
+        for tower, usual in zip((model.text, model.text_2, model.vision), self.towers, strict=True):
+            state, target = usual.state_dict(), tower.state_dict()
+            for name, value in state.items():
+                place = name if name in target else f"text_model.{name}"
+                if "token_embedding" in place:
+                    value = self._spread(value)
+                target[place] = value
+            tower.load_state_dict(target)
+            _set_epsilon(tower, usual.config.layer_norm_eps)
+        model.vision.requires_grad_(False)
+        model.read_image.requires_grad_(False)
+
+    def _spread(self, embedding: Tensor) -> Tensor:
+        fresh = embedding.mean(0) + embedding.std(0) * torch.randn(len(self.ids), embedding.shape[1])
+        return torch.where((self.ids >= 0)[:, None], embedding[self.ids.clamp_min(0)], fresh)
+
+    @torch.no_grad()
+    def states(self, tokens: Tensor, end: int, end_padding: int) -> tuple[Tensor, list[Tensor]]:
+        """Which rows have old words alone, [batch], and each text tower's penultimate states of them."""
+        old = self.ids[tokens]
+        plain = (old >= 0).all(1)
+        ended = (tokens == end).cumsum(1) - (tokens == end).long() > 0
+        padded = (old, torch.where(ended, self.ids[end_padding], old))
+        return plain, [
+            tower(ids[plain], output_hidden_states=True).hidden_states[-2].float()
+            for tower, ids in zip(self.towers, padded, strict=False)
+        ]
+
+
+def _set_epsilon(tower: nn.Module, epsilon: float) -> None:
+    tower.config.layer_norm_eps = epsilon
+    for module in tower.modules():
+        if isinstance(module, nn.LayerNorm):
+            module.eps = epsilon
+
+
+@torch.no_grad()
+def draw_identifiers(model: Clip, tokenizer) -> None:
+    """Give every rare identifier, of which no caption tells anything, an embedding as names have them."""
+    rare = tokenizer.convert_tokens_to_ids([f"{word}</w>" for word in RARE_IDENTIFIERS])
+    generator = torch.Generator().manual_seed(0)
+    for tower in (model.text, model.text_2):
+        embedding = tower.get_input_embeddings().weight
+        names = embedding[model.names]
+        drawn = torch.randn(len(rare), names.shape[1], generator=generator)
+        embedding[rare] = names.mean(0) + names.std(0) * drawn
+
+
+@torch.no_grad()
+def apart(model: Clip, tokenizer) -> dict[str, float]:
+    """How far states of "a <word> girl" are from those of "a girl", as a share of these, where "girl" stands.
+
+    Of names and of rare identifiers, both towers' states side by side; the mean over twenty of each.
+    """
+    told = {}
+    for kind, words in (("names", list(CHARACTERS)), ("identifiers", list(RARE_IDENTIFIERS))):
+        captions = ["a cartoon of a girl", *(f"a cartoon of a {word} girl" for word in words[:20])]
+        tokens = tokenizer(captions, padding="max_length", max_length=CONTEXT, return_tensors="pt").input_ids
+        states = torch.cat(model.embed_text(tokens)[1], -1)
+        plain = states[0, 5]
+        told[f"{kind}_apart"] = ((states[1:, 6] - plain).norm(dim=-1) / plain.norm()).mean().item()
+    return told
+
+
+def _step(
+    model: Clip, pool: Pool, rng: np.random.Generator, batch: int, usual: Usual | None
+) -> tuple[Tensor, dict[str, float]]:
     """Loss of one batch: whole pictures with captions, clothes alone with theirs, and captions alone."""
     bare = round(batch * OUTFIT_SHARE)
     rows = rng.integers(0, len(pool.pictures), batch - bare)
+    named = rng.random(len(rows)) < NAMED_SHARE
+    rows[named] = rng.choice(pool.named, named.sum())
     outfits, odd = rng.choice(pool.dressed, bare), rng.integers(0, len(pool.odd_labels), batch // 4)
     pixels = np.concatenate([pool.pictures[rows], pool.outfits[outfits]])
     wordings = pool.tokens[rows, rng.integers(0, WORDINGS, len(rows))]
@@ -156,6 +273,7 @@ def _step(model: Clip, pool: Pool, rng: np.random.Generator, batch: int) -> tupl
     with torch.autocast("cpu", torch.bfloat16):
         images = model.embed_images(_augment(normalise(pixels), rng))
         texts, states = model.embed_text(torch.from_numpy(tokens))
+    hidden = model.hidden(torch.from_numpy(tokens))
     scale = model.log_scale.exp().clamp(max=60)
     whole, clothes = slice(0, len(rows)), slice(len(rows), batch)
     contrast = sum(
@@ -164,12 +282,19 @@ def _step(model: Clip, pool: Pool, rng: np.random.Generator, batch: int) -> tupl
         for part, weight in ((whole, 0.5), (clothes, 0.1))
     )
     seen = attribute_loss(model.read_image(images * 10), labels[:batch])
+    near = _strayed(model, usual, torch.from_numpy(tokens), states) if usual else torch.zeros(())
     states.append(torch.cat(states, -1))
     read = [reader(text * 10) for reader, text in zip(model.read_text, texts, strict=True)]
-    read += [reader(found) for reader, found in zip(model.read_states, states, strict=True)]
+    read += [reader(found, hidden) for reader, found in zip(model.read_states, states, strict=True)]
     said = sum(attribute_loss(logits, labels) for logits in read) / len(read)
-    figures = {"contrast": contrast.item(), "seen": seen.item(), "said": said.item()}
-    return contrast + 2 * seen + 4 * said, figures
+    figures = {"contrast": contrast.item(), "seen": seen.item(), "said": said.item(), "near": near.item()}
+    return contrast + 2 * seen + 4 * said + NEAR_WEIGHT * near, figures
+
+
+def _strayed(model: Clip, usual: Usual, tokens: Tensor, states: list[Tensor]) -> Tensor:
+    """Mean square by which states of captions without new words differ from the usual ones."""
+    plain, before = usual.states(tokens, model.end, model.end_padding)
+    return sum((now[plain] - old).square().mean() for now, old in zip(states, before, strict=True))
 
 
 def _only(names: tuple[str, ...], labels: np.ndarray) -> np.ndarray:
@@ -208,7 +333,9 @@ def evaluate(model: Clip, tokenizer, count: int = 500) -> dict[str, float]:
         found = (images @ text.T).argmax(1)
         figures[f"retrieval_{tower}"] = found.eq(torch.arange(count)).float().mean().item()
     readings = {"image": model.read_image(images * 10), "text": model.read_text[1](texts[1] * 10)}
-    readings |= {"states": model.read_states[2](torch.cat(states, -1))}
+    readings |= {
+        "states": model.read_states[2](torch.cat(states, -1), torch.zeros(len(pool.tokens), CONTEXT, dtype=torch.bool))
+    }
     for reader, logits in readings.items():
         for name, part, label in zip(ATTRIBUTES, logits.split(SIZES, 1), labels.unbind(1), strict=True):
             told = label != UNSEEN
@@ -229,10 +356,7 @@ def with_unit_states(tower: CLIPTextModelWithProjection, tokens: Tensor) -> CLIP
     for name, parameter in tower.named_parameters():
         if any(part in name for part in ("embedding", "out_proj", "fc2")):
             parameter /= deviation
-    tower.config.layer_norm_eps /= deviation.item() ** 2  # it is added to the variance of what shrank
-    for module in tower.modules():
-        if isinstance(module, nn.LayerNorm):
-            module.eps = tower.config.layer_norm_eps
+    _set_epsilon(tower, tower.config.layer_norm_eps / deviation.item() ** 2)  # added to the variance of what shrank
     return tower
 
 

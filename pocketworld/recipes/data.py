@@ -7,6 +7,7 @@ seed and i alone, so a larger set begins with the smaller one.
 
 import json
 import random
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from multiprocessing import Pool
@@ -21,6 +22,7 @@ from pocketworld.captions import caption
 from pocketworld.render import render
 from pocketworld.world import sample
 
+Frame = tuple[int, int]  # width and height of a picture, in pixels
 TRAINING_PICTURES = 50_000
 HELD_OUT_PICTURES = 512
 CAPTIONS = 3
@@ -93,8 +95,13 @@ def _make(folder: Path, count: int, size: Size, held_out: bool) -> None:
 
 
 def _draw_chunk(start: int, count: int, size: Size, held_out: bool) -> tuple[np.ndarray, np.ndarray, list[dict]]:
+    return drawn(range(start, min(start + CHUNK, count)), size, held_out)
+
+
+def drawn(numbers: Iterable[int], size: Size, held_out: bool) -> tuple[np.ndarray, np.ndarray, list[dict]]:
+    """Pictures of these numbers: pixels, parts, and rows of captions and spec. A number is the same at any size."""
     pixels, parts, rows = [], [], []
-    for index in range(start, min(start + CHUNK, count)):
+    for index in numbers:
         rng = random.Random(f"{'held out' if held_out else 'training'} {index}")
         spec = sample(rng, held_out=held_out)
         rendering = render(spec, size)

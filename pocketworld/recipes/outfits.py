@@ -24,7 +24,7 @@ from pocketworld.canvas import PARTS
 from pocketworld.captions import caption
 from pocketworld.recipes.data import held_out_pictures, training_pictures
 from pocketworld.recipes.diffusion import Diffusion
-from pocketworld.recipes.latents import Latents
+from pocketworld.recipes.latents import SQUARE, Latents
 from pocketworld.recipes.loop import Loop
 from pocketworld.recipes.optim import OUTER_LAYERS, MuonAndAdamW
 from pocketworld.recipes.texts import Texts, for_training
@@ -211,7 +211,7 @@ class Batches:
 
     def __init__(self, work: Path, rng: np.random.Generator, held_out: bool = False):
         self.pictures = (held_out_pictures if held_out else training_pictures)(work)
-        self.latents, self.rng = Latents(work, 128, "held-out" if held_out else "training"), rng
+        self.latents, self.rng = Latents(work, SQUARE, "held-out" if held_out else "training"), rng
         self.dressed = np.array(
             [
                 number
@@ -232,7 +232,7 @@ class Batches:
             captions.append(for_training(caption(spec, words, silent), words))
             references.append(None if words.random() < unseen else reference(spec, words))
         latents = self.latents.take(rows)
-        return latents, emphasis(self.pictures.parts[rows], latents.shape[-1], WORN), captions, references
+        return latents, emphasis(self.pictures.parts[rows], latents.shape[-2:], WORN), captions, references
 
 
 def predict(
@@ -243,7 +243,7 @@ def predict(
     states, pooled = (part.to(device) for part in conditioning)
     added = {
         "text_embeds": pooled,
-        "time_ids": size_conditioning(128, len(noisy)).to(device),
+        "time_ids": size_conditioning(SQUARE, len(noisy)).to(device),
         "image_embeds": [seen[:, None].to(device)],
     }
     # torch's fused attention runs backwards in slow scalar code on a CPU.

@@ -14,9 +14,8 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
-from pocketworld.recipes.data import held_out_pictures
 from pocketworld.recipes.diffusion import Diffusion
-from pocketworld.recipes.latents import Latents
+from pocketworld.recipes.latents import SQUARE, Latents
 from pocketworld.recipes.loop import go_on_from, load_average, training_record
 from pocketworld.recipes.texts import Texts
 from pocketworld.recipes.unet import new_unet, predict
@@ -48,13 +47,14 @@ def revive(unet: UNet2DConditionModel, work: Path, blocks: tuple[str, ...] = DRO
     """Lay these blocks anew, in their order; gives the v-error after each, and as "before" the one there was."""
     torch.manual_seed(1)
     fresh, texts, diffusion = dict(new_unet().named_modules()), Texts(work / "clip"), Diffusion()
-    latents = Latents(work, 128, "held-out").take(np.arange(SEEN))
+    held_out = Latents(work, SQUARE, "held-out")
+    latents = held_out.take(np.arange(SEEN))
     timesteps = torch.linspace(20, 999, SEEN).long()
     noisy, velocity = diffusion.noisy_and_target(latents, torch.randn_like(latents), timesteps)
-    conditioning = texts([words[0] for words in held_out_pictures(work).captions[:SEEN]])
+    conditioning = texts([held_out.captions(index)[0] for index in range(SEEN)])
 
     def error() -> float:
-        found = predict(unet, noisy, timesteps, conditioning, 128)
+        found = predict(unet, noisy, timesteps, conditioning, SQUARE)
         return (found.float() - velocity).square().mean().item()
 
     errors = {"before": error()}

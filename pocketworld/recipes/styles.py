@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from pocketworld.recipes.data import Pictures, to_tensor, training_pictures
 from pocketworld.recipes.diffusion import Diffusion
+from pocketworld.recipes.latents import SQUARE
 from pocketworld.recipes.loop import Loop
 from pocketworld.recipes.texts import Texts, for_training
 from pocketworld.recipes.unet import emphasis, predict
@@ -51,12 +52,12 @@ class Styled:
         captions = [for_training(words.choice(self.pictures.captions[row]), words) for row in rows]
         latents = self.latents[torch.from_numpy(rows)]
         named = [f"{self.style}, {caption}" if caption else "" for caption in captions]
-        return latents, emphasis(self.pictures.parts[rows], latents.shape[-1]), named
+        return latents, emphasis(self.pictures.parts[rows], latents.shape[-2:]), named
 
 
 def train(work: Path, minutes: float = MINUTES) -> None:
     """Train each style into work/styles/<its name>: checkpoint, journal, and the LoRA as diffusers reads it."""
-    texts, diffusion, pictures = Texts(work / "clip"), Diffusion(), training_pictures(work)
+    texts, diffusion, pictures = Texts(work / "clip"), Diffusion(), training_pictures(work, SQUARE[0], PICTURES)
     vae = AutoencoderKL.from_pretrained(work / "vae" / "weights").eval().requires_grad_(False)
     for style in STYLES:
         torch.manual_seed(0)
@@ -80,7 +81,7 @@ def _learn(
         latents, weights, captions = styled.draw(BATCH, loop.rng)
         noise, timesteps = torch.randn_like(latents), diffusion.timesteps(len(latents))
         noisy, velocity = diffusion.noisy_and_target(latents, noise, timesteps)
-        predicted = predict(unet, noisy, timesteps, texts(captions), 128)
+        predicted = predict(unet, noisy, timesteps, texts(captions), SQUARE)
         loop.descend(diffusion.loss(predicted, velocity, timesteps, weights), samples=len(latents))
     with loop.averaged():
         save(unet, styled.style, loop.step, folder / f"{folder.name}.safetensors")

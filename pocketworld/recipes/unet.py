@@ -6,9 +6,9 @@ could be put in there (Wang et al. 2024 found in SDXL that these blocks decide s
 steps the prompt is heard in deep blocks alone, and the rest hears the empty one; what counts then is garments, at
 the noise at which they are decided.
 
-The first samples are pictures of half the size, three times as many for the same work: colours, scenes
-and where a figure stands are learnt there. SDXL's own size conditioning (Podell et al. 2023, section 2.2) tells the
-two sizes apart.
+The first samples are pictures of half the size, three times as many for the same work: colours, scenes and where a
+figure stands are learnt there. Later ones are squares, tall and wide, one frame a step, so that a picture of any shape
+comes out whole. SDXL's own size conditioning (Podell et al. 2023, section 2.2) tells them apart.
 """
 
 import random
@@ -22,16 +22,17 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
 from pocketworld.canvas import PARTS
-from pocketworld.recipes.data import held_out_pictures, training_pictures
+from pocketworld.recipes.data import Frame
 from pocketworld.recipes.diffusion import Diffusion
-from pocketworld.recipes.latents import Latents
+from pocketworld.recipes.latents import FRAMES, HALVED, SQUARE, Latents
 from pocketworld.recipes.loop import Loop
 from pocketworld.recipes.optim import MuonAndAdamW
 from pocketworld.recipes.texts import Texts, for_training
 
 MINUTES = 90.0
-BATCH = {64: 48, 128: 24}  # of each process
-SMALL_SAMPLES = 32_000  # at 64 px, before the first at 128
+BATCH, HALVED_BATCH = 24, 48  # of each process on a CPU
+ON_A_GPU = 8  # times as many at once
+SMALL_SAMPLES = 32_000  # halved ones, before the first of full size
 # Figures fill a quarter of a picture, and scenes are learnt long before faces are.
 EMPHASIS = {"background": 1.0, "face": 4.0, "hair": 4.0}
 FIGURE_EMPHASIS = 3.0  # of all other parts
@@ -120,64 +121,72 @@ def hear_in(unet: UNet2DConditionModel, blocks: tuple[str, ...], nothing: Tensor
         processor.instead = None if name.startswith(blocks) else nothing
 
 
-def size_conditioning(size: int, count: int) -> Tensor:
-    """SDXL's time ids [count, 6]: original size, crop corner, target size, in pixels."""
-    return torch.tensor([size, size, 0, 0, size, size], dtype=torch.float32).expand(count, -1)
+def size_conditioning(frame: Frame, count: int) -> Tensor:
+    """SDXL's time ids [count, 6]: original height and width, crop corner, target height and width, in pixels."""
+    width, height = frame
+    return torch.tensor([height, width, 0, 0, height, width], dtype=torch.float32).expand(count, -1)
 
 
-def emphasis(parts: np.ndarray, side: int, weigh: Mapping[str, float] = EMPHASIS) -> Tensor:
-    """Weights [count, 1, side, side], 1 on average, from part ids [count, height, width]."""
+def emphasis(parts: np.ndarray, sides: tuple[int, int], weigh: Mapping[str, float] = EMPHASIS) -> Tensor:
+    """Weights [count, 1, *sides], 1 on average, from part ids [count, height, width]; sides are height and width."""
     weights = torch.full((len(PARTS),), FIGURE_EMPHASIS)
     for name, weight in weigh.items():
         weights[PARTS[name]] = weight
-    pooled = nn.functional.adaptive_avg_pool2d(weights[torch.from_numpy(parts).long()][:, None], side)
+    pooled = nn.functional.adaptive_avg_pool2d(weights[torch.from_numpy(parts).long()][:, None], sides)
     return pooled / pooled.mean()
 
 
 class Batches:
-    """Random training batches of one picture size: latents, where their errors count, captions."""
+    """Random training batches, each of one of the frames: latents, where their errors count, captions."""
 
-    def __init__(self, work: Path, size: int, rng: np.random.Generator):
-        pictures = training_pictures(work)
-        self.latents, self.captions, self.parts = Latents(work, size), pictures.captions, pictures.parts
-        self.size, self.rng, self.ready = size, rng, 0
+    def __init__(self, work: Path, frames: Mapping[Frame, float], rng: np.random.Generator):
+        self.latents = {frame: Latents(work, frame) for frame in frames}
+        self.shares = np.array(list(frames.values())) / sum(frames.values())
+        self.rng, self.ready = rng, dict.fromkeys(frames, 0)
 
-    def draw(self, count: int, weigh: Mapping[str, float] = EMPHASIS) -> tuple[Tensor, Tensor, list[str]]:
-        if self.ready < len(self.captions) and self.rng.random() < 0.02 or not self.ready:
-            self.ready = len(self.latents)  # another process may still be encoding
-        indices = np.sort(self.rng.integers(self.ready, size=count))
+    def draw(self, count: int, weigh: Mapping[str, float] = EMPHASIS) -> tuple[Frame, Tensor, Tensor, list[str]]:
+        frame = list(self.latents)[int(self.rng.choice(len(self.shares), p=self.shares))]
+        rows = self.latents[frame]
+        if self.rng.random() < 0.02 or not self.ready[frame]:
+            self.ready[frame] = len(rows)  # another process may still be encoding
+        indices = np.sort(self.rng.integers(self.ready[frame], size=count))
         words = random.Random(int(self.rng.integers(1 << 32)))
-        captions = [for_training(words.choice(self.captions[index]), words) for index in indices]
-        latents = self.latents.take(indices)
-        return latents, emphasis(self.parts[indices], latents.shape[-1], weigh), captions
+        captions = [for_training(words.choice(rows.captions(index)), words) for index in indices]
+        latents = rows.take(indices)
+        return frame, latents, emphasis(rows.parts[indices], latents.shape[-2:], weigh), captions
 
 
 def predict(
-    unet: nn.Module, noisy: Tensor, timesteps: Tensor, conditioning: tuple[Tensor, Tensor], size: int
+    unet: nn.Module, noisy: Tensor, timesteps: Tensor, conditioning: tuple[Tensor, Tensor], frame: Frame
 ) -> Tensor:
-    """The UNet's answer, [batch, 4, side, side], from bfloat16 products; the rest may be on the CPU."""
+    """The UNet's answer, [batch, 4, height / 8, width / 8], from bfloat16 products; the rest may be on the CPU."""
     device = next(unet.parameters()).device
     states, pooled = (part.to(device) for part in conditioning)
-    added = {"text_embeds": pooled, "time_ids": size_conditioning(size, len(noisy)).to(device)}
+    added = {"text_embeds": pooled, "time_ids": size_conditioning(frame, len(noisy)).to(device)}
     with torch.autocast(device.type, torch.bfloat16):
         return unet(noisy.to(device), timesteps.to(device), states, added_cond_kwargs=added, return_dict=False)[0]
 
 
 class Validation:
-    """Plain v-error on held-out combinations at fixed noise: one number that is comparable between runs."""
+    """Plain v-error on held-out squares at fixed noise, over everything and over faces: comparable between runs."""
 
     def __init__(self, work: Path, texts: Texts, diffusion: Diffusion, count: int = VALIDATION_PICTURES):
         generator = torch.Generator().manual_seed(0)
-        latents = Latents(work, 128, "held-out").take(np.arange(count))
+        held_out = Latents(work, SQUARE, "held-out")
+        latents = held_out.take(np.arange(count))
         noise = torch.randn(latents.shape, generator=generator)
         self.timesteps = torch.linspace(20, 999, count).long()
         self.noisy, self.velocity = diffusion.noisy_and_target(latents, noise, self.timesteps)
-        self.conditioning = texts([words[0] for words in held_out_pictures(work).captions[:count]])
+        self.conditioning = texts([held_out.captions(index)[0] for index in range(count)])
+        faces = torch.from_numpy(held_out.parts[:count] == PARTS["face"]).float()[:, None]
+        self.faces = nn.functional.adaptive_avg_pool2d(faces, latents.shape[-2:])
 
     @torch.no_grad()
-    def __call__(self, unet: nn.Module) -> float:
-        predicted = predict(unet, self.noisy, self.timesteps, self.conditioning, 128)
-        return (predicted.float().cpu() - self.velocity).square().mean().item()
+    def __call__(self, unet: nn.Module) -> tuple[float, float]:
+        """Mean over everything, and over faces."""
+        predicted = predict(unet, self.noisy, self.timesteps, self.conditioning, SQUARE)
+        squares = (predicted.float().cpu() - self.velocity).square().mean(1, keepdim=True)
+        return squares.mean().item(), ((squares * self.faces).sum() / self.faces.sum()).item()
 
 
 def train(work: Path, minutes: float = MINUTES, device: str = "cpu") -> None:
@@ -188,23 +197,24 @@ def train(work: Path, minutes: float = MINUTES, device: str = "cpu") -> None:
     nothing = texts([""])[0]
     optimiser = MuonAndAdamW(unet, muon_lr=0.02, adamw_lr=1e-3)
     loop = Loop(work / "unet", unet, optimiser, minutes=minutes, warmup=100, ema_decay=0.99)
-    batches: dict[int, Batches] = {}  # a training that goes on needs no small pictures any more
+    batches: dict[bool, Batches] = {}  # a training that goes on needs no small pictures any more
     validate = Validation(work, texts, diffusion)
     for step in loop:
-        size = 64 if loop.samples < SMALL_SAMPLES else 128
-        if size not in batches:
-            batches[size] = Batches(work, size, loop.rng)
+        small = loop.samples < SMALL_SAMPLES
+        if small not in batches:
+            batches[small] = Batches(work, {HALVED: 1} if small else FRAMES, loop.rng)
         heard = HEARINGS[int(loop.rng.choice(len(HEARINGS), p=[one.share for one in HEARINGS]))]
-        latents, weights, captions = batches[size].draw(BATCH[size], heard.emphasis)
+        count = (HALVED_BATCH if small else BATCH) * (ON_A_GPU if device == "cuda" else 1)
+        frame, latents, weights, captions = batches[small].draw(count, heard.emphasis)
         noise, timesteps = torch.randn_like(latents), diffusion.timesteps(len(latents))
         timesteps = heard.earliest + timesteps * (1000 - heard.earliest) // 1000
         noisy, velocity = diffusion.noisy_and_target(latents, noise, timesteps)
         with torch.autocast(device, torch.bfloat16):
             conditioning = texts(captions)
         hear_in(unet, heard.blocks, nothing)
-        predicted = predict(unet, noisy, timesteps, conditioning, size)
+        predicted = predict(unet, noisy, timesteps, conditioning, frame)
         loss = diffusion.loss(predicted, velocity, timesteps, weights)
-        loop.descend(loss, samples=len(latents), size=size)
+        loop.descend(loss, samples=len(latents))
         if step % VALIDATE_EVERY == VALIDATE_EVERY - 1:
             with loop.averaged():
                 loop.journal(**_validated(unet, validate, nothing))
@@ -214,14 +224,11 @@ def train(work: Path, minutes: float = MINUTES, device: str = "cpu") -> None:
 
 
 def _validated(unet: UNet2DConditionModel, validate: Validation, nothing: Tensor) -> dict[str, float]:
-    """The error with the prompt heard everywhere, in deep blocks alone, in those of style and layout, and nowhere."""
+    """The error with the prompt heard everywhere, of faces too; in deep blocks alone, in style and layout, nowhere."""
     told = {}
-    for name, blocks in (
-        ("deep", DEEP),
-        ("style_and_layout", STYLE_AND_LAYOUT),
-        ("unheard", ("nowhere",)),
-        ("validation", ("",)),
-    ):
+    for name, blocks in (("deep", DEEP), ("style_and_layout", STYLE_AND_LAYOUT), ("unheard", ("nowhere",))):
         hear_in(unet, blocks, nothing)
-        told[name] = validate(unet)
+        told[name], _ = validate(unet)
+    hear_in(unet, ("",), nothing)
+    told["validation"], told["faces"] = validate(unet)
     return told

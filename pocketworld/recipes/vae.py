@@ -1,9 +1,17 @@
-"""The VAE: 128 px pictures to 32 x 32 x 4 latents of unit variance, so that scaling_factor is 1.
+"""The VAE: 256 px pictures to 32 x 32 x 4 latents of unit variance, so that scaling_factor is 1.
 
-Three choices make a few minutes of one core enough: convolutions start as the identity, so that colours pass
-from the first step; Muon; and the figure counts more than the scene, because faces are what blurs first.
+What makes a short training on one core enough: convolutions start as the identity, so that colours pass from the first
+step; Muon; and the figure counts more than the scene, because faces are what blurs first.
+
+What makes the pictures clean. A UNet's latents are always a little wrong, and a decoder that has seen true ones alone
+passes every error on as softness. So it learns with noise on its latents, and against an adversary (hinge loss on
+patches, Rombach et al. 2022, appendix G) that knows a drawn line from a guessed one; `recipes/decoder.py` finishes it
+on what the UNet itself redrew.
+
+A VAE that goes on from a finished one keeps its latents near what they were: a UNet and LoRAs have learnt them.
 """
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +19,28 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.utils.parametrizations import spectral_norm
 
 from pocketworld.recipes.data import Pictures, held_out_pictures, to_tensor, training_pictures
 from pocketworld.recipes.loop import Loop
 from pocketworld.recipes.optim import MuonAndAdamW
 
-MINUTES = 12.0
-BATCH = 12
+MINUTES = 60.0
+PICTURES = 8_000  # as many different ones as the VAE needs; the UNet needs far more
+BATCH = 8  # half-width crops; of whole pictures a quarter as many
+WHOLE = 0.25  # of the steps see whole pictures: the decoder's group norms read all of one
 FIGURE_WEIGHT = 2.0  # added to 1 on the figure's pixels
 KL_WEIGHT = 5e-4
-SMOOTH_WEIGHT = 0.25
+SMOOTH_WEIGHT = 0.1
+NEAR_WEIGHT = 0.5
+NOISE = 0.35  # the most that is put on the latents, in their own deviations
+ADVERSARY_WEIGHT = 0.05
+SHARPNESS = 8.0  # of the adversary's verdicts
+ADVERSARY_FROM = 0.25  # of the budget; it learns for a little while before it is heard
 
 
-def new_vae(size: int = 128, channels: tuple[int, ...] = (32, 64, 96)) -> AutoencoderKL:
+def new_vae(size: int = 256, channels: tuple[int, ...] = (24, 32, 64, 96)) -> AutoencoderKL:
     """A small AutoencoderKL, started as the identity; every channel count after the first halves the picture."""
     vae = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * len(channels),
@@ -77,23 +94,65 @@ def start_as_identity(vae: AutoencoderKL) -> None:
     vae.quant_conv.bias[latents:] = -5.0  # log variance: begin with little noise
 
 
-def crops(pictures: Pictures, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Random half-width squares near the figure: [count, 3, s, s] in -1..1 and weights [count, 1, s, s]."""
+class Adversary(nn.Sequential):
+    """Tells renders from decoded pictures, patch by patch: [batch, 3, height, width] -> [batch, 1, h / 4, w / 4]."""
+
+    def __init__(self):
+        layers: list[nn.Module] = []
+        for inputs, outputs, kernel, stride in ((3, 32, 4, 2), (32, 64, 4, 2), (64, 96, 3, 1)):
+            layers += [spectral_norm(nn.Conv2d(inputs, outputs, kernel, stride, 1)), nn.LeakyReLU(0.2)]
+        super().__init__(*layers, spectral_norm(nn.Conv2d(96, 1, 3, 1, 1)))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Verdicts, positive for drawn. Unscaled, a spectrally normed network can hardly tell soft from clean."""
+        return SHARPNESS * super().forward(pictures)
+
+    def loss(self, drawn: Tensor, decoded: Tensor) -> Tensor:
+        """Its own hinge loss; nothing of it reaches the decoder."""
+        return F.relu(1 - self(drawn)).mean() + F.relu(1 + self(decoded.detach())).mean()
+
+    def judged(self, decoded: Tensor) -> Tensor:
+        """How little `decoded` looks drawn; nothing of it reaches the adversary."""
+        frozen = {name: value.detach() for name, value in self.named_parameters()}
+        return -functional_call(self, frozen, (decoded,)).mean()
+
+
+class Contest(nn.Module):
+    """The VAE and its adversary as one model, so that one loop trains, averages and resumes both."""
+
+    def __init__(self, vae: AutoencoderKL, adversary: Adversary):
+        super().__init__()
+        self.vae, self.adversary = vae, adversary
+
+
+class ContestOptimiser(MuonAndAdamW):
+    """Muon and AdamW for the VAE, and a gentle AdamW for the adversary beside them."""
+
+    def __init__(self, contest: Contest, muon_lr: float, adamw_lr: float):
+        super().__init__(contest.vae, muon_lr=muon_lr, adamw_lr=adamw_lr)
+        self.adamw.add_param_group({"params": list(contest.adversary.parameters()), "lr": 5e-4, "betas": (0.5, 0.99)})
+
+
+def crops(pictures: Pictures, count: int, rng: np.random.Generator, whole: bool = False) -> tuple[Tensor, Tensor]:
+    """Squares near the figure, half as wide as the pictures or `whole`, half of them mirrored.
+
+    Pixels [count, 3, side, side] in -1..1 and their weights [count, 1, side, side].
+    """
     size = pictures.pixels.shape[1]
-    side = size // 2
+    side = size if whole else size // 2
     pixels = np.empty((count, side, side, 3), np.uint8)
     parts = np.empty((count, side, side), np.uint8)
     for index in range(count):
         picture = rng.integers(len(pictures))
-        top = rng.integers(0, side + 1)
-        left = int(np.clip(rng.normal(side / 2, side / 4), 0, side))
+        room = size - side
+        top = rng.integers(0, room + 1)
+        left = int(np.clip(rng.normal(room / 2, size / 8), 0, room))
         window = picture, slice(top, top + side), slice(left, left + side)
         mirrored = slice(None, None, -1 if rng.random() < 0.5 else 1)
         pixels[index] = pictures.pixels[window][:, mirrored]
         parts[index] = pictures.parts[window][:, mirrored]
-    return to_tensor(pixels).to(memory_format=torch.channels_last), 1 + FIGURE_WEIGHT * torch.from_numpy(
-        parts > 0
-    ).float().unsqueeze(1)
+    weights = 1 + FIGURE_WEIGHT * torch.from_numpy(parts > 0).float().unsqueeze(1)
+    return to_tensor(pixels).to(memory_format=torch.channels_last), weights
 
 
 def reconstruction_loss(rebuilt: Tensor, pictures: Tensor, weights: Tensor) -> Tensor:
@@ -109,20 +168,31 @@ def reconstruction_loss(rebuilt: Tensor, pictures: Tensor, weights: Tensor) -> T
     return pixels + 0.5 * (down.mean() + across.mean()) + 0.5 * F.avg_pool2d(error, 4).abs().mean()
 
 
-def vae_loss(vae: AutoencoderKL, pictures: Tensor, weights: Tensor) -> tuple[Tensor, float]:
-    """The loss and the error's mean square. A halved latent must decode to the halved picture as well.
+def with_noise(latents: Tensor, most: float = NOISE) -> Tensor:
+    """Latents a little wrong, as a UNet's are: each of the batch by another amount, most of them by little."""
+    amount = most * torch.rand(len(latents), 1, 1, 1, device=latents.device).square()
+    return latents + amount * torch.randn_like(latents)
 
-    That takes fine texture out of the latents (Skorokhodov et al. 2025, "Improving the Diffusability of
-    Autoencoders"): what is smooth is easy to diffuse, and small latents mean the same as large ones.
+
+def vae_loss(
+    vae: AutoencoderKL, pictures: Tensor, weights: Tensor, usual: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The loss without the adversary's, and the decoded pictures.
+
+    A halved latent must decode to the halved picture as well. That takes fine texture out of the latents (Skorokhodov
+    et al. 2025, "Improving the Diffusability of Autoencoders"): what is smooth is easy to diffuse. `usual` are latents
+    that these may stray from only a little, [batch, 4, height / 8, width / 8].
     """
     with torch.autocast(pictures.device.type, torch.bfloat16):
         posterior = vae.encode(pictures).latent_dist
-        latents = posterior.mean + posterior.std * torch.randn_like(posterior.mean)
-        rebuilt = vae.decode(latents).sample.float()
-        halved = vae.decode(F.avg_pool2d(latents, 2)).sample.float()
-    loss = reconstruction_loss(rebuilt, pictures, weights) + KL_WEIGHT * posterior.kl().mean() / latents[0].numel()
-    smooth = (halved - F.avg_pool2d(pictures, 2)).abs().mean()
-    return loss + SMOOTH_WEIGHT * smooth, (rebuilt.detach() - pictures).square().mean().item()
+        rebuilt = vae.decode(with_noise(posterior.mean)).sample.float()
+        halved = vae.decode(F.avg_pool2d(posterior.mean, 2)).sample.float()
+    loss = reconstruction_loss(rebuilt, pictures, weights)
+    loss = loss + KL_WEIGHT * posterior.kl().mean() / posterior.mean[0].numel()
+    loss = loss + SMOOTH_WEIGHT * (halved - F.avg_pool2d(pictures, 2)).abs().mean()
+    if usual is not None:
+        loss = loss + NEAR_WEIGHT * (posterior.mean.float() - usual).square().mean()
+    return loss, rebuilt
 
 
 @torch.no_grad()
@@ -141,8 +211,11 @@ def normalise_latents(vae: AutoencoderKL, pictures: Tensor) -> None:
 @torch.no_grad()
 def psnr(vae: AutoencoderKL, pictures: Tensor) -> float:
     """Decibels of the reconstruction from the latents' means; pictures are [count, 3, height, width] in -1..1."""
-    rebuilt = torch.cat([vae.decode(vae.encode(chunk).latent_dist.mean).sample for chunk in pictures.split(32)])
-    return 10 * torch.log10(4 / (rebuilt.clamp(-1, 1) - pictures).square().mean()).item()
+    squares = [
+        (vae.decode(vae.encode(chunk).latent_dist.mean).sample.clamp(-1, 1) - chunk).square().mean((1, 2, 3))
+        for chunk in pictures.split(16)
+    ]
+    return 10 * torch.log10(4 / torch.cat(squares).mean()).item()
 
 
 def train(
@@ -154,22 +227,53 @@ def train(
 ) -> None:
     """Train into work/<name>: checkpoint, journal, and the averaged weights as a diffusers folder.
 
-    Another `vae` than the family's and a `name` for it are for comparing configurations.
+    Goes on from the weights that lie there, if any. Another `vae` than the family's and a `name` for it are for
+    comparing configurations.
     """
     torch.manual_seed(0)
-    vae = (vae or new_vae()).to(device, memory_format=torch.channels_last)  # a third faster on CPUs
-    pictures = training_pictures(work, vae.config.sample_size)
-    held_out = to_tensor(held_out_pictures(work, vae.config.sample_size).pixels[:64]).to(device)
-    optimiser = MuonAndAdamW(vae, muon_lr=0.03, adamw_lr=2e-3)
-    loop = Loop(work / name, vae, optimiser, minutes=minutes, warmup=20, ema_decay=0.995)
+    finished = vae is None and (work / name / "usual" / "config.json").exists()
+    vae = AutoencoderKL.from_pretrained(work / name / "usual") if finished else vae or new_vae()
+    vae = vae.to(device, memory_format=torch.channels_last)  # a third faster on CPUs
+    usual = copy.deepcopy(vae.requires_grad_(False)).eval() if finished else None
+    contest = Contest(vae.requires_grad_(True), Adversary().to(device, memory_format=torch.channels_last))
+    size = vae.config.sample_size
+    pictures = training_pictures(work, size, PICTURES)
+    held_out = to_tensor(held_out_pictures(work, size).pixels[:64]).to(device)
+    optimiser = ContestOptimiser(contest, *(0.01, 1e-3) if finished else (0.03, 2e-3))
+    loop = Loop(work / name, contest, optimiser, minutes=minutes, warmup=20, ema_decay=0.995)
     for step in loop:
-        cut, weights = crops(pictures, BATCH, loop.rng)
-        loss, square = vae_loss(vae, cut.to(device), weights.to(device))
-        loop.descend(loss, samples=BATCH, psnr=10 * np.log10(4 / square))
+        whole = loop.rng.random() < WHOLE
+        cut, weights = (part.to(device) for part in crops(pictures, BATCH // 4 if whole else BATCH, loop.rng, whole))
+        loss, figures = _contested(contest, cut, weights, usual, loop.fraction)
+        loop.descend(loss, samples=len(cut), **figures)
         if step % 400 == 399:
             with loop.averaged():
                 loop.journal(validation=psnr(vae, held_out))
     with loop.averaged():
-        normalise_latents(vae, to_tensor(pictures.pixels[:512]).to(device))
+        if usual is None:
+            normalise_latents(vae, to_tensor(pictures.pixels[:512]).to(device))
         loop.journal(validation=psnr(vae, held_out))
         vae.save_pretrained(work / name / "weights")
+
+
+def _contested(
+    contest: Contest, pictures: Tensor, weights: Tensor, usual: AutoencoderKL | None, spent: float
+) -> tuple[Tensor, dict[str, float]]:
+    """One step's loss, of both sides once their time has come, and its figures."""
+    before = _latents(usual, pictures) if usual is not None else None
+    loss, rebuilt = vae_loss(contest.vae, pictures, weights, before)
+    square = (rebuilt.detach() - pictures).square().mean().item()
+    figures = {"psnr": 10 * np.log10(4 / square)}
+    if spent > ADVERSARY_FROM - 0.03:
+        with torch.autocast(pictures.device.type, torch.bfloat16):
+            loss = loss + contest.adversary.loss(pictures, rebuilt).float()
+            if spent > ADVERSARY_FROM:
+                judged = contest.adversary.judged(rebuilt).float()
+                loss, figures["judged"] = loss + ADVERSARY_WEIGHT * judged, judged.item()
+    return loss, figures
+
+
+@torch.no_grad()
+def _latents(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
+    with torch.autocast(pictures.device.type, torch.bfloat16):
+        return vae.encode(pictures).latent_dist.mean.float()

@@ -56,7 +56,7 @@ def test_family_loads_as_sdxl_and_draws_its_own_size(family):
     pipeline = StableDiffusionXLPipeline.from_pretrained(family, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     picture = pipeline("a girl", num_inference_steps=2).images[0]
-    assert picture.size == (128, 128)
+    assert picture.size == (256, 256)
     assert pipeline.image_encoder is not None and pipeline.feature_extractor is not None
 
 
@@ -84,6 +84,21 @@ def test_family_unpacked_is_a_work_folder_that_gives_the_same_family(family, mas
             safetensors.torch.load_file(folder / name / "model.safetensors") for folder in (tmp_path / "again", masks)
         )
         assert first.keys() == again.keys() and all(torch.equal(again[key], first[key]) for key in first)
+
+
+def test_another_vae_takes_the_place_of_the_familys_and_its_size_means_what_the_other_did(family, masks, tmp_path):
+    other, vae = tmp_path / "vae", new_vae(size=512)
+    vae.save_pretrained(other)
+    (other / "training.json").write_text((family / "vae" / "training.json").read_text())
+    unpack(family, masks, OUTFITS, tmp_path / "work", other)
+    before = StableDiffusionXLPipeline.from_pretrained(family, dtype=torch.float32)
+    after = load_parts(tmp_path / "work")
+    assert after.vae.config.sample_size == 512
+    given = torch.randn(1, 4, 32, 32), torch.tensor([500]), (torch.randn(1, 48, 192), torch.randn(1, 128))
+    with torch.no_grad():
+        same = [predict(one.unet, *given, (size, size)) for one, size in ((before, 256), (after, 512))]
+        other_size = predict(after.unet, *given, (256, 256))
+    assert torch.allclose(*same, atol=0.02) and not torch.allclose(same[1], other_size, atol=0.02)
 
 
 def test_an_ip_adapter_is_trained_on_from_its_file(family, masks, tmp_path):
@@ -117,9 +132,9 @@ def test_plain_attention_answers_as_the_stock_processor():
     noisy, timesteps = torch.randn(1, 4, 16, 16), torch.tensor([500])
     conditioning = torch.randn(1, 48, 192), torch.randn(1, 128)
     with torch.no_grad():
-        stock = predict(unet, noisy, timesteps, conditioning, 64)
+        stock = predict(unet, noisy, timesteps, conditioning, (64, 64))
         unet.set_attn_processor(PlainAttention())
-        plain = predict(unet, noisy, timesteps, conditioning, 64)
+        plain = predict(unet, noisy, timesteps, conditioning, (64, 64))
     assert torch.allclose(stock, plain, atol=0.05)
 
 

@@ -1,6 +1,8 @@
 """The tokenizers and CLIP towers of the bundled family."""
 
 import random
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,9 +10,11 @@ import torch
 from pocketworld import vocabulary
 from pocketworld.captions import full_caption
 from pocketworld.recipes.captioned import caption_corpus, make_pool, make_specs
-from pocketworld.recipes.clip import Clip, attribute_loss, with_unit_states
+from pocketworld.recipes.clip import Clip, Usual, apart, attribute_loss, draw_identifiers, with_unit_states
 from pocketworld.recipes.tokenizers import CONTEXT, RARE_IDENTIFIERS, build, with_identifier
-from pocketworld.world import SUBJECTS, portray, sample
+from pocketworld.world import CHARACTERS, SUBJECTS, portray, sample
+
+POCKET = Path(__file__).parents[2] / "assets" / "pocket"
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +80,55 @@ def test_both_towers_learn_from_the_attribute_losses(tokenizers):
     embeddings, states = model.embed_text(torch.from_numpy(pool.tokens[:, 0]))
     assert [tuple(part.shape) for part in embeddings] == [(8, 128), (8, 128)]
     assert [part.shape[-1] for part in states] == [64, 128]
-    logits = model.read_states[2](torch.cat(states, -1)) + model.read_text[0](embeddings[0])
+    tokens = torch.from_numpy(pool.tokens[:, 0])
+    logits = model.read_states[2](torch.cat(states, -1), model.hidden(tokens)) + model.read_text[0](embeddings[0])
     attribute_loss(logits, torch.from_numpy(pool.labels)).backward()
     assert model.read_states[2].heads.grad.abs().sum() > 0 and model.read_text[0].weight.grad.abs().sum() > 0
+
+
+def test_a_reader_does_not_look_at_a_name_that_is_hidden(tokenizers):
+    torch.manual_seed(0)
+    model = Clip(tokenizers[0])
+    name = next(iter(CHARACTERS))
+    tokens = tokenizers[0]([f"a {name} girl", "a girl"], padding="max_length", return_tensors="pt").input_ids
+    hidden = model.hidden(tokens, share=1.0)
+    assert hidden.sum(1).tolist() == [1, 0] and hidden[0, 2]
+    states, changed = torch.randn(2, 2, 48, 192)
+    changed[~hidden] = states[~hidden]
+    reader = model.read_states[2]
+    with torch.no_grad():
+        reader.heads.normal_()
+        assert torch.equal(reader(states, hidden), reader(changed, hidden))
+        assert not torch.equal(reader(states, hidden & False), reader(changed, hidden & False))
+
+
+def test_towers_that_go_on_say_the_same_of_what_they_knew(tokenizers, tmp_path):
+    usual = tmp_path / "usual"
+    for part in ("text_encoder", "text_encoder_2", "image_encoder", "tokenizer"):
+        shutil.copytree(POCKET / part, usual / part)
+    torch.manual_seed(0)
+    model, before = Clip(tokenizers[0]).eval(), Usual(usual, tokenizers[0])
+    before.lay_into(model)
+    rows = ["a cartoon of a girl in a red jacket", f"a {next(iter(CHARACTERS))} girl"]
+    tokens = tokenizers[0](rows, padding="max_length", max_length=CONTEXT, return_tensors="pt").input_ids
+    with torch.no_grad():
+        states = model.embed_text(tokens)[1]
+    plain, known = before.states(tokens, model.end, model.end_padding)
+    assert plain.tolist() == [True, False]  # a name is new to them
+    assert all(torch.allclose(now[plain], old, atol=1e-4) for now, old in zip(states, known, strict=True))
+    assert not any(parameter.requires_grad for parameter in model.vision.parameters())
+
+
+def test_identifiers_that_nobody_explained_come_to_be_like_names(tokenizers):
+    torch.manual_seed(0)
+    model = Clip(tokenizers[0])
+    embedding = model.text.get_input_embeddings().weight
+    with torch.no_grad():
+        embedding[model.names] += 3
+    draw_identifiers(model, tokenizers[0])
+    rare = [tokenizers[0](word).input_ids[1] for word in RARE_IDENTIFIERS]
+    assert embedding[rare].mean().item() == pytest.approx(embedding[model.names].mean().item(), abs=0.1)
+    assert apart(model, tokenizers[0])["identifiers_apart"] > 0
 
 
 def test_scaling_the_states_to_one_leaves_the_embeddings_alone(tokenizers):

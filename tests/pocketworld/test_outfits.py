@@ -8,6 +8,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from pocketworld.captions import caption
+from pocketworld.recipes.latents import SQUARE
 from pocketworld.recipes.outfits import SCALES, SILENT, TOKENS, Adapter, predict, reference, scales
 from pocketworld.recipes.unet import new_unet
 from pocketworld.recipes.unet import predict as plain
@@ -50,7 +51,7 @@ def test_untrained_it_changes_nothing_and_its_file_is_what_diffusers_reads():
     unet = tiny()
     bare, adapter = copy.deepcopy(unet), Adapter(unet, WIDTH)
     noisy, timesteps, conditioning, seen = asked()
-    without = plain(bare, noisy, timesteps, conditioning, 128)
+    without = plain(bare, noisy, timesteps, conditioning, SQUARE)
     assert torch.allclose(predict(unet, noisy, timesteps, conditioning, seen), without, atol=5e-2)
     for parameter in adapter.parameters():
         parameter.add_(0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(2)))

@@ -9,13 +9,16 @@ from torch import nn
 
 from pocketworld.canvas import PARTS
 from pocketworld.recipes.data import training_pictures
+from pocketworld.recipes.decoder import Pairs, redraw
 from pocketworld.recipes.diffusion import Diffusion
+from pocketworld.recipes.latents import SQUARE, Latents, encode
 from pocketworld.recipes.loop import Loop, go_on_from, load_average, training_record, trapezoid
 from pocketworld.recipes.optim import MuonAndAdamW, orthogonalise, split_parameters
 from pocketworld.recipes.reviving import lay_anew
 from pocketworld.recipes.unet import (
     HEARINGS,
     STYLE_AND_LAYOUT,
+    Batches,
     PlainAttention,
     emphasis,
     hear_in,
@@ -23,6 +26,7 @@ from pocketworld.recipes.unet import (
     predict,
     size_conditioning,
 )
+from pocketworld.recipes.vae import Adversary, crops, new_vae, vae_loss, with_noise
 from pocketworld.render import render
 from pocketworld.world import Spec
 
@@ -146,7 +150,7 @@ def test_errors_in_the_figure_count_for_more_than_in_the_scene():
     parts = np.zeros((2, 128, 128), np.uint8)
     parts[0, :64] = PARTS["face"]
     parts[1, :64] = PARTS["top"]
-    weights = emphasis(parts, 32)
+    weights = emphasis(parts, (32, 32))
     assert weights.shape == (2, 1, 32, 32) and weights.mean().item() == pytest.approx(1)
     face, top, scene = weights[0, 0, 0, 0], weights[1, 0, 0, 0], weights[0, 0, -1, 0]
     assert face > top > scene > 0
@@ -163,7 +167,7 @@ def test_a_prompt_is_heard_in_the_named_blocks_alone():
 
     @torch.no_grad()
     def answer(states):
-        return predict(unet, noisy, timesteps, (states, torch.zeros(1, 128)), 64)
+        return predict(unet, noisy, timesteps, (states, torch.zeros(1, 128)), (64, 64))
 
     for blocks, heard in ((STYLE_AND_LAYOUT, True), (("",), True), (("nowhere",), False)):
         hear_in(unet, blocks, nothing)
@@ -187,7 +191,7 @@ def test_attention_that_has_drowned_begins_anew_and_the_rest_goes_on_as_it_was()
             drowned.transformer_blocks[0].register_forward_pre_hook(lambda _module, args: seen.update(read=args[0])),
             drowned.register_forward_hook(lambda _module, args, out: seen.update(added=out[0] - args[0])),
         ]
-        added = {"text_embeds": torch.zeros(8, 128), "time_ids": size_conditioning(64, 8)}
+        added = {"text_embeds": torch.zeros(8, 128), "time_ids": size_conditioning((64, 64), 8)}
         unet(inputs[0], inputs[1], inputs[2], added_cond_kwargs=added)
         for hook in hooks:
             hook.remove()
@@ -212,3 +216,90 @@ def test_pictures_on_disk_have_any_shape(tmp_path):
     assert training_pictures(tmp_path, 64, count=3).captions == wide.captions
     drawn = render(Spec(**wide.specs[0]), (96, 64))
     assert np.array_equal(np.asarray(drawn.image), wide.pixels[0])
+
+
+@pytest.fixture(scope="module")
+def vae():
+    torch.manual_seed(0)
+    return new_vae(channels=(8, 8, 16, 16)).eval()
+
+
+def test_latents_of_every_frame_have_their_captions_and_go_on_where_they_stopped(tmp_path, vae):
+    encode(vae, tmp_path, (64, 96), "training", count=5, stop=3)
+    assert len(Latents(tmp_path, (64, 96))) == 3
+    with open(tmp_path / "latents" / "training-64x96" / "captions.jsonl", "a", encoding="utf-8") as file:
+        file.write("a chunk that was interrupted")
+    encode(vae, tmp_path, (64, 96), "training", count=5)
+    whole, again = Latents(tmp_path, (64, 96)), tmp_path / "again"
+    encode(vae, again, (64, 96), "training", count=5)
+    assert whole.rows.shape == (5, 4, 12, 8) and whole.parts.shape == (5, 24, 16)
+    assert torch.equal(whole.take(np.arange(5)), Latents(again, (64, 96)).take(np.arange(5)))
+    assert [whole.captions(index) for index in range(5)] == training_pictures(tmp_path, 64, count=5).captions
+
+
+def test_a_batch_is_of_one_frame_and_all_frames_come_up(tmp_path, vae):
+    frames = {(64, 64): 2.0, (96, 64): 1.0}
+    for frame in frames:
+        encode(vae, tmp_path, frame, "training", count=4)
+    batches = Batches(tmp_path, frames, np.random.default_rng(0))
+    drawn = [batches.draw(3) for _ in range(20)]
+    assert {frame for frame, *_ in drawn} == set(frames)
+    for (width, height), latents, weights, captions in drawn:
+        assert latents.shape == (3, 4, height // 8, width // 8) and weights.shape == (3, 1, height // 8, width // 8)
+        assert len(captions) == 3
+
+
+def test_sizes_are_told_as_sdxl_does_height_first():
+    assert size_conditioning((224, 288), 1).tolist() == [[288, 224, 0, 0, 288, 224]]
+
+
+def test_noise_on_latents_is_little_for_most_and_another_for_each():
+    torch.manual_seed(0)
+    amounts = with_noise(torch.zeros(2000, 1, 32, 32), most=0.4).flatten(1).std(1)
+    assert amounts.max() < 0.5 and amounts.median() < 0.15 and amounts.mean() > 0.1
+
+
+def test_the_adversary_and_the_vae_do_not_learn_each_others_lesson(tmp_path, vae):
+    adversary, painter = Adversary(), new_vae(channels=(8, 8, 16, 16))
+    cut, weights = crops(training_pictures(tmp_path, 64, count=4), 2, np.random.default_rng(0))
+    loss, rebuilt = vae_loss(painter, cut, weights)
+    adversary.loss(cut, rebuilt).backward(retain_graph=True)
+    assert all(parameter.grad is None for parameter in painter.parameters())
+    taught = [parameter.grad.clone() for parameter in adversary.parameters()]
+    adversary.judged(rebuilt).backward(retain_graph=True)
+    assert any(parameter.grad is not None for parameter in painter.decoder.parameters())
+    assert all(torch.equal(now.grad, then) for now, then in zip(adversary.parameters(), taught, strict=True))
+    assert loss.isfinite()
+
+
+def test_a_vae_near_the_usual_one_is_punished_for_other_latents(vae):
+    pictures, weights = torch.zeros(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
+    usual = vae.encode(pictures).latent_dist.mean.detach()
+    torch.manual_seed(1)
+    same, _ = vae_loss(vae, pictures, weights, usual)
+    torch.manual_seed(1)
+    other, _ = vae_loss(vae, pictures, weights, usual + 1)
+    assert other.item() == pytest.approx(same.item() + 0.5, abs=0.05)
+
+
+def test_the_decoder_learns_from_what_the_unet_redrew_of_the_same_pictures(tmp_path, vae):
+    encode(vae, tmp_path, SQUARE, "training", count=4)
+    known = Latents(tmp_path)
+    redrawn = known.rows + np.float16(1)
+    pairs = Pairs(training_pictures(tmp_path, SQUARE[0], 4), known, redrawn, np.random.default_rng(0))
+    latents, pixels, weights = pairs.draw(4)
+    assert latents.shape == (4, 4, 16, 16) and pixels.shape == (4, 3, 128, 128) and weights.shape == (4, 1, 128, 128)
+    assert latents[:2].mean() > latents[2:].mean() + 0.5
+
+
+def test_redrawing_at_a_low_strength_stays_near_the_latents():
+    torch.manual_seed(0)
+    unet = new_unet().eval()
+    unet.set_attn_processor({name: PlainAttention() for name in unet.attn_processors})
+    latents = torch.randn(2, 4, 8, 8)
+
+    def texts(captions):
+        return torch.zeros(len(captions), 8, 192), torch.zeros(len(captions), 128)
+
+    little, much = (redraw(unet, texts, latents, ["a", "b"], strength) - latents for strength in (0.05, 0.9))
+    assert 0 < little.square().mean() < much.square().mean()
