@@ -59,7 +59,7 @@ def serve(desk: studio.Studio, settings: Settings, port: int) -> None:
     page = build(desk, settings).queue(max_size=MAX_QUEUE)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a host that stops us gets the same goodbye as Ctrl+C
     page.launch(**look(), **launch_options(desk, settings, port), prevent_thread_lock=True)
-    desk.executor.warm(desk.family)
+    desk.warm()
     desk.resume()
     page.block_thread()
 

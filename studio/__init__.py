@@ -45,14 +45,16 @@ from studio.contracts.requests import (
     WearRequest,
 )
 from studio.contracts.sampling import LoraUse, OutfitUse
-from studio.execution.local import LocalExecutor, Now
-from studio.execution.run import Progress, Run, RunCancelled, RunFailed, RunPaused
+from studio.execution.executor import Executor, Now
+from studio.execution.local import LocalExecutor
+from studio.execution.run import Run, RunCancelled, RunFailed, RunPaused
 from studio.imaging import masks
 from studio.imaging.masks import Candidate, Mask
 from studio.library import Library, Lora, Photo, Picture, Subject
 from studio.library.family_files import families
 from studio.quotas import Quota
 from studio.session import Host, Studio, library_of, prepare
+from studio.tasks.task import Progress, Task
 
 __all__ = [
     "Cancelled",
@@ -63,6 +65,7 @@ __all__ = [
     "ClassChecked",
     "DrawRequest",
     "Event",
+    "Executor",
     "Failed",
     "Finished",
     "Library",
@@ -97,6 +100,7 @@ __all__ = [
     "StepFinished",
     "Studio",
     "Subject",
+    "Task",
     "TrainRequest",
     "WearRequest",
     "masks",
@@ -111,7 +115,7 @@ def open(
     *,
     family_folder: str | Path | None = None,
     sample: bool = False,
-    executor: LocalExecutor | None = None,
+    executor: Executor | None = None,
     quota: Quota | None = None,
     ask_consent: bool = False,
     resume: bool = True,

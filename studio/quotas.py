@@ -1,20 +1,8 @@
-"""The limits of one visitor of a shared host, and the check of a request against them."""
+"""The limits of one visitor of a shared host; each task says which of them a request of its own must keep."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from studio.contracts.requests import (
-    FULL,
-    DrawRequest,
-    MaskRequest,
-    MergeRequest,
-    RepaintRequest,
-    SetRequest,
-    TrainRequest,
-    WearRequest,
-)
-from studio.contracts.validation import sides
 
 MOST_LOOKS = 20  # checkpoints or samples of one training
 
@@ -42,45 +30,8 @@ class Quota:
             if not isinstance(value, bool) and not value > 0:
                 raise ValueError(f"quota: {name} must be above 0, got {value}")
 
-    def check(
-        self,
-        request: TrainRequest | DrawRequest | SetRequest | RepaintRequest | WearRequest | MaskRequest | MergeRequest,
-    ) -> None:
-        """Raises ValueError, naming the limit, for a resolved request that asks for more than a visitor may."""
-        limits = {
-            "count": self.count,
-            "width": self.side,
-            "height": self.side,
-            "resolution": self.side,
-            "batch_size": self.batch_size,
-            "class_images": self.class_images,
-            "class_checks": self.class_checks,
-            "rank": self.rank,
-        }
-        if isinstance(request, SetRequest):
-            limits["count"] = self.set_count
-        if isinstance(request, TrainRequest):
-            limits["steps"] = self.train_steps
-            self._check_training(request)
-        if isinstance(request, WearRequest) and request.total > self.count:
-            raise ValueError(
-                f"On this shared host pictures times count may be at most {self.count}, got {request.total}."
-            )
-        for name, most in limits.items():
-            asked = getattr(request, name, None)
-            if asked is not None and asked > most:
-                raise ValueError(f"On this shared host {name.replace('_', ' ')} may be at most {most}, got {asked}.")
 
-    def _check_training(self, request: TrainRequest) -> None:
-        if request.method == FULL and not self.full:
-            raise ValueError("On this shared host a full fine-tune is too large; train a LoRA.")
-        if (request.batch_size or 1) * (request.accumulation or 1) > self.batch_size:
-            raise ValueError(f"On this shared host batch size times accumulation may be at most {self.batch_size}.")
-        if any(side > self.side for side in sides(request.more_resolutions)):
-            raise ValueError(f"On this shared host more resolutions may be at most {self.side}.")
-        often = min(request.checkpoint_every or request.steps or 1, request.sample_every or request.steps or 1)
-        if (request.steps or 1) / often > MOST_LOOKS:
-            raise ValueError(
-                f"On this shared host a training may be looked at {MOST_LOOKS} times at most: take a "
-                "larger number for checkpoint every and sample every."
-            )
+def at_most(what: str, most: float, asked: float | None) -> None:
+    """Raises ValueError, naming the limit, where more is asked than a visitor may."""
+    if asked is not None and asked > most:
+        raise ValueError(f"On this shared host {what} may be at most {most}, got {asked}.")

@@ -6,20 +6,17 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, overload
 
 from PIL import Image
 
 from studio.contracts.block_scales import Scales
 from studio.contracts.family import ASSETS, ModelFamily, find_family
 from studio.contracts.requests import (
-    ADAMW_8BIT,
-    NEEDS_BITSANDBYTES,
     DrawRequest,
     MaskRequest,
     MergeRequest,
@@ -27,20 +24,19 @@ from studio.contracts.requests import (
     SetRequest,
     TrainRequest,
     WearRequest,
-    resolved,
 )
-from studio.contracts.validation import is_there
+from studio.execution.executor import Executor, Now, Plan
 from studio.execution.history import Trainings
-from studio.execution.local import TASKS, LocalExecutor, Now, Request
 from studio.execution.replay import recalled
 from studio.execution.run import Run
-from studio.imaging.masks import check_inside
-from studio.imaging.photos import open_image, size_of
+from studio.imaging.masks import Mask
+from studio.imaging.photos import open_image
 from studio.library import Added, Library, Lora, Outfit, Picture, Subject
 from studio.library.set_files import grid_of, saved_grid, zip_of
 from studio.quotas import Quota
-from studio.tasks.draw import check_scales, settled
-from studio.tasks.repaint import settled_repaint, settled_wear
+from studio.tasks import task_of
+from studio.tasks.draw import check_scales
+from studio.tasks.task import Task
 from studio.tasks.train import both_ways
 
 EXAMPLES = ASSETS / "examples"
@@ -57,7 +53,7 @@ class Host:
     `served` are the folders a page may show pictures from; it grows and shrinks as libraries come and go.
     """
 
-    executor: LocalExecutor
+    executor: Executor
     families: Mapping[str, ModelFamily]
     owns_executor: bool = True  # else whoever made it closes it
     served: list[str] = field(default_factory=list)
@@ -89,7 +85,7 @@ class Studio:
             library.max_bytes = int(quota.megabytes * 1e6)
         self._seen = time.monotonic()
         self._turn = threading.Lock()  # one at a time starts a pair
-        self._trainings = Trainings(library, host.executor, host.families, family, self._check_quota)
+        self._trainings = Trainings(library, host.executor, host.families, family, self._check_again)
         self._mine = [
             str(library.root / name) for name in ("pictures", "thumbnails", "images", "subjects", "outfits", "exports")
         ]
@@ -106,8 +102,22 @@ class Studio:
         self.close()
 
     @property
-    def executor(self) -> LocalExecutor:
+    def executor(self) -> Executor:
         return self._host.executor
+
+    @property
+    def tasks(self) -> Sequence[Task[Any, Any]]:
+        """What may be asked, one task for each type of request."""
+        return self.executor.tasks
+
+    @property
+    def plan(self) -> Plan | None:
+        """The device that the work is done on, and how; None while nobody knows yet."""
+        return self.executor.plan
+
+    def warm(self) -> None:
+        """Load the family in the background, so that the first picture does not wait for it."""
+        self.executor.warm(self.family)
 
     @property
     def families(self) -> Mapping[str, ModelFamily]:
@@ -123,29 +133,35 @@ class Studio:
         """Somebody is here: the visit is not idle."""
         self._seen = time.monotonic()
 
-    def start(self, request: Request) -> Run:
+    @overload
+    def start(self, request: TrainRequest | MergeRequest) -> Run[Lora]: ...
+    @overload
+    def start(self, request: DrawRequest | SetRequest | RepaintRequest | WearRequest) -> Run[list[Picture]]: ...
+    @overload
+    def start(self, request: MaskRequest) -> Run[list[Mask]]: ...
+    @overload
+    def start(self, request: Any) -> Run[Any]: ...
+    def start(self, request: Any) -> Run[Any]:
         """Queue the request and return at once; a PIL image in it goes into the library, by its content.
 
-        Raises ValueError with a sentence for what cannot be done.
+        Raises ValueError with a sentence for what cannot be done; then nothing is kept of it.
         """
         self.notice()
         self._check_open()
-        family = find_family(self.families, request.family or self.family.name)
-        if isinstance(request, DrawRequest | SetRequest):
-            request = settled(request, self.library, family)
-        self._check(request, family)  # before anything is kept for it
-        if isinstance(request, RepaintRequest):
-            request = settled_repaint(request, self.library, family)
-        if isinstance(request, WearRequest):
-            request = settled_wear(request, self.library, family)
-        if isinstance(request, MaskRequest) and isinstance(request.picture, Image.Image):
-            request = replace(request, picture=str(self.library.keep_image(request.picture)))
-        run = self.executor.start(request, self.library, family)
-        if isinstance(request, TrainRequest):
+        task = task_of(request, self.tasks)
+        family = find_family(self.families, task.family(request, self.library) or self.family.name)
+        if task.lasting:
+            self._trainings.check_lock()
+        task.check(request, self.library, family)
+        self._check_waiting()
+        resolved = task.resolve(request, self.library, family)
+        self._check_quota(task, resolved)
+        run = self.executor.start(task.keep(resolved, self.library), self.library, family, asked=request)
+        if task.lasting:
             self._serve(self.library.run_folder(run.id) / "samples")
         return run
 
-    def start_both(self, request: TrainRequest) -> tuple[Run, Run]:
+    def start_both(self, request: TrainRequest) -> tuple[Run[Lora], Run[Lora]]:
         """Train twice from one seed, with class images and without: two runs that lie side by side on the page.
 
         Asking again while they are under way gives the same two. Raises what `start` raises; then neither is trained.
@@ -168,9 +184,9 @@ class Studio:
             self.library.update_run(other.id, twin=run.id)
             return run, other
 
-    def twin(self, run: Run) -> Run | None:
+    def twin(self, run: Run[Any]) -> Run[Lora] | None:
         """The other one of two that `start_both` started."""
-        if run.kind != "train":
+        if not run.task.lasting:
             return None
         other = self.library.run(run.id).twin
         if not other:
@@ -180,13 +196,16 @@ class Studio:
         except ValueError:  # it is gone, or of a later version
             return None
 
-    def runs(self) -> list[Run]:
-        """This library's runs, newest first: those of this process, and trainings of earlier ones."""
-        live = [run for run in self.executor.runs() if run.library.root == self.library.root]
-        known = {run.id for run in live}
-        return sorted(live + self._trainings.past(besides=known), key=lambda run: run.created, reverse=True)
+    def runs(self, kind: str | None = None) -> list[Run[Any]]:
+        """This library's runs, newest first: those of this process, and trainings of earlier ones; or those of a kind
+        alone, such as "train"."""
+        live = [run for run in self._live() if kind in (None, run.kind)]
+        if any(task.lasting for task in self.tasks if kind in (None, task.kind)):
+            past = self._trainings.past(besides={run.id for run in live})
+            live += [run for run in past if kind in (None, run.kind)]
+        return sorted(live, key=lambda run: run.created, reverse=True)
 
-    def run(self, id: str) -> Run:
+    def run(self, id: str) -> Run[Any]:
         """Raises ValueError when this library has no such run."""
         live = self.executor.run(id)
         if live is not None and live.library.root == self.library.root:
@@ -199,17 +218,9 @@ class Studio:
     def now(self) -> list[Now]:
         """What the pipeline is doing, for whom and how long still. Of others' runs it says no name."""
         self.notice()
-        mine = {run.id for run in self.executor.runs() if run.library.root == self.library.root}
-        others = {
-            "train": "Training for someone else",
-            "draw": "Drawing for someone else",
-            "set": "Drawing for someone else",
-            "repaint": "Repainting for someone else",
-            "mask": "Finding for someone else",
-        }
+        mine = {run.id for run in self._live()}
         return [
-            now if now.run_id in mine else replace(now, title=others.get(now.kind, "Busy"), run_id="")
-            for now in self.executor.now()
+            now if now.run_id in mine else replace(now, title=now.for_others, run_id="") for now in self.executor.now()
         ]
 
     def add_subject(
@@ -355,35 +366,9 @@ class Studio:
     def merge_loras(self, request: MergeRequest) -> Lora:
         """Several LoRAs of one family as one that the library keeps beside them.
 
-        Raises ValueError, in a sentence, for LoRAs of several families and for full fine-tunes.
+        Raises ValueError, in a sentence, for LoRAs of several families, and what `Run.result` raises.
         """
-        self.notice()
-        self._check_open()
-        if self.quota:
-            self.quota.check(request)
-        merged = [self.library.lora(use.slug) for use in request.loras]
-        named = sorted({lora.family for lora in merged})
-        if len(named) > 1:
-            raise ValueError(f"These LoRAs are of several families ({', '.join(named)}); only those of one merge.")
-        family = find_family(self.families, named[0])
-        with tempfile.TemporaryDirectory() as aside:
-            file = Path(aside) / "merged.safetensors"
-            told = self.executor.ask("studio.engine.adapters.merging:merge", request, merged, file, family=family)
-            if self.quota:
-                self.quota.check(replace(request, rank=told["rank"]))
-            self._check_open()  # a visitor may have left meanwhile
-            self.library.make_room(file.stat().st_size)
-            return self.library.save_lora(
-                request.name,
-                merged[0].subject,
-                family.name,
-                told["trigger"],
-                told["rank"],
-                told["alpha"],
-                0,
-                write=lambda path: shutil.copyfile(file, path),
-                preview=merged[0].preview,
-            )
+        return self.start(request).result()
 
     def recall(self, path: str | Path) -> DrawRequest | RepaintRequest:
         """The request that draws this file's picture again, to the pixel.
@@ -452,21 +437,21 @@ class Studio:
             visitor.leave()
         self._let_go()
 
-    def resume(self, id: str | None = None) -> list[Run]:
+    def resume(self, id: str | None = None) -> list[Run[Any]]:
         """Let a training go on that was paused, stopped or failed; None: all that an earlier process could not end.
 
         Only the holder of the library's lock may. Raises ValueError, for a run that was named, when it cannot go on.
         """
         return self._trainings.resume_all() if id is None else [self._trainings.resume(self.run(id))]
 
-    def extend(self, id: str, steps: int) -> Run:
+    def extend(self, id: str, steps: int) -> Run[Lora]:
         """Train a finished run for so many more steps, from where it ended; a schedule is laid over all of them.
 
         Raises ValueError when it cannot go on.
         """
         return self._trainings.extend(self.run(id), steps)
 
-    def go_on_with_set(self, id: str) -> Run:
+    def go_on_with_set(self, id: str) -> Run[list[Picture]]:
         """Draw the cells of a set that are empty. Raises ValueError for a set that is not there."""
         return self.start(self.library.set(id).request)
 
@@ -494,37 +479,21 @@ class Studio:
         if self.gone:
             raise ValueError("This visit has ended and its library is gone; reload the page to begin anew.")
 
-    def _check(self, request: Request, family: ModelFamily) -> None:
-        if isinstance(request, TrainRequest):
-            subjects = {subject.slug: subject for subject in self.library.subjects()}
-            is_there("subject", request.subject, subjects)
-            if not subjects[request.subject].photos:
-                raise ValueError(f"{subjects[request.subject].name} has no photos yet; add 3 to 20, then train.")
-            if request.optimiser == ADAMW_8BIT and find_spec("bitsandbytes") is None:
-                raise ValueError(NEEDS_BITSANDBYTES)
-            self._trainings.check_lock()
-        if isinstance(request, SetRequest):
-            known = {scene.slug for scene in self.library.scenes()}
-            for scene in request.scenes:
-                is_there("scene", scene, known)
-            self._check_drawing(request.cell("", None, 0), family)
-        if isinstance(request, DrawRequest | RepaintRequest | WearRequest):
-            self._check_drawing(request, family)
-        if isinstance(request, MaskRequest):
-            if request.segmenter is not None:
-                is_there("segmenter", request.segmenter, family.segmenters)
-            given = isinstance(request.picture, Image.Image)
-            check_inside(request.points, request.box, request.picture.size if given else size_of(request.picture))
-        self._check_quota(request, family)
+    def _check_again(self, request: TrainRequest) -> None:
+        """Of a training that goes on: what a visitor may."""
+        self._check_waiting()
+        self._check_quota(task_of(request, self.tasks), request)
 
-    def _check_quota(self, request: Request, family: ModelFamily) -> None:
+    def _check_waiting(self) -> None:
+        waiting = len(self._under_way()) if self.quota else 0
+        if self.quota and waiting >= self.quota.waiting:
+            raise ValueError(f"You have {waiting} runs under way, as many as a visitor may; wait for one to end.")
+
+    def _check_quota(self, task: Task[Any, Any], resolved: Any) -> None:
         if not self.quota:
             return
-        waiting = len(self._under_way())
-        if waiting >= self.quota.waiting:
-            raise ValueError(f"You have {waiting} runs under way, as many as a visitor may; wait for one to end.")
-        self.quota.check(resolved(request, getattr(family, TASKS[type(request)].defaults)))
-        if not isinstance(request, MaskRequest):
+        task.limit(resolved, self.quota, self.library)
+        if task.fills_library:
             self.library.make_room(1)  # a full library says so before anything is drawn
 
     def _check_photos(self, photos: list[Any], consent: bool) -> None:
@@ -532,15 +501,13 @@ class Studio:
         if photos and self.ask_consent and not consent:
             raise ValueError(CONSENT)
 
-    def _check_drawing(self, request: DrawRequest | RepaintRequest | WearRequest, family: ModelFamily) -> None:
-        known = {lora.slug for lora in self.library.loras()} if request.lora else ()
-        for use in request.loras:
-            is_there("LoRA", use.slug, known)
-        family.check_scheduler(request.scheduler)
+    def _live(self) -> list[Run[Any]]:
+        """This library's runs of this process, newest first."""
+        return [run for run in self.executor.runs() if run.library.root == self.library.root]
 
-    def _under_way(self) -> list[Run]:
+    def _under_way(self) -> list[Run[Any]]:
         """This library's runs that still bring events; what the executor left at its closing does not."""
-        return [run for run in self.executor.runs() if run.library.root == self.library.root and not run.wait(0)]
+        return [run for run in self._live() if not run.wait(0)]
 
     def _serve(self, folder: Path) -> None:
         if str(folder) not in self._mine:

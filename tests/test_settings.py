@@ -4,6 +4,7 @@ from studio.contracts.requests import TrainRequest, resolved
 from studio.library.family_files import built_in
 from studio.quotas import Quota
 from studio.settings import Settings, read_settings
+from studio.tasks.train import TRAIN
 
 POCKET = built_in()["pocket"]
 
@@ -71,5 +72,5 @@ def test_a_quota_of_nothing_is_refused():
 def test_a_visitor_s_training_keeps_within_the_quota(asked, said):
     request = resolved(TrainRequest("mika", **asked), POCKET.training)
     with pytest.raises(ValueError, match=said):
-        Quota().check(request)
-    Quota().check(resolved(TrainRequest("mika"), POCKET.training))
+        TRAIN.limit(request, Quota(), None)
+    TRAIN.limit(resolved(TrainRequest("mika"), POCKET.training), Quota(), None)

@@ -26,14 +26,14 @@ from benchmarks.speed.random_weights import random_pipeline, save_random_adapter
 from studio.contracts.block_scales import by_layer
 from studio.contracts.events import PictureDrawn
 from studio.contracts.family import ImageAdapter, ModelFamily
-from studio.contracts.requests import DrawRequest, resolved
+from studio.contracts.requests import DrawRequest
 from studio.engine.adapters.ip_adapter import ImageEncoder, ImagePrompt, prompted
 from studio.engine.adapters.lora import Applied, attached
 from studio.engine.generation.drawing import draw
 from studio.engine.models.pipeline_cache import PipelineCache
 from studio.library import Library
 from studio.library.family_files import built_in
-from studio.tasks.draw import settled
+from studio.tasks.draw import DRAW
 
 POCKET, SDXL = built_in()["pocket"], built_in()["sdxl"]
 
@@ -184,8 +184,7 @@ def _encoder_calls(pipelines: PipelineCache, family: ModelFamily, folder: Path) 
     counts = []
     for seed in (1, 2):
         before = len(calls)
-        asked = resolved(DrawRequest("a girl on the beach", outfit=coat.slug, seed=seed), family.drawing)
-        request = settled(asked, library, family)
+        request = DRAW.resolve(DrawRequest("a girl on the beach", outfit=coat.slug, seed=seed), library, family)
         events = draw(request, pipelines=pipelines, family=family, library=library, stop=lambda: False)
         assert [Image.open(event.path).size for event in events if isinstance(event, PictureDrawn)] == [(SIDE, SIDE)]
         counts.append(len(calls) - before)

@@ -108,6 +108,9 @@ class Preset:
         about = {name: given[name] for name in ("when", "folded") if name in given}
         return cls({name: value for name, value in given.items() if name not in about}, **about)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made, (type(self), _fields_of(self))
+
     def to_json(self) -> dict[str, Any]:
         """One mapping with everything in it."""
         return {**self.training, "when": self.when, **({"folded": True} if self.folded else {})}
@@ -249,6 +252,9 @@ class ModelFamily:
         if name is not None:
             is_there("scheduler", name, self.schedulers)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made, (type(self), _fields_of(self))
+
     @property
     def is_local(self) -> bool:
         """Whether the weights lie on this disk already, as a folder or a file."""
@@ -279,6 +285,16 @@ class ModelFamily:
     def things(self) -> dict[str, list[str]]:
         """What a small family's detector can find, by kind; empty for one that knows the open world."""
         return _card(self.detector)
+
+
+def _fields_of(record: Preset | ModelFamily) -> dict[str, Any]:
+    """What the record travels as: its fields, since mappings that cannot be changed do not pickle."""
+    values = {one.name: getattr(record, one.name) for one in fields(record)}
+    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+
+
+def _made(kind: type[Preset | ModelFamily], values: Mapping[str, Any]) -> Preset | ModelFamily:
+    return kind(**values)
 
 
 def _card(weights: str) -> dict[str, list[str]]:

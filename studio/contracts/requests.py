@@ -1,6 +1,6 @@
 """What may be asked of the studio: frozen requests that check themselves.
 
-A field of None means "the family decides"; `resolved` fills it in when the work starts, and recipes and run
+A field of None means "the family decides"; `resolved` fills it in before the work starts, and recipes and run
 files store what was resolved. The page, the API, notebooks and tests all speak these types.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
-from studio.contracts.sampling import LoraUse, Using, uses_in
+from studio.contracts.sampling import LoraUse, OutfitUse, Sampling, Wearing, as_uses, uses_in
 from studio.contracts.validation import (
     MAX_PROMPT,
     box_in,
@@ -42,12 +42,15 @@ CONSTANT, COSINE = SCHEDULES = ("constant", "cosine")
 WHOLE, GARMENTS = PRIOR_REGIONS = ("picture", "garments")
 PRECISIONS = ("auto", "bf16", "fp16", "fp32")  # that a step computes in; what is learnt is always kept in fp32
 MOST_PHRASES, LONGEST_PHRASE = 20, 60
-DRAW_STEPS, GUIDANCES = (1, 200), (0.0, 30.0)  # least and most
+DRAW_STEPS, GUIDANCES, STRENGTHS = (1, 200), (0.0, 30.0), (0.05, 1.0)  # least and most
 MOST_RANK, MOST_ROWS = 256, 24
 ORIGINAL, SURROUNDINGS = FILLS = ("original", "surroundings")
 MOST_PIXELS, MOST_SIDE, MOST_PICTURES = 512, 20_000, 64  # of a mask's edge, of a picture's side, and in one go
 
-Source = str | Path | Image.Image  # of a picture or a mask
+# Fields of a set that count in its id though they are None, since they did in the first sets; later ones do not.
+_COUNT_IN_ID = ("lora", "steps", "guidance", "scheduler", "width", "height", "seed", "family")
+
+Source = str | Path | Image.Image  # of a picture or a mask; of a resolved request, the file: see `path_of`
 AnyRequest = TypeVar("AnyRequest")
 
 
@@ -151,7 +154,7 @@ class TrainRequest:
 
 
 @dataclass(frozen=True)
-class DrawRequest(Using):
+class DrawRequest(Wearing):
     """Draw `count` pictures of a prompt; picture i takes seed + i, whatever the count.
 
     `lora` and `outfit` are a slug, or a list of slugs, of LoraUse or OutfitUse, or of what these are as JSON.
@@ -173,20 +176,13 @@ class DrawRequest(Using):
 
     def __post_init__(self) -> None:
         needs_text("prompt", self.prompt, longest=MAX_PROMPT)
-        text("negative_prompt", self.negative_prompt)
-        self.settle_uses()
-        within("steps", self.steps, *DRAW_STEPS)
-        within("guidance", self.guidance, *GUIDANCES)
-        within("width", self.width, 64, 2048)
-        within("height", self.height, 64, 2048)
-        multiple_of_8("width", self.width)
-        multiple_of_8("height", self.height)
+        _check_sampling(self)
+        _check_size(self)
         within("count", self.count, 1, 64)
-        within("seed", self.seed, 0, MAX_SEED)
 
 
 @dataclass(frozen=True)
-class SetRequest:
+class SetRequest(Sampling):
     """Every outfit in every scene, from each seed: a grid that goes on where it was left off.
 
     `prompt` says who; a cell adds its scene. `scenes` are slugs of the library's. Each of `outfits` is what DrawRequest
@@ -209,9 +205,8 @@ class SetRequest:
     family: str | None = None
 
     def __post_init__(self) -> None:
+        needs_text("prompt", self.prompt, longest=MAX_PROMPT)
         object.__setattr__(self, "outfits", [None] if self.outfits is None else self.outfits)
-        object.__setattr__(self, "lora_scale", float(self.lora_scale))  # the id is of the text: 1 is 1.0
-        within("seed", self.seed, 0, MAX_SEED)
         for name, what in (("scenes", "scene"), ("outfits", "outfit")):
             given = getattr(self, name)
             if not isinstance(given, list | tuple):
@@ -222,20 +217,33 @@ class SetRequest:
                 raise ValueError(f"{name} may be at most {MOST_ROWS}, got {len(given)}")
         for scene in self.scenes:
             needs_text("scene", scene, longest=200)
+        rows = tuple(as_uses("outfit", OutfitUse, row or None) for row in self.outfits or ())
         object.__setattr__(self, "scenes", tuple(self.scenes))
-        object.__setattr__(self, "outfits", tuple(DrawRequest("x", outfit=row or None).outfit for row in self.outfits))
+        object.__setattr__(self, "outfits", rows)
         within("seeds", self.seeds, 1, MOST_ROWS)
-        object.__setattr__(self, "lora", self.cell("", None, 0).lora)
+        _check_sampling(self)
+        _check_size(self)
+        object.__setattr__(self, "lora_scale", float(self.lora_scale))  # the id is of the text: 1 is 1.0
 
     @property
     def id(self) -> str:
-        """The same for the same resolved request: asked for again, it goes on with the set that is there."""
-        return hashlib.sha256(json.dumps(as_json(self), sort_keys=True).encode()).hexdigest()[:12]
+        """The same for the same resolved request: asked for again, it goes on with the set that is there.
+
+        A field that a later version adds counts only where it is given.
+        """
+        told = as_json(self)
+        counting = {name: told[name] for name in _COUNT_IN_ID} | stated(told)
+        return hashlib.sha256(json.dumps(counting, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def rows(self) -> tuple[tuple[OutfitUse, ...], ...]:
+        """What is worn in each row; nothing where they are as they are."""
+        return tuple((OutfitUse(row),) if isinstance(row, str) else tuple(row or ()) for row in self.outfits or ())
 
     @property
     def count(self) -> int:
         """How many pictures it is."""
-        return len(self.outfits) * len(self.scenes) * self.seeds
+        return len(self.rows) * len(self.scenes) * self.seeds
 
     @staticmethod
     def place(row: int, column: int, number: int) -> str:
@@ -244,20 +252,8 @@ class SetRequest:
 
     def cell(self, scene: str, outfit: Any, number: int) -> DrawRequest:
         """The drawing of one cell: in a scene, which is a prompt, from the seed of that number."""
-        shared = {
-            name: getattr(self, name)
-            for name in (
-                "negative_prompt",
-                "lora",
-                "lora_scale",
-                "steps",
-                "guidance",
-                "scheduler",
-                "width",
-                "height",
-                "family",
-            )
-        }
+        both = {field.name for field in fields(DrawRequest)} & {field.name for field in fields(self)}
+        shared = {name: getattr(self, name) for name in both - {"prompt", "seed"}}
         seed = None if self.seed is None else (self.seed + number) % (MAX_SEED + 1)
         return DrawRequest(f"{self.prompt}, {scene}" if scene else self.prompt, outfit=outfit, seed=seed, **shared)
 
@@ -290,7 +286,7 @@ class MaskRequest:
     (left, top, right, bottom). Points and box together mean one thing.
     """
 
-    picture: str | Path | Image.Image
+    picture: Source
     phrases: str = ""
     box_threshold: float | None = None
     text_threshold: float | None = None
@@ -327,7 +323,7 @@ class MaskRequest:
 
 
 @dataclass(frozen=True)
-class RepaintRequest(Using):
+class RepaintRequest(Wearing):
     """Repaint what a mask covers, and nothing else; picture i takes seed + i.
 
     `picture` and `mask` are files or PIL images of one size, which `start` puts into the library; the mask is white
@@ -360,20 +356,16 @@ class RepaintRequest(Using):
             object.__setattr__(self, name, _source(name, getattr(self, name)))
         text("prompt", self.prompt)
         object.__setattr__(self, "prompt", self.prompt or "")  # null is none at all
-        text("negative_prompt", self.negative_prompt)
-        self.settle_uses()
-        within("strength", self.strength, 0.05, 1.0)
+        _check_sampling(self)
+        within("strength", self.strength, *STRENGTHS)
         one_of("fill", self.fill, FILLS)
         within("feather", self.feather, 0, MOST_PIXELS)
         within("padding", self.padding, 0, MOST_SIDE)
-        within("steps", self.steps, *DRAW_STEPS)
-        within("guidance", self.guidance, *GUIDANCES)
         within("count", self.count, 1, 64)
-        within("seed", self.seed, 0, MAX_SEED)
 
 
 @dataclass(frozen=True)
-class WearRequest(Using):
+class WearRequest(Wearing):
     """Dress whoever is in a picture, or in each of several, in an outfit: clothing is found, and repainted.
 
     `picture` is a file or a PIL image, or a list of them. A `prompt` or `lora` of None is what the picture was drawn
@@ -403,19 +395,20 @@ class WearRequest(Using):
         if not self.outfit:
             raise ValueError("Choose an outfit to wear; there is none.")
         text("prompt", self.prompt)
-        text("negative_prompt", self.negative_prompt)
-        self.settle_uses()
-        within("strength", self.strength, 0.05, 1.0)
+        _check_sampling(self)
+        within("strength", self.strength, *STRENGTHS)
         within("feather", self.feather, 0, MOST_PIXELS)
-        within("steps", self.steps, *DRAW_STEPS)
-        within("guidance", self.guidance, *GUIDANCES)
         within("count", self.count, 1, 64)
-        within("seed", self.seed, 0, MAX_SEED)
+
+    @property
+    def pictures(self) -> tuple[Source, ...]:
+        """Each picture to dress somebody in."""
+        return tuple(self.picture) if isinstance(self.picture, list | tuple) else (self.picture,)
 
     @property
     def total(self) -> int:
         """How many pictures come of it, where clothes are found in all."""
-        return self.count * len(self.picture)
+        return self.count * len(self.pictures)
 
 
 def as_json(request: Any) -> dict[str, Any]:
@@ -433,6 +426,36 @@ def resolved(request: AnyRequest, defaults: Mapping[str, Any]) -> AnyRequest:
     if getattr(request, "seed", 0) is None:
         chosen["seed"] = secrets.randbelow(MAX_SEED)
     return replace(request, **chosen)  # type: ignore[type-var]
+
+
+def stated(data: Any) -> Any:
+    """JSON data without keys whose value is None: what a request says, in whichever version it was written."""
+    if isinstance(data, Mapping):
+        return {name: stated(value) for name, value in data.items() if value is not None}
+    return [stated(one) for one in data] if isinstance(data, list | tuple) else data
+
+
+def path_of(source: Source) -> Path:
+    """The file that a resolved request names. Raises TypeError for an image that `start` has not put into the library
+    yet."""
+    if isinstance(source, Image.Image):
+        raise TypeError("an image in memory is put into the library before the work starts")
+    return Path(source)
+
+
+def _check_sampling(request: DrawRequest | SetRequest | RepaintRequest | WearRequest) -> None:
+    """The fields that these have in common."""
+    text("negative_prompt", request.negative_prompt)
+    request.read_uses()
+    within("steps", request.steps, *DRAW_STEPS)
+    within("guidance", request.guidance, *GUIDANCES)
+    within("seed", request.seed, 0, MAX_SEED)
+
+
+def _check_size(request: DrawRequest | SetRequest) -> None:
+    for name in ("width", "height"):
+        within(name, getattr(request, name), 64, 2048)
+        multiple_of_8(name, getattr(request, name))
 
 
 def _source(name: str, given: Any) -> Any:

@@ -54,20 +54,15 @@ class OutfitUse:
             raise ValueError(f"{self.slug} must start before it ends, got {self.start:g} and {self.end:g}")
 
 
-class Using:
-    """For requests with the fields `lora`, `lora_scale` and `outfit`: what these name, one by one."""
+class Sampling:
+    """For requests that draw: what their fields `lora` and `lora_scale` name, one by one."""
 
     lora: Any
     lora_scale: float
-    outfit: Any
-    finds_clothes: ClassVar[bool] = True  # whether where an outfit acts is found by the studio, and not given
 
-    def settle_uses(self) -> None:
+    def read_uses(self) -> None:
         """Of a request that is being made: lists become uses. Raises ValueError for anything but slugs and uses."""
-        for name, kind in (("lora", LoraUse), ("outfit", OutfitUse)):
-            given = getattr(self, name)
-            if given is not None and not isinstance(given, str):
-                object.__setattr__(self, name, uses_in(name, kind, given))
+        object.__setattr__(self, "lora", as_uses("lora", LoraUse, self.lora))
         within("lora_scale", self.lora_scale, *LORA_SCALES)
         tuple(self.loras)  # refuses weights that lora_scale brings out of range
 
@@ -75,6 +70,17 @@ class Using:
     def loras(self) -> tuple[LoraUse, ...]:
         """Every LoRA with the weights that it draws with, `lora_scale` included."""
         return scaled((LoraUse(self.lora),) if isinstance(self.lora, str) else self.lora or (), self.lora_scale)
+
+
+class Wearing(Sampling):
+    """The same of requests with a field `outfit` too."""
+
+    outfit: Any
+    finds_clothes: ClassVar[bool] = True  # whether where an outfit acts is found by the studio, and not given
+
+    def read_uses(self) -> None:
+        object.__setattr__(self, "outfit", as_uses("outfit", OutfitUse, self.outfit))
+        super().read_uses()
 
     @property
     def outfits(self) -> tuple[OutfitUse, ...]:
@@ -88,6 +94,11 @@ class Using:
             return replace(self, **{field: slugs.get(given)})  # type: ignore[type-var]
         kept = [replace(use, slug=slug) for use in given or () if (slug := slugs.get(use.slug))]
         return replace(self, **{field: kept or None})  # type: ignore[type-var]
+
+
+def as_uses(name: str, kind: type[Use], given: Any) -> Any:
+    """A request's field as it keeps it: None or a slug as it is, a list as uses. Raises what `uses_in` raises."""
+    return given if given is None or isinstance(given, str) else uses_in(name, kind, given)
 
 
 def scaled(uses: Iterable[LoraUse], scale: float) -> tuple[LoraUse, ...]:

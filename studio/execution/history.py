@@ -11,9 +11,11 @@ from typing import Any
 from studio.contracts.events import CheckpointSaved, Failed, LoraSaved, from_json, to_json
 from studio.contracts.family import ModelFamily, find_family
 from studio.contracts.requests import TrainRequest, as_json
-from studio.execution.local import LocalExecutor, last_checkpoint, request_from_json
-from studio.execution.run import FAILED, FINISHED, QUEUED, RUNNING, Run, without_repeated_steps
+from studio.execution.executor import Executor
+from studio.execution.run import FAILED, FINISHED, QUEUED, RUNNING, Run, last_checkpoint, without_repeated_steps
 from studio.library import Library, Lora, RunRecord
+from studio.tasks import request_from_json, task_of
+from studio.tasks.train import TRAIN
 
 log = logging.getLogger(__name__)
 LOCKED = (
@@ -28,14 +30,14 @@ class Trainings:
     def __init__(
         self,
         library: Library,
-        executor: LocalExecutor,
+        executor: Executor,
         families: Mapping[str, ModelFamily],
         usual: ModelFamily,
-        check: Callable[[Any, ModelFamily], None],
+        check: Callable[[Any], None],
     ) -> None:
         self._library, self._executor, self._families = library, executor, families
         self._usual, self._check = usual, check
-        self._past: dict[str, Run] = {}
+        self._past: dict[str, Run[Any]] = {}
         self._turn = threading.RLock()  # one at a time is let go on
         self._locked = library.lock()
 
@@ -48,7 +50,7 @@ class Trainings:
         self._locked = self._locked or self._library.lock()
         return self._locked
 
-    def past(self, besides: Collection[str] = ()) -> list[Run]:
+    def past(self, besides: Collection[str] = ()) -> list[Run[Any]]:
         """All that the library's files tell of, `besides` those of these ids, whose events are not read.
 
         What a later version wrote and is unknown here is left out.
@@ -59,12 +61,12 @@ class Trainings:
             if record.id not in besides and (run := self._recorded(record)) is not None
         ]
 
-    def one_past(self, id: str) -> Run | None:
+    def one_past(self, id: str) -> Run[Any] | None:
         """The one of that id, as `past` has it; no other's events are read."""
         record = next((record for record in self._library.runs() if record.id == id), None)
         return self._recorded(record) if record is not None else None
 
-    def resume(self, run: Run) -> Run:
+    def resume(self, run: Run[Any]) -> Run[Any]:
         """Let a training go on that was paused, stopped or failed. Raises ValueError when it cannot."""
         with self._turn:
             request = self._resting(run, "resumed")
@@ -72,7 +74,7 @@ class Trainings:
                 raise ValueError(f"{run.title} is finished; extend it by some steps instead.")
             return self._go_on(run.id, request)
 
-    def extend(self, run: Run, steps: int) -> Run:
+    def extend(self, run: Run[Any], steps: int) -> Run[Any]:
         """Train a finished run for so many more steps. Raises ValueError when it cannot go on."""
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
             raise ValueError(f"Say by how many steps, 1 or more; got {steps!r:.40}.")
@@ -82,7 +84,7 @@ class Trainings:
                 raise ValueError(f"{run.title} is {run.status}; let it go on to its end first (resume).")
             return self._go_on(run.id, replace(request, steps=(request.steps or 0) + steps))
 
-    def resume_all(self) -> list[Run]:
+    def resume_all(self) -> list[Run[Any]]:
         """Let all go on that an earlier process could not end; none where another studio trains in the library."""
         if not self._locked:
             return []
@@ -97,11 +99,11 @@ class Trainings:
             if (run := self._resumed(record)) is not None
         ]
 
-    def pick(self, run: Run, step: int) -> Lora:
+    def pick(self, run: Run[Any], step: int) -> Lora:
         """A checkpoint of a run as a LoRA of the library. Raises ValueError for a step that has none."""
         folder = self._library.run_folder(run.id) / "checkpoints"
         steps = sorted(int(path.stem) for path in folder.glob("*.safetensors"))
-        if run.kind != "train" or step not in steps:
+        if run.task is not TRAIN or step not in steps:
             known = f"it has {', '.join(map(str, steps))}" if steps else "it has none any more"
             raise ValueError(f"{run.title} has no checkpoint of step {step!r:.20}; {known}.")
         lora = self._executor.ask(
@@ -117,12 +119,15 @@ class Trainings:
         run.add(saved)
         return lora
 
+    def _read(self, request: Mapping[str, Any]) -> Any:
+        return request_from_json(request, self._executor.tasks)
+
     def _family(self, request: TrainRequest) -> ModelFamily:
         return find_family(self._families, request.family or self._usual.name)
 
-    def _resting(self, run: Run, what: str) -> TrainRequest:
+    def _resting(self, run: Run[Any], what: str) -> TrainRequest:
         """The request of a training that is not under way and has a checkpoint to go on from."""
-        if run.kind != "train":
+        if not run.task.lasting:
             raise ValueError(f"Only a training can be {what}.")
         if not run.ended:
             raise ValueError(f"{run.title} is {run.status}; it goes on by itself.")
@@ -130,11 +135,11 @@ class Trainings:
         started = any(isinstance(event, CheckpointSaved) for event in run.snapshot())
         if started and last_checkpoint(run.snapshot(), self._library.run_folder(run.id)) is None:
             raise ValueError(f"The checkpoints of {run.title} have made room for newer work; train it anew.")
-        return request_from_json(self._library.run(run.id).request)
+        return self._read(self._library.run(run.id).request)
 
-    def _go_on(self, id: str, request: TrainRequest) -> Run:
+    def _go_on(self, id: str, request: TrainRequest) -> Run[Any]:
         family = self._family(request)
-        self._check(request, family)
+        self._check(request)
         before = self._library.run(id)
         record = self._library.update_run(id, request=as_json(request), status=QUEUED)
         try:
@@ -145,9 +150,9 @@ class Trainings:
         self._past.pop(id, None)
         return run
 
-    def _resumed(self, record: RunRecord) -> Run | None:
+    def _resumed(self, record: RunRecord) -> Run[Any] | None:
         try:
-            request = request_from_json(record.request)
+            request = self._read(record.request)
             family, story = self._family(request), self._story(record)
         except ValueError as error:
             log.warning("the run %s cannot go on: %s", record.id, error)
@@ -163,16 +168,17 @@ class Trainings:
     def _story(self, record: RunRecord) -> list[Any]:
         return without_repeated_steps(from_json(event) for event in self._library.events(record.id))
 
-    def _recorded(self, record: RunRecord) -> Run | None:
+    def _recorded(self, record: RunRecord) -> Run[Any] | None:
         """A run of another process: what its files say now."""
         if record.id in self._past:
             return self._past[record.id]
         try:
+            request = self._read(record.request)
             run = Run(
                 record.id,
-                record.kind,
+                task_of(request, self._executor.tasks),
                 record.title,
-                request_from_json(record.request),
+                request,
                 self._library,
                 None,
                 created=record.created,

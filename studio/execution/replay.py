@@ -10,21 +10,24 @@ from typing import Any
 from studio.contracts.family import ModelFamily
 from studio.contracts.recipes import Recipe, read_png
 from studio.contracts.requests import DrawRequest, RepaintRequest
-from studio.contracts.sampling import Using
-from studio.execution.local import LocalExecutor, request_from_json
+from studio.contracts.sampling import Wearing
+from studio.execution.executor import Executor
 from studio.imaging.photos import content_of, open_image
 from studio.library import Library
+from studio.tasks import DRAWN_AGAIN, request_from_json, task_of
+
+FINGERPRINT = "studio.engine.models.pipeline_cache:fingerprint_of"
 
 
 def recalled(
-    path: Path, library: Library, families: Mapping[str, ModelFamily], executor: LocalExecutor
+    path: Path, library: Library, families: Mapping[str, ModelFamily], executor: Executor
 ) -> DrawRequest | RepaintRequest:
     """What the recipe inside a file asks for, in the library's own names.
 
     Raises ValueError when there is none, or naming what the recipe used and is missing or changed.
     """
     recipe = read_png(path)
-    request = request_from_json(recipe.request, kinds=(DrawRequest, RepaintRequest))
+    request = request_from_json(recipe.request, DRAWN_AGAIN)
     named = recipe.family.get("name", "")
     if named not in families:
         raise ValueError(f"The picture was drawn by the family {named!r}, which is not here.")
@@ -37,14 +40,11 @@ def recalled(
             )
         request = request.renamed(name, {slug: _very(what, one, here) for slug, one in told.items()})
     _check_adapters(recipe, asked, families[named], executor)
-    if isinstance(request, RepaintRequest):
-        request = replace(
-            request, **{name: str(_kept(library, name, getattr(request, name))) for name in ("picture", "mask")}
-        )
-    return replace(request, family=named, count=1)
+    images = {name: str(_kept(library, name, getattr(request, name))) for name in task_of(request).images}
+    return replace(request, **images, family=named, count=1)
 
 
-def used_by(request: Using, recipe: Recipe, library: Library) -> Iterator[tuple]:
+def used_by(request: Wearing, recipe: Recipe, library: Library) -> Iterator[tuple]:
     """Of LoRAs and of outfits: the request's field, their name, its uses, what the recipe tells of each by slug, and
     the hashes of those that are here by slug."""
     yield (
@@ -63,8 +63,8 @@ def used_by(request: Using, recipe: Recipe, library: Library) -> Iterator[tuple]
     )
 
 
-def _check_weights(recipe: Recipe, family: ModelFamily, executor: LocalExecutor) -> None:
-    then, now = recipe.family.get("sha256"), executor.pipelines.fingerprint(family)
+def _check_weights(recipe: Recipe, family: ModelFamily, executor: Executor) -> None:
+    then, now = recipe.family.get("sha256"), executor.ask(FINGERPRINT, family=family)
     if then != now:
         raise ValueError(
             f"The weights of {family.title} have changed since this picture was drawn (then "
@@ -72,7 +72,7 @@ def _check_weights(recipe: Recipe, family: ModelFamily, executor: LocalExecutor)
         )
 
 
-def _check_adapters(recipe: Recipe, request: Using, family: ModelFamily, executor: LocalExecutor) -> None:
+def _check_adapters(recipe: Recipe, request: Wearing, family: ModelFamily, executor: Executor) -> None:
     then = {used["slug"]: used.get("adapter") for used in recipe.outfits}
     for use in request.outfits:
         if use.adapter not in family.image_adapters:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from studio.contracts.events import (
     ENDINGS,
@@ -19,22 +18,20 @@ from studio.contracts.events import (
     Event,
     Failed,
     Finished,
-    LoraSaved,
-    MaskFound,
     NothingFound,
     Paused,
     PictureDrawn,
     PreviewDrawn,
     SampleDrawn,
-    StageReported,
     StepFinished,
 )
-from studio.imaging.masks import Candidate, Mask, read_mask
+from studio.tasks.task import Progress, Story, Task
 
 if TYPE_CHECKING:
     from studio.contracts.family import ModelFamily
-    from studio.library import Library, Lora, Picture
+    from studio.library import Library
 
+Result = TypeVar("Result")
 QUEUED, RUNNING, PAUSED = "queued", "running", "paused"
 FINISHED, CANCELLED, FAILED = "finished", "cancelled", "failed"
 STATUS = {Finished: FINISHED, Cancelled: CANCELLED, Paused: PAUSED, Failed: FAILED}
@@ -54,16 +51,7 @@ class RunPaused(RuntimeError):
     """The training was paused by hand; `Studio.resume(run.id)` lets it go on."""
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is: fraction 0 to 1, seconds left or None where nobody can know yet, and words for it."""
-
-    fraction: float
-    seconds_left: float | None
-    words: str
-
-
-class Run:
+class Run(Generic[Result]):
     """One request on its way. Threads may read it, wait for it and cancel it at any time.
 
     `request` is resolved: what the family decided is filled in. `asked` is what was given.
@@ -72,7 +60,7 @@ class Run:
     def __init__(
         self,
         id: str,
-        kind: str,
+        task: Task[Any, Result],
         title: str,
         request: Any,
         library: Library,
@@ -83,9 +71,9 @@ class Run:
         events: Iterable[Event] = (),
         status: str = QUEUED,
         keep: Callable[[Event], None] | None = None,
-        on_cancel: Callable[[Run], None] | None = None,
+        on_cancel: Callable[[Run[Any]], None] | None = None,
     ) -> None:
-        self.id, self.kind, self.title, self.request = id, kind, title, request
+        self.id, self.task, self.title, self.request = id, task, title, request
         self.library, self.family, self.asked = library, family, asked or request
         self.checkpoint: Path | None = None  # where a training goes on from
         self.created = created or datetime.now(timezone.utc).isoformat(timespec="microseconds")
@@ -100,6 +88,11 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({self.id!r}, {self.title!r}, {self.status})"
+
+    @property
+    def kind(self) -> str:
+        """What it was asked for: "train", "draw", ..., as its task has it."""
+        return self.task.kind
 
     @property
     def status(self) -> str:
@@ -161,7 +154,7 @@ class Run:
 
         Raises ValueError for another kind of run, and for one that has ended.
         """
-        if self.kind != "train":
+        if not self.task.lasting:
             raise ValueError("Only a training can be paused; stop this run instead.")
         if self.ended:
             raise ValueError(f"This training is {self._status} already.")
@@ -182,8 +175,8 @@ class Run:
         with self._changed:
             return self._changed.wait_for(lambda: self._closed, timeout)
 
-    def result(self, timeout: float | None = None) -> Lora | list[Picture] | list[Mask]:
-        """Wait, then give the Lora of a training, the pictures of a drawing, or the masks that were found.
+    def result(self, timeout: float | None = None) -> Result:
+        """Wait, then give what was made: the Lora of a training, pictures, or the masks that were found.
 
         Raises RunFailed, RunCancelled, RunPaused, or TimeoutError after `timeout` seconds.
         """
@@ -197,63 +190,20 @@ class Run:
             raise RunPaused(f"{self.title} is paused")
         if not self.ended:
             raise RunFailed(CLOSED)
-        return self.kept()
+        kept = self.kept()
+        if kept is None:
+            raise RunFailed(f"{self.title} is finished, and what it made is not in the library any more.")
+        return kept
 
-    def kept(self) -> Lora | None | list[Picture] | list[Mask]:
-        """What the run has made and is still there: a Lora or None for a training, pictures, or masks."""
-        events = self.snapshot()
-        if self.kind == "mask":
-            return [mask_of(event) for event in events if isinstance(event, MaskFound)]
-        if self.kind == "train":
-            saved = [event.slug for event in events if isinstance(event, LoraSaved)]
-            return next((lora for lora in self.library.loras() if lora.slug in saved[-1:]), None)
-        return [
-            self.library.picture(event.path)
-            for event in events
-            if isinstance(event, PictureDrawn) and Path(event.path).is_file()
-        ]
+    def kept(self) -> Result | None:
+        """What the run has made and is still there; None where it is to be one thing, and that is not there."""
+        return self.task.results(self.snapshot(), self.library)
 
     def progress(self) -> Progress:
         """How far it is, from its events alone."""
-        events, preview = self.snapshot(), self._latest
-        last = next(
-            (event for event in reversed(events) if isinstance(event, StepFinished | StageReported | PictureDrawn)),
-            None,
-        )
-        if self.kind in ("draw", "set", "repaint"):
-            drawn = next((event for event in reversed(events) if isinstance(event, PictureDrawn)), None)
-            return self._drawing_progress(drawn, last, preview)
-        if self.kind == "train" and self.ended:  # what was done after the last step says nothing any more
-            last = next((event for event in reversed(events) if isinstance(event, StepFinished)), None)
-        if isinstance(last, StepFinished):
-            return Progress(last.step / last.total, last.seconds_left, f"step {last.step} of {last.total}")
-        if isinstance(last, StageReported):
-            done = f" {last.done} of {last.total}" if last.total else ""
-            step = next((event for event in reversed(events) if isinstance(event, StepFinished)), None)
-            fraction = (
-                last.done / last.total
-                if last.total and self.kind == "mask"
-                else step.step / step.total
-                if step
-                else 0.0
-            )
-            return Progress(fraction, step.seconds_left if step else None, f"{last.stage}{done}")
-        return Progress(0.0, None, "starting" if self._status == RUNNING else self._status)
-
-    def _drawing_progress(
-        self, drawn: PictureDrawn | None, last: Event | None, preview: PreviewDrawn | None
-    ) -> Progress:
-        count = drawn.count if drawn else getattr(self.request, "total", self.request.count)
-        done = drawn.index + 1 if drawn else 0
-        if done >= count or self.ended:
-            return Progress(1.0 if done >= count else done / count, 0.0, f"{done} of {count} drawn")
-        part = preview.step / preview.total if preview else 0.0
-        fraction = (done + part) / count
-        seconds = (time.monotonic() - self._began) * (1 - fraction) / fraction if fraction > 0 else None
-        if self.kind == "set":  # some of its cells may have been there: the drawing knows
-            seconds = drawn.seconds_left if drawn else None
-        stage = last.stage if isinstance(last, StageReported) and preview is None else ""
-        return Progress(fraction, seconds, stage or f"picture {done + 1} of {count}")
+        idle = "starting" if self._status == RUNNING else self._status
+        seconds = time.monotonic() - self._began
+        return self.task.progress(Story(self.request, self.snapshot(), self._latest, self.ended, seconds, idle))
 
     def begin(self) -> None:
         """For the executor: the run has left the queue."""
@@ -284,7 +234,7 @@ class Run:
             self._events = [event for event in self._events if not (isinstance(event, WALKED) and event.step > step)]
 
     def add(self, event: Event) -> None:
-        """For the desk: something that came of the run after its end."""
+        """For the studio: something that came of the run after its end."""
         with self._changed:
             self._events.append(event)
 
@@ -307,7 +257,9 @@ def without_repeated_steps(events: Iterable[Event]) -> list[Event]:
     return told
 
 
-def mask_of(found: MaskFound) -> Mask:
-    """The mask that an event brings."""
-    shapes = tuple(Candidate(read_mask(png), score) for score, png in found.candidates)
-    return Mask(shapes[0].image, found.box, found.score, found.label, shapes)
+def last_checkpoint(events: Iterable[Event], folder: Path) -> Path | None:
+    """The newest checkpoint of a run that is still on disk."""
+    for event in reversed(list(events)):
+        if isinstance(event, CheckpointSaved) and (folder / event.path).exists():
+            return folder / event.path
+    return None

@@ -37,10 +37,7 @@ def layout_of(kept: PictureSet, library: Library) -> Layout:
     request = kept.request
     outfits = {outfit.slug: outfit.name for outfit in library.outfits()}
     scenes = {scene.slug: scene.name for scene in library.scenes()}
-    rows = [
-        ", ".join(outfits.get(use.slug, use.slug) for use in request.cell("", row, 0).outfits) or AS_THEY_ARE
-        for row in request.outfits or ()
-    ]
+    rows = [", ".join(outfits.get(use.slug, use.slug) for use in row) or AS_THEY_ARE for row in request.rows]
     several = request.seeds > 1
     columns = [
         scenes.get(scene, scene) + (f", seed {(request.seed or 0) + number}" if several else "")

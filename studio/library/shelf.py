@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from studio.library.locks import Turn
 from studio.library.store import inside
@@ -41,6 +41,10 @@ class Shelf:
         self.max_bytes = max_bytes
         self.writing = Turn(self.root)
         self._warned: set[tuple[Path, str]] = set()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A library travels as its folder and its limit: no lock and nothing remembered goes with it."""
+        return type(self), (str(self.root.absolute()), self.max_bytes)
 
     def readable(self, folder: Path, read: Callable[[Path], Record]) -> list[Record]:
         """Each entry of the folder, read; one that was damaged by hand is passed over with a warning, never deleted."""

@@ -20,7 +20,7 @@ UNFINISHED, LEAVING = ".new-", ".old-"  # what is not there yet, and what is the
 STALE = 86_400  # seconds after which nobody can be at work on something unfinished
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file, sync it, and put it in place; on any error `path` is as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{UNFINISHED}{secrets.token_hex(8)}{path.suffix}")

@@ -57,7 +57,7 @@ class Wardrobe(Shelf):
         rank: int,
         alpha: float,
         steps: int,
-        write: Callable[[Path], None],
+        write: Callable[[Path], object],
         preview: Path | None = None,
     ) -> Lora:
         """A new LoRA whose safetensors file `write` makes; the folder appears whole or not at all."""

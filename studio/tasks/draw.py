@@ -1,34 +1,91 @@
-"""How outfits are worn: checked against the family, and every choice left open made before the work starts."""
+"""To draw pictures of a prompt, with LoRAs and outfits; and how outfits act where a request leaves it open."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
 from studio.contracts.block_scales import Scales, by_layer
+from studio.contracts.events import Event, PictureDrawn, StageReported
 from studio.contracts.family import ModelFamily
 from studio.contracts.requests import DrawRequest, RepaintRequest, SetRequest, WearRequest
 from studio.contracts.sampling import OutfitUse
 from studio.contracts.validation import is_there
-from studio.library import Library, Outfit
+from studio.library import Library, Outfit, Picture
+from studio.quotas import Quota, at_most
+from studio.tasks.task import Progress, Story, Task, shortened, with_defaults
 
-Asked = TypeVar("Asked", DrawRequest, SetRequest, RepaintRequest, WearRequest)
+
+def check(
+    request: DrawRequest | SetRequest | RepaintRequest | WearRequest, library: Library, family: ModelFamily
+) -> None:
+    """The LoRAs and the scheduler of any request that draws."""
+    known = {lora.slug for lora in library.loras()} if request.loras else ()
+    for use in request.loras:
+        is_there("LoRA", use.slug, known)
+    family.check_scheduler(request.scheduler)
 
 
-def settled(request: Asked, library: Library, family: ModelFamily) -> Asked:
-    """The request with every outfit's adapter and block scales said: its own, else the family's usual ones.
+def resolve(request: DrawRequest, library: Library, family: ModelFamily) -> DrawRequest:
+    outfits = resolved_outfits(request.outfits, library, family)
+    return replace(with_defaults(request, family, family.drawing), outfit=outfits)
+
+
+def limit(request: DrawRequest, quota: Quota, library: Library) -> None:
+    at_most("count", quota.count, request.count)
+    check_size(request, quota)
+
+
+def check_size(request: DrawRequest | SetRequest, quota: Quota) -> None:
+    """Raises ValueError for pictures larger than a visitor may draw."""
+    at_most("width", quota.side, request.width)
+    at_most("height", quota.side, request.height)
+
+
+def drawn_pictures(events: Sequence[Event], library: Library) -> list[Picture]:
+    """Those that were drawn and nobody has deleted since."""
+    drawn = [event.path for event in events if isinstance(event, PictureDrawn)]
+    return [library.picture(path) for path in drawn if Path(path).is_file()]
+
+
+def progress(story: Story) -> Progress:
+    """By the pictures that are there, and the steps of the one being drawn."""
+    drawn = story.last(PictureDrawn)
+    count = drawn.count if drawn else getattr(story.request, "total", story.request.count)
+    done = drawn.index + 1 if drawn else 0
+    if done >= count or story.ended:
+        return Progress(1.0 if done >= count else done / count, 0.0, f"{done} of {count} drawn")
+    fraction = (done + (story.preview.step / story.preview.total if story.preview else 0.0)) / count
+    seconds = story.seconds * (1 - fraction) / fraction if fraction > 0 else None
+    last = story.last(StageReported, PictureDrawn)
+    stage = last.stage if isinstance(last, StageReported) and story.preview is None else ""
+    return Progress(fraction, seconds, stage or f"picture {done + 1} of {count}")
+
+
+DRAW = Task[DrawRequest, list[Picture]](
+    DrawRequest,
+    "draw",
+    "studio.engine.generation.drawing:draw",
+    title=lambda request, library: f"Drawing {shortened(request.prompt)}",
+    results=drawn_pictures,
+    check=check,
+    resolve=resolve,
+    limit=limit,
+    progress=progress,
+    for_others="Drawing for someone else",
+)
+
+
+def resolved_outfits(uses: Iterable[OutfitUse], library: Library, family: ModelFamily) -> list[OutfitUse] | None:
+    """Every outfit with its adapter and block scales said: its own, else the family's usual ones; None for none.
 
     Raises ValueError, in a sentence, for what is not there and for scales that do not fit the family's blocks.
     """
-    known = {outfit.slug: outfit for outfit in library.outfits()} if _wears(request) else {}
-    if isinstance(request, SetRequest):
-        rows = [
-            [_settled(use, known, family) for use in request.cell("", row, 0).outfits] or None
-            for row in request.outfits or ()
-        ]
-        return replace(request, outfits=rows)
-    return replace(request, outfit=[_settled(use, known, family) for use in request.outfits] or None)
+    uses = list(uses)
+    known = {outfit.slug: outfit for outfit in library.outfits()} if uses else {}
+    return [_resolved_outfit(use, known, family) for use in uses] or None
 
 
 def usual_scales(outfit: Outfit, family: ModelFamily) -> Scales:
@@ -48,11 +105,7 @@ def check_scales(scales: Scales, family: ModelFamily) -> None:
     by_layer(scales, family.blocks)
 
 
-def _wears(request: Asked) -> bool:
-    return any(request.outfits or ())
-
-
-def _settled(use: OutfitUse, known: Mapping[str, Outfit], family: ModelFamily) -> OutfitUse:
+def _resolved_outfit(use: OutfitUse, known: Mapping[str, Outfit], family: ModelFamily) -> OutfitUse:
     is_there("outfit", use.slug, known)
     chosen: dict[str, Any] = {
         "adapter": use.adapter or next(iter(family.image_adapters), None),

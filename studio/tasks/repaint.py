@@ -1,24 +1,21 @@
-"""How pictures are repainted: what an artist intends, as settings; and every choice left open made before the work."""
+"""To repaint what a mask covers of a picture; and what an artist intends, as settings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
 
 from PIL import Image
 
 from studio.contracts.family import ModelFamily
-from studio.contracts.recipes import Recipe
-from studio.contracts.requests import MOST_SIDE, ORIGINAL, SURROUNDINGS, RepaintRequest, WearRequest
-from studio.contracts.sampling import LoraUse, scaled, uses_in
+from studio.contracts.requests import MOST_SIDE, ORIGINAL, SURROUNDINGS, RepaintRequest, path_of
 from studio.imaging.masks import WHITE, box_of, checked, open_mask
-from studio.imaging.photos import size_of
+from studio.imaging.photos import open_image, size_of
 from studio.library import Library, Picture
-from studio.tasks.draw import settled
-from studio.words.clothing_words import without_clothes
+from studio.quotas import Quota, at_most
+from studio.tasks import draw
+from studio.tasks.task import Task, shortened, with_defaults
 
 FEATHER = 16  # a picture's shorter side has so many widths of a mask's edge
 LARGER = 1.6  # times what the family draws, in area: from there on only the part round the mask is worked on
@@ -67,35 +64,59 @@ INTENTS: Mapping[str, Intent] = MappingProxyType(
 )
 
 
-def settled_repaint(request: RepaintRequest, library: Library, family: ModelFamily) -> RepaintRequest:
-    """The request with its picture and its mask in the library, and every choice that hangs on their sizes made.
+def resolve(request: RepaintRequest, library: Library, family: ModelFamily) -> RepaintRequest:
+    """Its outfits, and every choice that hangs on the sizes of picture and mask; the mask (L) in memory.
 
-    Raises ValueError, in a sentence, for what cannot be read, a mask of another size, and what `settled` refuses.
+    Raises ValueError, in a sentence, for what cannot be read and for a mask of another size.
     """
-    request = settled(request, library, family)
-    picture = library.keep_image(request.picture)
-    size = size_of(picture)
-    mask = request.mask
-    mask = checked(mask, size) if isinstance(mask, Image.Image) else open_mask(Path(mask), size)
+    outfits = draw.resolved_outfits(request.outfits, library, family)
+    picture, mask = request.picture, request.mask
+    size = open_image(picture).size if isinstance(picture, Image.Image) else size_of(path_of(picture))
+    mask = checked(mask, size) if isinstance(mask, Image.Image) else open_mask(path_of(mask), size)
     check_what_is_left(mask)
-    feather = usual_feather(size) if request.feather is None else request.feather
-    padding = request.padding
-    if padding is None:  # the whole picture, unless it is larger than what the family draws
-        padding = max(size) if size[0] * size[1] <= LARGER * family.resolution**2 else context(mask, CONTEXT)
     return replace(
-        request,
-        picture=str(picture),
-        mask=str(library.keep_image(mask)),
-        feather=feather,
-        padding=min(round(padding), MOST_SIDE),
+        with_defaults(request, family, family.repainting),
+        outfit=outfits,
+        mask=mask,
+        feather=usual_feather(size) if request.feather is None else request.feather,
+        padding=usual_padding(size, mask, family)
+        if request.padding is None
+        else min(round(request.padding), MOST_SIDE),
     )
+
+
+def limit(request: RepaintRequest, quota: Quota, library: Library) -> None:
+    at_most("count", quota.count, request.count)
+
+
+def keep(request: RepaintRequest, library: Library) -> RepaintRequest:
+    """Picture and mask among the library's images, named by their content."""
+    return replace(
+        request, picture=str(library.keep_image(request.picture)), mask=str(library.keep_image(request.mask))
+    )
+
+
+REPAINT = Task[RepaintRequest, list[Picture]](
+    RepaintRequest,
+    "repaint",
+    "studio.engine.generation.repainting:repaint",
+    title=lambda request, library: f"Repainting {shortened(request.prompt)}".strip(),
+    results=draw.drawn_pictures,
+    check=draw.check,
+    resolve=resolve,
+    limit=limit,
+    keep=keep,
+    progress=draw.progress,
+    for_others="Repainting for someone else",
+    images=("picture", "mask"),
+)
 
 
 def check_what_is_left(mask: Image.Image) -> None:
     """Raises ValueError, in a sentence, for a mask (L) that leaves nothing of the picture, or nothing to do."""
     if box_of(mask) is None:
         raise ValueError("The mask is empty: paint over what shall change, or find it by a word.")
-    if mask.getextrema()[0] >= WHITE:
+    if mask.getextrema()[0] >= WHITE:  # type: ignore[operator] # of one band
         raise ValueError(
             "The mask covers the whole picture, so nothing of it would stay: leave something outside, or "
             "draw a new picture in Draw."
@@ -107,67 +128,13 @@ def usual_feather(size: tuple[int, int]) -> int:
     return round(min(size) / FEATHER)
 
 
-def settled_wear(request: WearRequest, library: Library, family: ModelFamily) -> WearRequest:
-    """The request with its pictures in the library, and outfits settled; those of the library stay what they are."""
-    request = settled(request, library, family)
-    pictures = [str(one) if _of(one, library) else str(library.keep_image(one)) for one in request.picture]
-    for one in pictures:
-        size_of(one)
-    return replace(request, picture=pictures)
-
-
-def repainted_as(
-    request: WearRequest, picture: str, mask: Image.Image, library: Library, family: ModelFamily
-) -> RepaintRequest:
-    """The repainting that dresses whoever is in one picture, where the mask is, whose edge is soft already.
-
-    Raises ValueError, in a sentence, as `settled_repaint` does.
-    """
-    drawn = _of(picture, library)
-    prompt, lora = request.prompt, request.lora
-    if drawn:
-        prompt = without_clothes(str(drawn.recipe.request.get("prompt", "")), family) if prompt is None else prompt
-        lora = used_in(drawn.recipe, library, family) if lora is None else lora
-    names = {field.name for field in fields(RepaintRequest)} & {field.name for field in fields(request)}
-    same = {name: getattr(request, name) for name in names}
-    asked = RepaintRequest(
-        **{
-            **same,
-            "picture": picture,
-            "mask": mask,
-            "prompt": prompt or "",
-            "lora": lora,
-            "fill": ORIGINAL,
-            "feather": 0,
-            "family": family.name,
-        }
-    )
-    return settled_repaint(asked, library, family)
-
-
-def used_in(recipe: Recipe, library: Library, family: ModelFamily) -> list[LoraUse] | None:
-    """The LoRAs of a picture that the library still has and that fit the family, with their weights then."""
-    here = {lora.sha256: lora.slug for lora in library.loras() if lora.fits(family)}
-    slugs = {one["slug"]: here.get(one.get("sha256", "")) for one in recipe.loras}
-    asked = recipe.request.get("lora") or ()
-    try:
-        uses = uses_in("lora", LoraUse, [asked] if isinstance(asked, str) else asked)
-        drawn = scaled(uses, recipe.request.get("lora_scale", 1.0))
-    except (ValueError, TypeError):  # of another version, or written by hand
-        return None
-    return [replace(use, slug=slug) for use in drawn if (slug := slugs.get(use.slug))] or None
+def usual_padding(size: tuple[int, int], mask: Image.Image, family: ModelFamily) -> int:
+    """The whole picture, unless it is larger than what the family draws: then a part of the mask's size round it."""
+    whole = size[0] * size[1] <= LARGER * family.resolution**2
+    return min(max(size) if whole else context(mask, CONTEXT), MOST_SIDE)
 
 
 def context(mask: Image.Image, part: float) -> int:
     """Pixels round a mask that are so large a part of its longer side."""
     left, top, right, bottom = box_of(mask) or (0, 0, *mask.size)
     return round(part * max(right - left, bottom - top))
-
-
-def _of(source: Any, library: Library) -> Picture | None:
-    """The library's picture that a file is."""
-    try:
-        picture = library.picture(str(source))
-    except ValueError:
-        return None
-    return picture if Path(str(source)).resolve() == picture.path.resolve() else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from studio.contracts.requests import (
 )
 from studio.imaging import masks
 from studio.session import Studio
+from studio.tasks import TASKS
 from studio.tasks.draw import presets_for
+from studio.tasks.task import Task
 from studio.ui.progress import carried_out, run_to_its_end, status
 from studio.ui.recipe_import import settings_in
 from studio.ui.report import report
@@ -47,8 +50,9 @@ from studio.words import prompt_check
 MOST_PICTURES = 1000
 
 
-def register(wiring: Wiring) -> None:
-    """Inside a Blocks context. The names and parameters are a promise: docs/api.md."""
+def register(wiring: Wiring, tasks: Iterable[Task[Any, Any]] = TASKS) -> None:
+    """Inside a Blocks context. The names and parameters are a promise: docs/api.md. A task that has no handler here is
+    served under its kind, by the fields of its request."""
     for handler in (
         subjects,
         add_subject,
@@ -105,6 +109,8 @@ def register(wiring: Wiring) -> None:
     wiring.endpoint("draw", draw, DrawRequest)
     wiring.endpoint("draw_set", draw_set, SetRequest)
     wiring.endpoint("merge_loras", merge_loras, MergeRequest, at_once=1)
+    for task in [task for task in tasks if task not in TASKS]:
+        wiring.endpoint(task.kind, start, task.request)
 
 
 def subjects(desk: Studio) -> list:
@@ -170,6 +176,11 @@ def propose_identifier(desk: Studio, family: str | None = None, name: str | None
 def check_identifier(desk: Studio, identifier: str, family: str | None = None) -> dict:
     """How good an identifier is for a family: level "good", "fair" or "bad", and the reason."""
     return vars(verdict(desk, family_of(desk, family), identifier))
+
+
+def start(desk: Studio, request: Any) -> dict:
+    """Start what is asked for; returns at once, with the id of the run. /run_status tells how it goes."""
+    return status(desk.start(request))
 
 
 def train(desk: Studio, request: TrainRequest) -> dict:

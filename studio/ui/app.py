@@ -126,7 +126,7 @@ def build(desk: Studio, settings: Settings) -> gr.Blocks:
         polling.begin(wiring)
         _connect(wiring, made, tray)
         _remember(wiring, made, visitors, page)
-        api.register(wiring)
+        api.register(wiring, desk.tasks)
     return page
 
 
@@ -249,9 +249,7 @@ def opening(
         "lora": lora,
     }
     typed["prompt"] = kept.get("prompt") or draw.first_prompt(desk, family, lora)
-    live = next(
-        (run.id for run in desk.executor.runs() if run.kind == "draw" and run.library.root == desk.library.root), ""
-    )
+    live = next((run.id for run in desk.runs(kind="draw")), "")
     first = subjects[0].slug if subjects else ""
     return (
         *standing_updates(desk, family, lora),

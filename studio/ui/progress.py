@@ -17,10 +17,11 @@ from studio.contracts.events import (
     SampleDrawn,
     StepFinished,
 )
-from studio.execution.local import Now
+from studio.execution.executor import Now
 from studio.execution.run import Run
 from studio.library import Picture
 from studio.session import Studio
+from studio.tasks.train import TRAIN
 from studio.ui import html
 from studio.ui.charts import frontier_chart, loss_chart, smoothed, thinned
 
@@ -84,16 +85,12 @@ class Training:
         return self.run.request.steps or 0
 
 
-def run_of(desk: Studio, run: str) -> Run | None:
+def run_of(desk: Studio, run: str) -> Run[Any] | None:
     """The run, or None once nobody remembers it."""
-    return next(
-        (
-            known
-            for known in desk.executor.runs()
-            if run and known.id == run and known.library.root == desk.library.root
-        ),
-        None,
-    )
+    try:
+        return desk.run(run) if run else None
+    except ValueError:
+        return None
 
 
 def pictures_of(desk: Studio, run: Run) -> list[Picture]:
@@ -118,31 +115,37 @@ def status(run: Run) -> dict[str, Any]:
         "words": progress.words,
         "request": asdict(run.request) if run.request else {},
     }
-    if run.kind == "train":
-        training = Training.of(run)
-        trend = smoothed(training.losses)
-        told |= {
-            "step": training.steps[-1] if training.steps else 0,
-            "total": training.total,
-            "loss": [list(point) for point in thinned(list(zip(training.steps, training.losses, strict=True)))],
-            "loss_smoothed": [list(point) for point in thinned(list(zip(training.steps, trend, strict=True)))],
-            "samples": [
-                {"step": sample.step, "prompt": sample.prompt, "stored_at": sample.path} for sample in training.samples
-            ],
-            "scores": [
-                {"step": step, "identity": pair[0], "obedience": pair[1]}
-                for step, pair in sorted(training.scores.items())
-            ],
-            "checkpoints": sorted(training.kept),
-            "picked": training.picked,
-            "reason": training.reason,
-            "lora": training.lora,
-            "taken": training.taken,
-            "class": _told_class(training.checked),
-        }
-    else:
-        told["pictures"] = [event.path for event in run.snapshot() if isinstance(event, PictureDrawn)]
-    return told
+    return told | TOLD_OF.get(run.kind, _told_pictures)(run)
+
+
+def _told_pictures(run: Run[Any]) -> dict[str, Any]:
+    return {"pictures": [event.path for event in run.snapshot() if isinstance(event, PictureDrawn)]}
+
+
+def _told_training(run: Run[Any]) -> dict[str, Any]:
+    training = Training.of(run)
+    trend = smoothed(training.losses)
+    return {
+        "step": training.steps[-1] if training.steps else 0,
+        "total": training.total,
+        "loss": [list(point) for point in thinned(list(zip(training.steps, training.losses, strict=True)))],
+        "loss_smoothed": [list(point) for point in thinned(list(zip(training.steps, trend, strict=True)))],
+        "samples": [
+            {"step": sample.step, "prompt": sample.prompt, "stored_at": sample.path} for sample in training.samples
+        ],
+        "scores": [
+            {"step": step, "identity": pair[0], "obedience": pair[1]} for step, pair in sorted(training.scores.items())
+        ],
+        "checkpoints": sorted(training.kept),
+        "picked": training.picked,
+        "reason": training.reason,
+        "lora": training.lora,
+        "taken": training.taken,
+        "class": _told_class(training.checked),
+    }
+
+
+TOLD_OF = {TRAIN.kind: _told_training}  # what a status says beside what all say; of others the pictures
 
 
 def _told_class(checked: ClassChecked | None) -> dict[str, Any] | None:

@@ -9,9 +9,9 @@ from typing import Any
 
 from studio.contracts.recipes import Recipe, read_png
 from studio.contracts.requests import DrawRequest, RepaintRequest
-from studio.execution.local import request_from_json
 from studio.execution.replay import used_by
 from studio.session import Studio
+from studio.tasks import DRAWN_AGAIN, request_from_json, task_of
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ def settings_in(path: Path, desk: Studio) -> Settings:
 
 def settings_of(recipe: Recipe, desk: Studio) -> Settings:
     """Every setting of the recipe; a LoRA, outfit or family that is not here is left out, and a remark says so."""
-    request, remarks = request_from_json(recipe.request, kinds=(DrawRequest, RepaintRequest)), []
-    if isinstance(request, RepaintRequest):
+    request, remarks = request_from_json(recipe.request, DRAWN_AGAIN), []
+    if task_of(request).images:
         request = _drawn_anew(request)
         remarks.append("It was painted over another picture; these are its words and its settings, to draw anew.")
     if request.family not in desk.families:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.execution.run import Run
+from studio.tasks.train import TRAIN
 from studio.ui.charts import frontier_chart, loss_chart
 from studio.ui.progress import IN_WORDS, Training
 
@@ -29,7 +30,7 @@ border-radius: 8px; margin-bottom: 8px; } figure.taken img { outline: 2px solid 
 
 def report(run: Run, root: Path) -> str:
     """The page. Raises ValueError for a run that is no training."""
-    if run.kind != "train":
+    if run.task is not TRAIN:
         raise ValueError("Only a training has a report.")
     training = Training.of(run)
     parts = [

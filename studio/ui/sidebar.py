@@ -63,6 +63,6 @@ def prompt_of(picture: Picture) -> str:
 
 
 def device_line(desk: Studio) -> str:
-    plan = desk.executor.plan
+    plan = desk.plan
     words = plan.words if plan is not None else "Warming up"
     return f'<p class="device-line">{escape(words)}</p>'

@@ -18,7 +18,7 @@ from studio.engine.models.pipeline_cache import PipelineCache
 from studio.engine.training.dreambooth import train
 from studio.library import Library, Picture
 from studio.library.family_files import built_in
-from studio.tasks.draw import settled
+from studio.tasks.draw import DRAW
 from tests.engine.toys import SIDE, WIDTH, make_toys, new_library
 
 POCKET = built_in()["pocket"]
@@ -110,7 +110,7 @@ def draws(pipelines: PipelineCache, family: ModelFamily, library: Library) -> Ca
     """draws(prompt, **fields) -> the pictures."""
 
     def drawn(prompt: str = "a girl on the beach", family: ModelFamily = family, **values: Any) -> list[Picture]:
-        request = settled(resolved(DrawRequest(prompt, **{"seed": 7, **values}), family.drawing), library, family)
+        request = DRAW.resolve(DrawRequest(prompt, **{"seed": 7, **values}), library, family)
         events = draw(request, pipelines=pipelines, family=family, library=library, stop=lambda: False)
         return [library.picture(event.path) for event in events if isinstance(event, PictureDrawn)]
 

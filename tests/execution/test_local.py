@@ -1,9 +1,10 @@
-"""The executor alone, on small works of its own; the engine behind it is in test_door.py."""
+"""The executor of this process alone, on small works of its own; what every executor keeps is in
+test_executor_contract.py, and the engine behind it in test_door.py."""
 
 import errno
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -19,10 +20,14 @@ from studio.contracts.events import (
 )
 from studio.contracts.requests import DrawRequest, TrainRequest
 from studio.errors import explain
-from studio.execution.local import LocalExecutor, Task
+from studio.execution.local import LocalExecutor
 from studio.execution.run import Run, RunCancelled, RunFailed, without_repeated_steps
 from studio.library import Library
 from studio.library.family_files import built_in
+from studio.tasks import task_of
+from studio.tasks.draw import DRAW
+from studio.tasks.task import Task
+from studio.tasks.train import TRAIN
 
 POCKET = built_in()["pocket"]
 
@@ -73,11 +78,11 @@ class FailRequest:
     family: str | None = None
 
 
-TASKS = {
-    DrawRequest: Task("draw", f"{__name__}:draw", "drawing", lasting=False),
-    TrainRequest: Task("train", f"{__name__}:train", "training", lasting=True),
-    FailRequest: Task("fail", f"{__name__}:fail", "drawing", lasting=False),
-}
+TASKS = (
+    replace(DRAW, function=f"{__name__}:draw"),
+    replace(TRAIN, function=f"{__name__}:train"),
+    Task(FailRequest, "fail", f"{__name__}:fail", title=lambda request, library: "Failing"),
+)
 
 
 @pytest.fixture
@@ -99,7 +104,11 @@ def executor():
 
 @pytest.fixture
 def start(executor, library):
-    return lambda request: executor.start(request, library, POCKET)
+    def resolved_first(request):
+        resolved = task_of(request, TASKS).resolve(request, library, POCKET)
+        return executor.start(resolved, library, POCKET, asked=request)
+
+    return resolved_first
 
 
 def until(condition, seconds=5.0):
@@ -119,12 +128,6 @@ def test_a_run_tells_its_events_and_ends_finished(start):
     events = [event for event in run.events() if not isinstance(event, PreviewDrawn)]
     assert events == [StageReported("step", 1, 3), StageReported("step", 2, 3), StageReported("step", 3, 3), Finished()]
     assert run.status == "finished" and run.latest is None
-
-
-def test_the_request_of_a_run_is_resolved_by_the_family(start):
-    request = start(DrawRequest("a", steps=7)).request
-    assert (request.steps, request.guidance, request.family) == (7, POCKET.drawing["guidance"], "pocket")
-    assert request.seed is not None
 
 
 def test_many_readers_see_the_same_story_whenever_they_come(start):
@@ -161,15 +164,14 @@ def test_a_preview_is_shown_while_it_lives_and_never_kept(start):
     assert not any(isinstance(event, PreviewDrawn) for event in run.snapshot())
 
 
-def test_drawings_wait_their_turn_and_know_their_place(start, executor):
+def test_drawings_wait_their_turn(start, executor):
     opened = gate("a")
     first, second, third = start(DrawRequest("a")), start(DrawRequest("b")), start(DrawRequest("c"))
     until(lambda: first.status == "running")
-    assert [executor.position(run) for run in (first, second, third)] == [0, 1, 2]
+    assert [run.status for run in (first, second, third)] == ["running", "queued", "queued"]
     assert [(now.title, now.waiting) for now in executor.now()] == [("Drawing a", 2)]
     opened.set()
     assert third.wait(5)
-    assert [executor.position(run) for run in (first, second, third)] == [0, 0, 0]
     until(lambda: executor.now() == [])
 
 
@@ -290,9 +292,9 @@ def test_too_many_waiting_are_refused_kindly(library):
     executor.close()
 
 
-def test_a_request_of_an_unknown_type_is_refused(start):
+def test_a_request_of_an_unknown_type_is_refused(executor, library):
     with pytest.raises(ValueError, match="str cannot be carried out here"):
-        start("draw me a sheep")
+        executor.start("draw me a sheep", library, POCKET)
 
 
 def test_training_events_are_written_as_they_come(start, library):
@@ -359,4 +361,4 @@ def test_a_story_that_was_interrupted_reads_as_one():
 
 
 def test_a_run_shows_as_what_it_is():
-    assert repr(Run("7", "draw", "Drawing a", DrawRequest("a"), None, POCKET)) == "Run('7', 'Drawing a', queued)"
+    assert repr(Run("7", DRAW, "Drawing a", DrawRequest("a"), None, POCKET)) == "Run('7', 'Drawing a', queued)"

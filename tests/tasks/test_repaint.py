@@ -1,4 +1,4 @@
-"""What is settled before a picture is repainted: sizes by the picture, words without clothes, intents as settings."""
+"""What is decided before a picture is repainted: sizes by the picture, words without clothes, intents as settings."""
 
 from dataclasses import replace
 
@@ -13,7 +13,8 @@ from studio.imaging.photos import content_of, open_image
 from studio.library import Library
 from studio.library.family_files import built_in
 from studio.quotas import Quota
-from studio.tasks.repaint import INTENTS, repainted_as, settled_repaint, settled_wear
+from studio.tasks.repaint import INTENTS, REPAINT
+from studio.tasks.try_on import TRY_ON, repainting_of
 from studio.words.clothing_words import without_clothes
 
 POCKET, SD15, SDXL = built_in()["pocket"], built_in()["sd15"], built_in()["sdxl"]
@@ -51,6 +52,15 @@ def drawn(library, prompt, loras=(), family="pocket", **asked):
         photo(),
         Recipe({"type": "DrawRequest", "prompt": prompt, "lora": uses, **asked}, {"name": family}, loras=tuple(loras)),
     )
+
+
+def repaint(request, library, family):
+    """The request as the engine gets it."""
+    return REPAINT.keep(REPAINT.resolve(request, library, family), library)
+
+
+def try_on(request, library, family):
+    return TRY_ON.keep(TRY_ON.resolve(request, library, family), library)
 
 
 @pytest.mark.parametrize(
@@ -119,20 +129,20 @@ def test_garments_that_everybody_knows_are_left_out_for_families_that_know_the_o
     ],
 )
 def test_edge_and_surroundings_come_from_the_sizes(library, size, box, feather, padding):
-    request = settled_repaint(RepaintRequest(photo(size), mask_of(size, box)), library, POCKET)
+    request = repaint(RepaintRequest(photo(size), mask_of(size, box)), library, POCKET)
     assert (request.feather, request.padding) == (feather, padding)
 
 
 def test_what_is_said_stays_said(library):
     asked = RepaintRequest(photo((512, 512)), mask_of((512, 512), (0, 0, 40, 40)), feather=0, padding=0, strength=0.3)
-    request = settled_repaint(asked, library, POCKET)
+    request = repaint(asked, library, POCKET)
     assert (request.feather, request.padding, request.strength) == (0, 0, 0.3)
-    assert settled_repaint(request, library, POCKET) == request, "settled is settled"
+    assert repaint(request, library, POCKET) == request, "resolved is resolved"
 
 
 def test_none_is_no_prompt_and_pixels_are_whole(library):
     asked = RepaintRequest(photo(), mask_of((128, 128), (3, 3, 30, 30)), prompt=None, padding=30.0)
-    request = settled_repaint(asked, library, POCKET)
+    request = repaint(asked, library, POCKET)
     assert request.prompt == "" and isinstance(request.padding, int)
 
 
@@ -141,7 +151,7 @@ def test_picture_and_mask_become_files_of_the_library_named_by_their_content(lib
     mask.save(tmp_path / "mask.png")
     photo().save(tmp_path / "photo.png")
     request, same = (
-        settled_repaint(RepaintRequest(*given), library, POCKET)
+        repaint(RepaintRequest(*given, seed=1), library, POCKET)
         for given in ((photo(), mask), (tmp_path / "photo.png", str(tmp_path / "mask.png")))
     )
     assert request == same and len(list((library.root / "images").iterdir())) == 2
@@ -152,7 +162,7 @@ def test_picture_and_mask_become_files_of_the_library_named_by_their_content(lib
 def test_a_mask_may_be_a_transparent_picture_as_other_tools_save_them(library):
     layer = Image.new("RGBA", (128, 128), (0, 0, 0, 0))
     layer.paste((0, 0, 0, 255), (10, 10, 40, 40))
-    request = settled_repaint(RepaintRequest(photo(), layer), library, POCKET)
+    request = repaint(RepaintRequest(photo(), layer), library, POCKET)
     assert open_image(request.mask).convert("L").tobytes() == mask_of((128, 128), (10, 10, 40, 40)).tobytes()
 
 
@@ -179,24 +189,22 @@ def test_what_the_family_decides_is_its_own(library):
 )
 def test_masks_that_leave_nothing_or_nothing_to_do_are_refused_at_once(library, mask, said):
     with pytest.raises(ValueError, match=said):
-        settled_repaint(RepaintRequest(photo((64, 64)), mask), library, POCKET)
-    settled_repaint(RepaintRequest(photo((64, 64)), mask_of((64, 64), (1, 1, 64, 64))), library, POCKET)
+        repaint(RepaintRequest(photo((64, 64)), mask), library, POCKET)
+    repaint(RepaintRequest(photo((64, 64)), mask_of((64, 64), (1, 1, 64, 64))), library, POCKET)
 
 
 def test_a_strip_that_is_longer_than_any_padding_is_seen_whole(library):
-    request = settled_repaint(RepaintRequest(photo((16, 24_000)), mask_of((16, 24_000), (0, 0, 9, 9))), library, SDXL)
+    request = repaint(RepaintRequest(photo((16, 24_000)), mask_of((16, 24_000), (0, 0, 9, 9))), library, SDXL)
     assert request.padding == 20_000
 
 
-def test_outfits_are_settled_as_in_a_drawing(library):
-    request = settled_repaint(
-        RepaintRequest(photo(), mask_of((128, 128), (3, 3, 30, 30)), outfit="red-coat"), library, POCKET
-    )
+def test_outfits_are_resolved_as_in_a_drawing(library):
+    request = repaint(RepaintRequest(photo(), mask_of((128, 128), (3, 3, 30, 30)), outfit="red-coat"), library, POCKET)
     assert list(request.outfits) == [USUALLY]
     with pytest.raises(ValueError, match="There is no outfit 'hat'"):
-        settled_repaint(replace(request, outfit="hat"), library, POCKET)
+        repaint(replace(request, outfit="hat"), library, POCKET)
     with pytest.raises(ValueError, match="There is no outfit 'hat'"):
-        settled_wear(WearRequest(photo(), "hat"), library, POCKET)
+        try_on(WearRequest(photo(), "hat"), library, POCKET)
 
 
 @pytest.mark.parametrize("name", INTENTS)
@@ -210,7 +218,7 @@ def test_an_intent_is_settings_that_a_request_takes(library, name):
         padding=None if intent.padding is None else round(intent.padding * 27),
         outfit="red-coat" if intent.wears else None,
     )
-    assert settled_repaint(request, library, POCKET).padding == (128 if intent.padding is None else 14)
+    assert repaint(request, library, POCKET).padding == (128 if intent.padding is None else 14)
     assert intent.title and intent.about.endswith(".")
 
 
@@ -265,15 +273,15 @@ def test_dressing_that_cannot_be_is_refused_when_it_is_asked(fields, said):
 def test_one_picture_or_several_may_be_dressed(library):
     assert WearRequest("a.png", "red-coat").picture == ("a.png",)
     own = drawn(library, "a girl")
-    request = settled_wear(WearRequest([own.path, photo()], "red-coat"), library, POCKET)
+    request = try_on(WearRequest([own.path, photo()], "red-coat"), library, POCKET)
     assert request.picture == (str(own.path), str(library.image(f"{content_of(photo())}.png")))
     assert list(request.outfits) == [USUALLY]
 
 
 def wear(library, path, family=POCKET, **asked):
     """What becomes of one picture of a request to dress it."""
-    request = settled_wear(resolved(WearRequest(path, "red-coat", **asked), family.repainting), library, family)
-    return repainted_as(request, request.picture[0], mask_of((128, 128), (3, 3, 30, 30)), library, family)
+    request = try_on(WearRequest(path, "red-coat", **asked), library, family)
+    return repainting_of(request, 0, mask_of((128, 128), (3, 3, 30, 30)), library, family)
 
 
 def test_a_picture_is_dressed_with_its_own_words_and_lora(library, lora):
@@ -310,14 +318,14 @@ def test_loras_that_are_gone_or_of_another_family_are_left_out(library, lora):
     assert wear(library, drawn(library, "a girl", [foreign], family="sdxl").path).lora is None
 
 
-def test_a_visitor_may_dress_as_many_pictures_as_they_may_draw():
+def test_a_visitor_may_dress_as_many_pictures_as_they_may_draw(library):
     quota = Quota(count=4)
-    quota.check(WearRequest(["a.png"] * 2, "red-coat", count=2))
-    quota.check(RepaintRequest("a.png", "b.png", count=4))
+    TRY_ON.limit(WearRequest(["a.png"] * 2, "red-coat", count=2), quota, library)
+    REPAINT.limit(RepaintRequest("a.png", "b.png", count=4), quota, library)
     with pytest.raises(ValueError, match="pictures times count may be at most 4, got 6"):
-        quota.check(WearRequest(["a.png"] * 2, "red-coat", count=3))
+        TRY_ON.limit(WearRequest(["a.png"] * 2, "red-coat", count=3), quota, library)
     with pytest.raises(ValueError, match="count may be at most 4, got 5"):
-        quota.check(RepaintRequest("a.png", "b.png", count=5))
+        REPAINT.limit(RepaintRequest("a.png", "b.png", count=5), quota, library)
 
 
 def test_a_request_of_the_wrong_size_leaves_no_run_behind(tmp_path):

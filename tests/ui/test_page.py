@@ -13,6 +13,7 @@ from studio.contracts.requests import DrawRequest, SetRequest, TrainRequest
 from studio.contracts.sampling import LoraUse
 from studio.execution.run import Run
 from studio.settings import Settings
+from studio.tasks.draw import DRAW
 from studio.ui import charts, html, progress, stage
 from studio.ui.app import DRAFTS, build, look, opening, standing_updates
 from studio.ui.loras import NOBODY, apart, more_loras, together
@@ -105,7 +106,7 @@ def test_nothing_from_outside_becomes_markup(desk):
     (subject,) = desk.library.subjects()
     picture = desk.library.save_picture(Image.new("RGB", (32, 32)), recipe(prompt=EVIL, negative_prompt=EVIL))
     scene = desk.library.add_scene(EVIL[:60], EVIL)
-    run = Run("1", "draw", EVIL, DrawRequest(prompt=EVIL), desk.library, desk.family)
+    run = Run("1", DRAW, EVIL, DrawRequest(prompt=EVIL), desk.library, desk.family)
     from studio.ui.tabs.gallery import layout as gallery
 
     shown = [

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from studio.contracts.events import Event, LoraSaved, StageReported
 from studio.contracts.family import ModelFamily
 from studio.contracts.requests import FULL, MOST_RANK, MergeRequest
 from studio.engine.adapters.exporting import header_of
@@ -20,9 +23,40 @@ from studio.engine.models.pipeline_cache import PipelineCache
 from studio.engine.models.weights import read_header, write_tensors
 
 if TYPE_CHECKING:
-    from studio.library import Lora
+    from studio.library import Library, Lora
 
 Pair = tuple[Tensor, Tensor]  # down, [rank, in, ...], and up, [out, rank, ...]: the change is up @ down
+
+
+def merge_loras(
+    request: MergeRequest,
+    *,
+    pipelines: PipelineCache,
+    family: ModelFamily,
+    library: Library,
+    stop: Callable[[], bool],
+) -> Iterator[Event]:
+    """Merge LoRAs of the library into one that it keeps beside them: LoraSaved. Raises what `merge` raises."""
+    loras = [library.lora(use.slug) for use in request.loras]
+    yield StageReported("Merging")
+    with TemporaryDirectory() as aside:
+        file = Path(aside) / "merged.safetensors"
+        told = merge(request, loras, file, pipelines=pipelines, family=family)
+        if stop():
+            return
+        library.make_room(file.stat().st_size)
+        lora = library.save_lora(
+            request.name,
+            loras[0].subject,
+            family.name,
+            told["trigger"],
+            told["rank"],
+            told["alpha"],
+            0,
+            write=lambda path: shutil.copyfile(file, path),
+            preview=loras[0].preview,
+        )
+    yield LoraSaved(lora.slug, 0)
 
 
 def merge(

@@ -19,7 +19,7 @@ from studio.contracts.events import Event, PictureDrawn, PreviewDrawn, StageRepo
 from studio.contracts.family import ModelFamily
 from studio.contracts.recipes import Recipe
 from studio.contracts.requests import MAX_SEED, DrawRequest, as_json
-from studio.contracts.sampling import LoraUse, OutfitUse, Using
+from studio.contracts.sampling import LoraUse, OutfitUse, Wearing
 from studio.engine.adapters.ip_adapter import ImagePrompt, digest_of_use, prompted
 from studio.engine.adapters.lora import Applied, attached
 from studio.engine.generation.callback_stream import Stopped, streamed
@@ -167,7 +167,7 @@ class Adapters:
     outfits: Sequence[tuple[Outfit, OutfitUse]]
 
     @classmethod
-    def of(cls, request: Using, library: Library, pipelines: PipelineCache, family: ModelFamily) -> Adapters:
+    def of(cls, request: Wearing, library: Library, pipelines: PipelineCache, family: ModelFamily) -> Adapters:
         """Raises ValueError for what the library does not have."""
         return cls(
             pipelines,

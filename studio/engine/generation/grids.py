@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from studio.contracts.events import Event, PictureDrawn, PreviewDrawn
 from studio.contracts.family import ModelFamily
-from studio.contracts.requests import DrawRequest, SetRequest, as_json, resolved
+from studio.contracts.requests import DrawRequest, SetRequest, as_json, resolved, stated
 from studio.engine.generation.drawing import draw
 from studio.engine.models.pipeline_cache import PipelineCache
+from studio.tasks.draw_set import scene_prompts
 
 if TYPE_CHECKING:
     from studio.library import Library, Picture
@@ -28,15 +29,13 @@ class Cell:
 
 def cells_of(request: SetRequest, library: Library, family: ModelFamily) -> list[Cell]:
     """Row by row. Raises ValueError for a scene that the library does not have."""
-    prompts = {scene.slug: scene.prompt for scene in library.scenes()}
-    if strange := [scene for scene in request.scenes if scene not in prompts]:
-        raise ValueError(f"There is no scene {strange[0]!r:.60}; known are {', '.join(prompts)}.")
+    prompts = scene_prompts(request, library)
     return [
         Cell(
             request.place(row, column, number),
             resolved(request.cell(prompts[scene], outfit, number), {**family.drawing, "family": family.name}),
         )
-        for row, outfit in enumerate(request.outfits)
+        for row, outfit in enumerate(request.outfits or ())
         for column, scene in enumerate(request.scenes)
         for number in range(request.seeds)
     ]
@@ -80,10 +79,7 @@ def draw_set(
 def _title(request: SetRequest, library: Library) -> str:
     """Who, in what, where: enough to tell two sets apart."""
     names = {outfit.slug: outfit.name for outfit in library.outfits()}
-    worn = [
-        " with ".join(names[use.slug] for use in request.cell("", row, 0).outfits) or "as they are"
-        for row in request.outfits or ()
-    ]
+    worn = [" with ".join(names[use.slug] for use in row) or "as they are" for row in request.rows]
     places = {scene.slug: scene.name for scene in library.scenes()}
     where = places[request.scenes[0]] if len(request.scenes) == 1 else f"{len(request.scenes)} scenes"
     seeds = f", {request.seeds} seeds" if request.seeds > 1 else ""
@@ -104,7 +100,7 @@ def _there(library: Library, id: str | None, request: DrawRequest, fingerprint: 
         return None
     recipe = picture.recipe
     same = (
-        recipe.request == json.loads(json.dumps(as_json(request)))
+        stated(recipe.request) == stated(json.loads(json.dumps(as_json(request))))
         and recipe.family.get("sha256") == fingerprint
         and [one.get("sha256") for one in (*recipe.loras, *recipe.outfits)] == used
     )

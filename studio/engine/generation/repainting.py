@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
@@ -13,7 +12,7 @@ from PIL import Image
 from studio.contracts.events import Event, MaskFound, PictureDrawn, StageReported
 from studio.contracts.family import ModelFamily
 from studio.contracts.recipes import OUTSIDE, SEAM
-from studio.contracts.requests import MAX_SEED, SURROUNDINGS, RepaintRequest, WearRequest
+from studio.contracts.requests import MAX_SEED, SURROUNDINGS, RepaintRequest, WearRequest, path_of
 from studio.engine.generation.callback_stream import streamed
 from studio.engine.generation.drawing import Adapters, Extensions, Stop, drawn
 from studio.engine.generation.inpaint_region import InpaintRegion
@@ -24,7 +23,8 @@ from studio.engine.vision.picture_metrics import changed_outside, seam
 from studio.imaging.compositing import put_back, softened, surrounded, window_of
 from studio.imaging.masks import box_of, open_mask, png_of, united, without
 from studio.imaging.photos import open_image
-from studio.tasks.repaint import repainted_as, usual_feather
+from studio.tasks.repaint import usual_feather
+from studio.tasks.try_on import repainting_of
 
 if TYPE_CHECKING:
     from studio.library import Library
@@ -57,21 +57,20 @@ def wear(
 
     def prepared(number: int, tell: Tell) -> RepaintRequest | None:
         """The repainting of one of the pictures; None for one without clothes."""
-        source = str(request.picture[number])
-        image = open_image(source)
-        tell(StageReported("Looking for the clothes", number, len(request.picture)))
+        image = open_image(path_of(request.pictures[number]))
+        tell(StageReported("Looking for the clothes", number, len(request.pictures)))
         clothing = outline(image, CLOTHING, **shared)
         box = box_of(clothing) if clothing else None
         if clothing is None or box is None or stop():
             return None
         mask = soft_room(*room_for(image, clothing, **shared), request.feather)
-        asked = repainted_as(request, source, mask, library, family)
+        asked = repainting_of(request, number, mask, library, family)
         tell(MaskFound(CLOTHING, 1.0, box_of(mask) or box, ((1.0, png_of(mask)),), number))
         return asked
 
     def run(tell: Tell) -> None:
-        found, several = False, len(request.picture) > 1
-        for number in range(len(request.picture)):
+        found, several = False, len(request.pictures) > 1
+        for number in range(len(request.pictures)):
             try:
                 asked = prepared(number, tell)
             except ValueError as error:  # the others can be dressed all the same
@@ -129,8 +128,8 @@ class _Repainting:
 
     def run(self, tell: Tell, library: Library, stop: Stop) -> None:
         started = time.perf_counter()
-        image = open_image(str(self.request.picture))
-        mask = open_mask(Path(str(self.request.mask)), image.size)
+        image = open_image(path_of(self.request.picture))
+        mask = open_mask(path_of(self.request.mask), image.size)
         for number in range(self.request.count):
             if stop():
                 return
@@ -138,7 +137,7 @@ class _Repainting:
             alone = replace(self.request, count=1, seed=seed)
             painted, where = self._picture(alone, image, mask, index, tell, stop)
             # The library's own names of both tell their content.
-            named = replace(alone, picture=Path(str(alone.picture)).name, mask=Path(str(alone.mask)).name)
+            named = replace(alone, picture=path_of(alone.picture).name, mask=path_of(alone.mask).name)
             estimates = {SEAM: round(seam(image, painted, where), 2), OUTSIDE: changed_outside(image, painted, where)}
             saved = library.save_picture(painted, self.adapters.recipe(named, estimates))
             seconds = (time.perf_counter() - started) / (number + 1) * (self.total - index - 1)

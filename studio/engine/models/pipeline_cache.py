@@ -238,6 +238,11 @@ class PipelineCache:
         return self._digests[key]
 
 
+def fingerprint_of(*, pipelines: PipelineCache, family: ModelFamily) -> str:
+    """The same, for whoever asks from outside of the engine."""
+    return pipelines.fingerprint(family)
+
+
 def _best_device() -> str:
     if torch.cuda.is_available():
         return "cuda"

@@ -34,6 +34,7 @@ from studio.engine.training.photo_analysis import look_at, seen_in
 from studio.engine.training.precision import computed_in, quickest, scaler_like
 from studio.engine.training.validation_samples import Samples
 from studio.errors import explain
+from studio.tasks.train import check_photos
 
 if TYPE_CHECKING:
     from studio.library import Library, Subject
@@ -68,8 +69,7 @@ def train(
     Raises ValueError, in a sentence, for a subject without photos and a checkpoint that does not belong here.
     """
     subject = library.subject(request.subject)
-    if not subject.photos:
-        raise ValueError(f"{subject.name} has no photos yet; add 3 to 20 of them, then train.")
+    check_photos(subject)
     class_pictures: list[Picture] = []
     for made in draw_class_pictures(request, subject, pipelines, family, library):
         if stop() or pause():

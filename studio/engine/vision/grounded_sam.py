@@ -10,7 +10,7 @@ from PIL import Image
 
 from studio.contracts.events import Event, MaskFound, NothingFound, StageReported
 from studio.contracts.family import ModelFamily
-from studio.contracts.requests import MaskRequest
+from studio.contracts.requests import MaskRequest, path_of
 from studio.engine.models.pipeline_cache import PipelineCache
 from studio.engine.vision.grounding_dino import Detector, Found
 from studio.engine.vision.sam import Segmenter
@@ -34,7 +34,7 @@ def find_masks(
     A NothingFound tells which phrases nothing answers to, and what to try. Raises ValueError, in a sentence, for a
     picture that cannot be read and for points and boxes outside of it.
     """
-    image = open_image(str(request.picture))
+    image = open_image(path_of(request.picture))
     check_inside(request.points, request.box, image.size)
     key = content_of(image)
     found: list[Found] = []

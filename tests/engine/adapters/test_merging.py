@@ -11,7 +11,7 @@ from studio.contracts.events import LoraSaved
 from studio.contracts.requests import MergeRequest
 from studio.contracts.sampling import LoraUse
 from studio.engine.adapters.lora import Applied, attached, fingerprint
-from studio.engine.adapters.merging import merge, nearest
+from studio.engine.adapters.merging import merge, merge_loras, nearest
 from studio.engine.models.weights import read_header
 
 SMALL = {"class_images": 0, "steps": 3, "checkpoint_every": 3, "sample_every": 0}
@@ -85,6 +85,15 @@ def test_what_two_are_merged_into_draws_what_they_draw(layout, two, draws, pipel
         )
         drawn[rank] = pixels(draws("sks girl", family=family, lora=kept.slug)[0])
     exact, poor = (np.abs(drawn[rank] - drawn["pair"]).mean() for rank in (None, 1))
+    asked = {"pipelines": pipelines, "family": family, "library": library}
+    events = list(merge_loras(MergeRequest(uses, "Both, kept"), **asked, stop=lambda: False))
+    lora = library.lora(events[-1].slug)
+    assert (lora.name, lora.rank, lora.trigger, lora.steps) == ("Both, kept", 6, "sks girl", 0)
+    before = len(library.loras())
+    assert not any(
+        isinstance(one, LoraSaved) for one in merge_loras(MergeRequest(uses, "x"), **asked, stop=lambda: True)
+    )
+    assert len(library.loras()) == before, "nothing is kept of what was stopped"
     assert exact < 0.5 < np.abs(drawn["none"] - drawn["pair"]).mean()
     assert exact < poor
 

@@ -72,7 +72,7 @@ def test_a_picture_carries_its_whole_recipe(draws, pipelines, family):
         "height": 128,
         "count": 1,
         "seed": 7,
-        "family": None,
+        "family": family.name,
     }
     assert recipe.family == {"name": "pocket", "title": "Pocket", "sha256": pipelines.fingerprint(family)}
     assert recipe.versions["torch"] == torch.__version__

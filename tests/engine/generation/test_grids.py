@@ -12,9 +12,10 @@ from studio.contracts.events import PictureDrawn, StageReported
 from studio.contracts.requests import DrawRequest, SetRequest, as_json, resolved
 from studio.contracts.sampling import LoraUse
 from studio.engine.generation.grids import draw_set
-from studio.execution.local import request_from_json
 from studio.execution.run import Run
 from studio.imaging.grid import LEAST, MOST, grid
+from studio.tasks import request_from_json
+from studio.tasks.draw import DRAW
 
 SCENES = ["beach", "snow"]
 
@@ -131,7 +132,7 @@ def test_uses_say_what_is_wrong_with_them_and_null_is_what_is_left_out():
 
 
 def test_a_stage_in_the_middle_does_not_take_the_pictures_back(library, family):
-    run = Run("x", "draw", "Drawing", DrawRequest("x", count=4), library, family)
+    run = Run("x", DRAW, "Drawing", DrawRequest("x", count=4), library, family)
     for event in (PictureDrawn(0, 4, "a", 9.0), PictureDrawn(1, 4, "b", 6.0), StageReported("No clothing")):
         run.publish(event)
     assert run.progress().fraction == 0.5

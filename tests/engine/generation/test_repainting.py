@@ -28,7 +28,7 @@ from studio.execution.local import LocalExecutor
 from studio.imaging.compositing import softened
 from studio.imaging.masks import inverted, open_mask
 from studio.imaging.photos import content_of
-from studio.tasks.repaint import settled_repaint
+from studio.tasks.repaint import REPAINT
 from tests.engine.toys import make_toys
 
 GIRL = Spec(
@@ -312,7 +312,7 @@ def over(family, pipelines, library, picture, mask, stop=lambda: False, **asked)
 
 def told(family, pipelines, library, picture, mask, stop=lambda: False, **asked):
     request = RepaintRequest(picture, mask, **{**ASKED, **asked})
-    request = settled_repaint(resolved(request, family.repainting), library, family)
+    request = REPAINT.keep(REPAINT.resolve(request, library, family), library)
     yield from repaint(request, pipelines=pipelines, family=family, library=library, stop=stop)
 
 

@@ -15,14 +15,7 @@ from studio.ui.stage import live_headline
 
 def run_of_set(desk: Studio, id: str) -> Run | None:
     """The newest run of this set in this process."""
-    return next(
-        (
-            run
-            for run in desk.executor.runs()
-            if id and run.kind == "set" and run.request.id == id and run.library.root == desk.library.root
-        ),
-        None,
-    )
+    return next((run for run in desk.runs(kind="set") if run.request.id == id), None) if id else None
 
 
 def set_of(desk: Studio, id: str) -> PictureSet | None:

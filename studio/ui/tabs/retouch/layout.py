@@ -206,13 +206,8 @@ def save(desk: Studio, act: dict, family: ModelFamily) -> Answer:
 def stop(desk: Studio, act: dict, family: ModelFamily) -> None:
     """Stop looking at the picture that is on the easel."""
     path = str(_file(desk, act))
-    for run in desk.executor.runs():
-        if (
-            run.kind == "mask"
-            and not run.ended
-            and run.library.root == desk.library.root
-            and run.request.picture == path
-        ):
+    for run in desk.runs(kind="mask"):
+        if not run.ended and run.request.picture == path:
             run.cancel()
 
 

@@ -35,7 +35,8 @@ from studio.imaging.masks import read_mask
 from studio.imaging.photos import open_image
 from studio.library import Picture
 from studio.session import Studio
-from studio.tasks.repaint import INTENTS, Intent, context, used_in
+from studio.tasks.repaint import INTENTS, Intent, context
+from studio.tasks.try_on import TRY_ON, used_in
 from studio.ui import html
 from studio.ui.estimate_tags import tags
 from studio.ui.loras import NOBODY, lora_choices
@@ -415,7 +416,7 @@ def _coming(run: Any) -> str:
     else:
         found = next((event for event in reversed(run.snapshot()) if isinstance(event, MaskFound)), None)
         inside, words = "", "in the wings"
-        if found is not None and isinstance(run.request, WearRequest):
+        if found is not None and run.task is TRY_ON:
             png, picture = found.candidates[0][1], str(run.request.picture[found.number])
             inside, words = html.jpeg(_masked(picture, png), "The clothes"), "the clothes, and room for new ones"
     kind = "half" if inside else "coming"
@@ -465,14 +466,7 @@ def opening(desk: Studio, family: ModelFamily, lora: str, drafts: Mapping[str, A
     )
     prompt = drafts.get("prompt") if isinstance(drafts.get("prompt"), str) else ""
     lora = drafts["lora"] if drafts.get("lora") in {slug for _, slug in choices} else lora
-    live = next(
-        (
-            run.id
-            for run in desk.executor.runs()
-            if run.kind == "repaint" and run.status != "failed" and run.library.root == desk.library.root
-        ),
-        "",
-    )
+    live = next((run.id for run in desk.runs(kind="repaint") if run.status != "failed"), "")
     meant = INTENTS[str(intent)]
     return (
         intent,

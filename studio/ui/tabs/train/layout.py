@@ -266,7 +266,7 @@ def look(desk: Studio, which: str, seen: tuple) -> tuple:
 
 def of_trainings(desk: Studio) -> list[Run]:
     """The library's trainings, newest first."""
-    return [run for run in desk.runs() if run.kind == "train"]
+    return desk.runs(kind="train")
 
 
 def run_of(runs: Sequence[Run], which: str) -> Run | None:

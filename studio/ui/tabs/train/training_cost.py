@@ -54,7 +54,7 @@ def memory_for(family: ModelFamily, preset: Mapping[str, Any], device: str) -> f
 
 def fits(desk: Studio, family: ModelFamily, preset: Mapping[str, Any]) -> bool:
     """Whether the memory of this machine is enough; taken for granted while it is not known."""
-    plan = desk.executor.plan
+    plan = desk.plan
     return plan is None or memory_for(family, preset, plan.device) <= plan.memory_gb
 
 
@@ -74,7 +74,7 @@ def _samples(asked: Mapping[str, Any], step: int) -> int:
 
 def preset_label(desk: Studio, family: ModelFamily, name: str) -> str:
     """A preset's name, its time and memory on this machine, and when to take it; where it does not fit, what does."""
-    preset, when, plan = family.presets[name].training, family.presets[name].when, desk.executor.plan
+    preset, when, plan = family.presets[name].training, family.presets[name].when, desk.plan
     about = duration(_rounded(seconds_for(desk, family, preset)))
     steps = preset.get("steps", family.training.get("steps"))
     needed = f"{memory_for(family, preset, plan.device if plan else 'cuda'):.0f} GB"
@@ -87,8 +87,8 @@ def preset_label(desk: Studio, family: ModelFamily, name: str) -> str:
 
 def _measured(desk: Studio, family: ModelFamily) -> float | None:
     """From the newest training of this process, by its fifth step: the first ones are slow."""
-    for run in desk.executor.runs():
-        if run.kind != "train" or run.family is not family:
+    for run in desk.runs(kind="train"):
+        if run.family != family:  # or of another process, whose family nobody knows any more
             continue
         steps = [event for event in run.snapshot() if isinstance(event, StepFinished)]
         early = next((event for event in steps[4:] if event.total > event.step), None)
@@ -101,7 +101,7 @@ def _measured(desk: Studio, family: ModelFamily) -> float | None:
 
 
 def _known(desk: Studio, family: ModelFamily) -> float:
-    plan = desk.executor.plan
+    plan = desk.plan
     if plan is not None and plan.device != "cpu":
         return GPU_SECONDS * (family.resolution / 1024) ** 2
     return CPU_SECONDS * (family.resolution / 128) ** 2.6
