@@ -78,6 +78,11 @@ def turned(point: Point, degrees: float, centre: Point) -> Point:
     return centre[0] + x * cos - y * sin, centre[1] + x * sin + y * cos
 
 
+def _reduced(pixels: list[Point]) -> list[Point]:
+    """The pixels of the picture that is drawn, in the finished one."""
+    return [(x / SUPERSAMPLING, y / SUPERSAMPLING) for x, y in pixels]
+
+
 class Canvas:
     """Draws in units of 1/128 of the picture's shorter side; `part` says what the next strokes belong to.
 
@@ -137,7 +142,7 @@ class Canvas:
         width = self._width(OUTLINE) if outline else 0
         self._draw.ellipse(box, fill=fill, outline=INK if outline else None, width=width)
         if self._marking:
-            self._mark.ellipse([v / SUPERSAMPLING for v in box], fill=PARTS[self.part])
+            self._mark.ellipse(_reduced([(box[0], box[1]), (box[2], box[3])]), fill=PARTS[self.part])
 
     def limb(self, points: list[Point], width: float, fill: Colour, outline: bool = True) -> None:
         """A thick line with round ends."""
@@ -152,8 +157,8 @@ class Canvas:
         for pixels, thick in lines:
             self._stroke(self._draw, pixels, thick, fill)
             if self._marking:
-                small = [(x / SUPERSAMPLING, y / SUPERSAMPLING) for x, y in pixels]
-                self._stroke(self._mark, small, max(1, thick // SUPERSAMPLING), PARTS[self.part])
+                width = max(1, round(thick / SUPERSAMPLING))
+                self._stroke(self._mark, _reduced(pixels), width, PARTS[self.part])
 
     def line(self, points: list[Point], fill: Colour, width: float) -> None:
         self._draw.line(self._pixels(points), fill=fill, width=self._width(width), joint="curve")
@@ -180,8 +185,7 @@ class Canvas:
 
     def _mark_polygon(self, pixels: list[Point]) -> None:
         if self._marking:
-            small = [(x / SUPERSAMPLING, y / SUPERSAMPLING) for x, y in pixels]
-            self._mark.polygon(small, fill=PARTS[self.part])
+            self._mark.polygon(_reduced(pixels), fill=PARTS[self.part])
 
     @staticmethod
     def _stroke(draw: ImageDraw.ImageDraw, pixels: list[Point], width: int, fill) -> None:

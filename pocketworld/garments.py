@@ -112,7 +112,6 @@ def draw_torso(canvas: Canvas, spec: Spec, joints: Joints, build: Build, half: f
                 ],
                 colour,
             )
-        canvas.part = None
         _DETAILS[spec.top](canvas, colour, top, hip, half, spec.framing)
         if spec.emblem and spec.framing != "from behind":
             draw_emblem(canvas, spec.emblem, 0, (top + hip) / 2 + 1, 6.5)
