@@ -173,11 +173,9 @@ def test_other_shapes_show_the_same_figure_whole_and_more_of_the_scene(size):
         assert other.image.size == size and other.parts.shape == (height, width)
         figure, whole = (np.asarray(one.parts) > 0 for one in (square, other))
         assert whole.sum() > 0.96 * figure.sum()
-        name = "face" if spec.noun else "object"
-        if name in square.boxes and spec.framing == "full figure":
-            box, moved = square.boxes[name], other.boxes[name]
-            assert abs((moved[2] - moved[0]) - (box[2] - box[0])) <= 2
-            assert abs((moved[3] - moved[1]) - (box[3] - box[1])) <= 2
+        for name, place in square.joints.items():
+            apart = np.subtract(other.joints[name], other.joints["neck"])
+            assert apart == pytest.approx(np.subtract(place, square.joints["neck"]))
         assert all(0 <= x < width and 0 <= y < height for x, y in other.joints.values())
         assert np.asarray(other.image).reshape(-1, 3).any(axis=1).mean() > 0.99  # no corner stays unpainted
 
