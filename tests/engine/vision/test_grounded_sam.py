@@ -21,10 +21,10 @@ from studio.engine.models.pipeline_cache import PipelineCache
 from studio.engine.vision.grounded_sam import find_masks
 from studio.engine.vision.grounding_dino import Detector
 from studio.engine.vision.sam import Segmenter
-from studio.execution.run import mask_of
 from studio.imaging.masks import Mask
 from studio.library import Library
 from studio.library.family_files import built_in
+from studio.tasks.mask import mask_of
 from tests.engine.seekers import make_detector, make_segmenter
 
 POCKET, SD15, SDXL = built_in()["pocket"], built_in()["sd15"], built_in()["sdxl"]
