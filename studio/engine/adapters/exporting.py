@@ -1,14 +1,13 @@
 """What was learnt as files that other tools read, and files of other tools as what was learnt.
 
-Ours have diffusers' names, and tell in the header what they are by the keys that trainers and viewers agreed on:
-modelspec (Stability AI's), and ss_ (kohya's sd-scripts).
+Ours have diffusers' names, and tell in the header what they are (see metadata.py).
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -20,10 +19,11 @@ from torch import Tensor
 from studio.contracts.family import ModelFamily
 from studio.contracts.requests import FULL, TrainRequest
 from studio.engine.adapters.lora import Applied, attached, load_fine_tune, load_lora
+from studio.engine.adapters.metadata import LoraMetadata, adapted_network
 from studio.engine.models.driver import Driver, is_text_encoder
 from studio.engine.models.layouts import driver_of
 from studio.engine.models.pipeline_cache import PipelineCache
-from studio.engine.models.weights import read_header, write_tensors
+from studio.engine.models.weights import write_tensors
 
 if TYPE_CHECKING:
     from studio.library import Library, Lora, Subject
@@ -38,45 +38,23 @@ def write_lora(
 
     Of a full fine-tune, all the weights that it changed.
     """
-    full = request.method == FULL
-    told = {
-        **header_of(family, subject.name, subject.trigger, full),
-        "method": request.method or "",
-        "steps": str(step),
-        "modelspec.resolution": f"{request.resolution}x{request.resolution}",
-        "ss_tag_frequency": json.dumps({"photos": {subject.trigger: len(subject.photos)}}),
-    }
-    if not full:
+    told = LoraMetadata.of_family(
+        family,
+        subject.name,
+        subject.trigger,
+        method=request.method or "",
+        steps=step,
+        tags={"photos": {subject.trigger: len(subject.photos)}},
+    ).with_resolution(request.resolution)
+    if not told.full:
         driver = driver_of(family)
         targets = driver.targets.get(request.targets or "") or (request.targets or "").replace(" ", "").split(",")
-        adapted = {}
+        adapted: dict[str, Any] = {}
         for part in sorted({name.partition(".")[0] for name in learnt}):
-            adapted |= {
-                f"{part}.r": request.rank,
-                f"{part}.lora_alpha": request.alpha,
-                f"{part}.target_modules": list(driver.text_targets if is_text_encoder(part) else targets),
-            }
-        told |= {
-            "rank": str(request.rank),
-            "alpha": str(request.alpha),
-            "lora_adapter_metadata": json.dumps(adapted, sort_keys=True),
-        }
-    write_tensors(learnt, path, told)
-
-
-def header_of(family: ModelFamily, name: str, trigger: str, full: bool = False) -> dict[str, str]:
-    """What the header of every file of ours says, in the keys that other tools read."""
-    return {
-        "format": "pt",
-        "base": family.weights if not family.is_local else family.name,
-        "trigger": trigger,
-        "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": driver_of(family).architecture + ("" if full else "/lora"),
-        "modelspec.implementation": "diffusers",
-        "modelspec.title": f"{name} ({family.title})",
-        "modelspec.trigger_phrase": trigger,
-        "modelspec.usage_hint": f"Say {trigger} in the prompt.",
-    }
+            of_part = driver.text_targets if is_text_encoder(part) else targets
+            adapted |= adapted_network(part, request.rank, request.alpha, of_part)
+        told = replace(told, rank=request.rank or 0, alpha=request.alpha or 0.0, adapted=adapted)
+    write_tensors(learnt, path, told.header())
 
 
 def keep_lora(
@@ -110,24 +88,20 @@ def export_lora(lora: Lora, layout: str, folder: Path, *, pipelines: PipelineCac
 
     Raises ValueError, naming those it can have, for a layout that it cannot.
     """
-    told = read_header(lora.path).get("__metadata__", {})
-    full = told.get("method") == FULL
-    driver = driver_of(family)
-    layouts = layouts_of(driver, full)
+    told, driver = LoraMetadata.read(lora.path), driver_of(family)
+    layouts = layouts_of(driver, told.full)
     if layout not in layouts:
         raise ValueError(f"{lora.name} can be exported as {' or '.join(layouts)}, got {layout!r:.40}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{lora.slug}{'-kohya' if layout == KOHYA else ''}.safetensors"
     if layout == KOHYA:
         return _as_kohya(lora, told, driver, path)
-    if not full:
+    if not told.full:
         shutil.copyfile(lora.path, path)
         return path
     with pipelines.lend(family) as pipeline, attached(pipelines, pipeline, [Applied(lora.path)]):
         if layout == SINGLE_FILE:
-            driver.save_single_file(
-                pipeline, path, {name: value for name, value in told.items() if "modelspec" in name}
-            )
+            driver.save_single_file(pipeline, path, told.modelspec_header())
             return path
         with TemporaryDirectory() as aside:
             pipeline.save_pretrained(aside)
@@ -142,7 +116,7 @@ def layouts_of(driver: Driver, full: bool) -> tuple[str, ...]:
     return (DIFFUSERS, KOHYA) if able.kohya else (DIFFUSERS,)
 
 
-def _as_kohya(lora: Lora, told: Mapping[str, str], driver: Driver, path: Path) -> Path:
+def _as_kohya(lora: Lora, told: LoraMetadata, driver: Driver, path: Path) -> Path:
     """As sd-scripts writes it: lora_unet_ and lora_te_ names, alpha as a tensor of each layer, ss_ metadata."""
     learnt = load_file(lora.path)
     if all(name.startswith("lora_") for name in learnt):  # it came from there
@@ -152,20 +126,8 @@ def _as_kohya(lora: Lora, told: Mapping[str, str], driver: Driver, path: Path) -
         name: torch.tensor(float(lora.alpha)) if name.endswith(".alpha") else tensor
         for name, tensor in driver.kohya_names(learnt).items()
     }
-    write_tensors(
-        named,
-        path,
-        {
-            **{name: value for name, value in told.items() if "modelspec" in name},
-            "ss_network_module": "networks.lora",
-            "ss_network_dim": str(lora.rank),
-            "ss_network_alpha": str(lora.alpha),
-            "ss_base_model_version": driver.kohya_base,
-            "ss_output_name": lora.name,
-            "ss_steps": str(lora.steps),
-            "ss_tag_frequency": told.get("ss_tag_frequency", "{}"),
-        },
-    )
+    told = replace(told, rank=lora.rank, alpha=lora.alpha, steps=lora.steps)
+    write_tensors(named, path, told.kohya_header(lora.name, driver.kohya_base))
     return path
 
 
@@ -174,29 +136,13 @@ def inspect_lora(path: Path, *, pipelines: PipelineCache, family: ModelFamily) -
 
     Raises ValueError, in a sentence, as `load_lora` does.
     """
-    told = read_header(path).get("__metadata__", {})
+    told = LoraMetadata.read(path)
     with pipelines.lend(family) as pipeline:
-        if told.get("method") == FULL:
+        if told.full:
             load_fine_tune(pipeline, path)
             rank, alpha = 0, 0.0
         else:
             layer = load_lora(driver_of(family), pipeline, path).places[0].layer
             name = next(iter(layer.r))
             rank, alpha = layer.r[name], float(layer.lora_alpha[name])
-    return {"trigger": _trigger_in(told), "rank": rank, "alpha": alpha, "steps": _number(told, "steps", "ss_steps")}
-
-
-def _trigger_in(told: Mapping[str, str]) -> str:
-    """The words that call it: said outright, or the tag most of its pictures had."""
-    if told.get("modelspec.trigger_phrase") or told.get("trigger"):
-        return (told.get("modelspec.trigger_phrase") or told["trigger"])[:200]
-    try:
-        counts = [pair for tags in json.loads(told.get("ss_tag_frequency", "{}")).values() for pair in tags.items()]
-        return str(max(counts, key=lambda pair: pair[1])[0])[:200] if counts else ""
-    except (ValueError, AttributeError, TypeError):
-        return ""
-
-
-def _number(told: Mapping[str, str], *names: str) -> int:
-    found = next((told[name] for name in names if str(told.get(name, "")).isdecimal()), "0")
-    return int(found)
+    return {"trigger": told.trigger, "rank": rank, "alpha": alpha, "steps": told.steps}

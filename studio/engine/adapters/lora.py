@@ -21,7 +21,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file
 from torch import nn
 
-from studio.contracts.requests import FULL
+from studio.engine.adapters.metadata import LoraMetadata
 from studio.engine.models.driver import Driver, is_text_encoder
 from studio.engine.models.loading import modules
 from studio.engine.models.lru import recent, state_of
@@ -112,7 +112,7 @@ def attached(
     Raises ValueError as `load_lora` does, and for two full fine-tunes.
     """
     loras = [one for one in loras if one.denoiser or one.text_encoder]
-    full = [one for one in loras if _is_full(one.path)]
+    full = [one for one in loras if LoraMetadata.read(one.path).full]
     others = [one for one in loras if one not in full]
     if len(full) > 1:
         raise ValueError(
@@ -141,10 +141,6 @@ def attached(
     finally:
         for adapter in reversed(inside):
             adapter.eject(pipeline)
-
-
-def _is_full(path: Path) -> bool:
-    return read_header(path).get("__metadata__", {}).get("method") == FULL
 
 
 def _kept_lora(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path, within: Path | None) -> Adapter:
@@ -260,7 +256,7 @@ def _check_file(path: Path) -> None:
 
 
 def _wrong_base(path: Path, pipeline: DiffusionPipeline) -> str:
-    base = read_header(path).get("__metadata__", {}).get("modelspec.architecture", "")
+    base = LoraMetadata.read(path).architecture
     told = f" (it says {base})" if base else ""
     return (
         f"{path.name} was made for another base{told}: wrong base for {type(pipeline).__name__}. "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,13 +13,13 @@ from torch import Tensor
 
 from studio.contracts.events import Event, LoraSaved, StageReported
 from studio.contracts.family import ModelFamily
-from studio.contracts.requests import FULL, MOST_RANK, MergeRequest
-from studio.engine.adapters.exporting import header_of
+from studio.contracts.requests import MOST_RANK, MergeRequest
 from studio.engine.adapters.lora import NAME, Place, load_lora
+from studio.engine.adapters.metadata import LoraMetadata, adapted_network
 from studio.engine.models.driver import is_text_encoder
 from studio.engine.models.layouts import driver_of
 from studio.engine.models.pipeline_cache import PipelineCache
-from studio.engine.models.weights import read_header, write_tensors
+from studio.engine.models.weights import write_tensors
 
 if TYPE_CHECKING:
     from studio.library import Library, Lora
@@ -67,9 +66,8 @@ def merge(
     Without a rank the sum is exact, and as wide as all of them together; with one it is the nearest of that rank
     (truncated SVD, Eckart and Young 1936). Raises ValueError for full fine-tunes, and as `load_lora` does.
     """
-    headers = [read_header(lora.path).get("__metadata__", {}) for lora in loras]
-    for lora, header in zip(loras, headers, strict=True):
-        if header.get("method") == FULL:
+    for lora in loras:
+        if LoraMetadata.read(lora.path).full:
             raise ValueError(f"{lora.name} is a full fine-tune, not a LoRA: it cannot be merged.")
     changes: dict[tuple[str, str], list[Pair]] = {}
     with pipelines.lend(family) as pipeline:
@@ -96,17 +94,9 @@ def merge(
     adapted: dict[str, Any] = {}
     for component in sorted({component for component, _ in changes}):
         ends = sorted({place_name for part, place_name in changes if part == component})
-        adapted |= {f"{component}.r": rank, f"{component}.lora_alpha": rank, f"{component}.target_modules": ends}
-    write_tensors(
-        learnt,
-        to,
-        {
-            **header_of(family, request.name, trigger),
-            "rank": str(rank),
-            "alpha": str(float(rank)),
-            "lora_adapter_metadata": json.dumps(adapted, sort_keys=True),
-        },
-    )
+        adapted |= adapted_network(component, rank, rank, ends)
+    told = LoraMetadata.of_family(family, request.name, trigger, rank=rank, alpha=float(rank), adapted=adapted)
+    write_tensors(learnt, to, told.header())
     return {"rank": rank, "alpha": float(rank), "trigger": trigger}
 
 

@@ -14,8 +14,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from studio.contracts.family import ModelFamily
-from studio.contracts.requests import FULL
-from studio.engine.models.weights import read_header
+from studio.engine.adapters.metadata import LoraMetadata
 from studio.library.wardrobe import WEIGHTS
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ def model_card(lora: Lora, repository: str, pictures: Sequence[tuple[str, str]],
 
     `pictures` are (file below images/, prompt).
     """
-    full = read_header(lora.path).get("__metadata__", {}).get("method") == FULL
+    full = LoraMetadata.read(lora.path).full
     of_hub = not family.is_local
     front = {
         "tags": ["text-to-image", "diffusers", "template:diffusion-lora", *([] if full else ["lora"])],

@@ -18,6 +18,7 @@ from studio.contracts import recipes
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 LONGEST_HEADER = 100_000_000  # bytes; what the safetensors library itself allows
+METADATA = "__metadata__"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -43,13 +44,18 @@ def read_header(path: Path) -> dict[str, Any]:
             raise ValueError(f"{path.name} is truncated or not a safetensors file; fetch or save it again.")
         try:
             header = json.loads(file.read(length))
-            entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+            entries = {name: entry for name, entry in header.items() if name != METADATA}
             end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"{path.name} is not a safetensors file; fetch or save it again.") from error
     if 8 + length + end != size:
         raise ValueError(f"{path.name} is truncated: {size} of {8 + length + end} bytes; fetch or save it again.")
     return header
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    """The texts that the header of a safetensors file carries; raises as `read_header` does."""
+    return read_header(path).get(METADATA, {})
 
 
 def component_files(folder: Path, variant: str | None = None) -> list[Path]:
@@ -111,7 +117,7 @@ def _order(file: BinaryIO) -> None:
     """Put the metadata of a safetensors file in alphabetical order, in place; the library leaves that to chance."""
     length = int.from_bytes(file.read(8), "little")
     header = json.loads(file.read(length))
-    entries = {"__metadata__": dict(sorted(header.pop("__metadata__", {}).items())), **header}
+    entries = {METADATA: dict(sorted(header.pop(METADATA, {}).items())), **header}
     text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode().ljust(length)
     if len(text) != length:
         raise ValueError(f"the header of {file.name} cannot be ordered in place")

@@ -8,7 +8,7 @@ from studio.contracts.family import ModelFamily
 from studio.contracts.requests import TrainRequest
 from studio.engine.adapters.exporting import keep_lora
 from studio.engine.models.pipeline_cache import PipelineCache
-from studio.engine.models.weights import read_header, write_tensors
+from studio.engine.models.weights import metadata_of, read_header, write_tensors
 
 if TYPE_CHECKING:
     from studio.library import Library, Lora, Subject
@@ -63,7 +63,7 @@ def save_checkpoint(
 
 def _slim(path: Path) -> None:
     """Leave what was learnt alone: the rest is as large again and twice."""
-    told = read_header(path).get("__metadata__", {})
+    told = metadata_of(path)
     if OPTIMISER in told:
         write_tensors(
             learnt_in(path), path, {name: value for name, value in told.items() if name not in (OPTIMISER, "scaler")}
@@ -92,7 +92,7 @@ def load_checkpoint(
 
     Raises ValueError for a damaged file, for one of another training, and for one that no training can go on from.
     """
-    told = read_header(path).get("__metadata__", {})
+    told = metadata_of(path)
     if told.get("run") != run:
         raise ValueError(f"{path.name} is a checkpoint of another training; start this one anew.")
     if OPTIMISER not in told:
