@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import asdict
+import inspect
+import typing
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ from studio.ui.serializers import (
     told_subject,
 )
 from studio.ui.subject_actions import create, from_name, proposals, verdict
-from studio.ui.wiring import Wiring, uploaded
+from studio.ui.wiring import Handler, Wiring, uploaded
 from studio.words import prompt_check
 
 MOST_PICTURES = 1000
@@ -110,6 +112,11 @@ def register(wiring: Wiring, tasks: Iterable[Task[Any, Any]] = TASKS) -> None:
     wiring.endpoint("draw_set", draw_set, SetRequest)
     wiring.endpoint("merge_loras", merge_loras, MergeRequest, at_once=1)
     for task in [task for task in tasks if task not in TASKS]:
+        if any(
+            {Path, Image.Image} & {*typing.get_args(kind), kind}
+            for kind in typing.get_type_hints(task.request).values()
+        ):
+            raise TypeError(f"{task.kind} takes files, so it needs a handler here that takes only uploaded ones")
         wiring.endpoint(task.kind, start, task.request)
 
 
@@ -277,90 +284,47 @@ async def find_masks(
     return {"masks": found, "note": run.message}
 
 
-async def repaint(
-    desk: Studio,
-    picture: dict | str,
-    mask: dict,
-    prompt: str = "",
-    negative_prompt: str = "",
-    lora: str | list | None = None,
-    lora_scale: float = 1.0,
-    outfit: str | list | None = None,
-    strength: float | None = None,
-    fill: str | None = None,
-    feather: int | None = None,
-    padding: int | None = None,
-    steps: int | None = None,
-    guidance: float | None = None,
-    scheduler: str | None = None,
-    count: int = 1,
-    seed: int | None = None,
-    family: str | None = None,
-) -> list:
+def takes(request: type, **kinds: Any) -> Callable[[Handler], Handler]:
+    """Parameters of an endpoint that are the fields of its request, but for those of `kinds`, which come in another
+    form: pictures are uploaded, or named by their ids."""
+
+    def named(handler: Handler) -> Handler:
+        hints = {**typing.get_type_hints(request), **kinds}
+        desk, *_ = inspect.signature(handler).parameters.values()
+        own = [
+            inspect.Parameter(
+                one.name,
+                desk.kind,
+                default=desk.empty if one.default is MISSING else one.default,
+                annotation=hints[one.name],
+            )
+            for one in fields(request)
+        ]
+        handler.__signature__ = inspect.Signature([desk, *own])  # type: ignore[attr-defined]
+        handler.__annotations__ |= {one.name: one.annotation for one in own}
+        return handler
+
+    return named
+
+
+@takes(RepaintRequest, picture=dict | str, mask=dict)
+async def repaint(desk: Studio, picture: Any, mask: Any, **asked: Any) -> list:
     """Repaint what an uploaded mask covers of an uploaded picture, or one of the library by its id, and wait.
 
     Nothing else changes. The pictures come back as /draw's.
     """
-    request = RepaintRequest(
-        _picture_of(desk, picture),
-        uploaded([mask])[0],
-        prompt=prompt,
-        negative_prompt=negative_prompt,
-        lora=lora,
-        lora_scale=lora_scale,
-        outfit=outfit,
-        strength=strength,
-        fill=fill,
-        feather=feather,
-        padding=padding,
-        steps=steps,
-        guidance=guidance,
-        scheduler=scheduler,
-        count=count,
-        seed=seed,
-        family=family,
-    )
+    request = RepaintRequest(_picture_of(desk, picture), uploaded([mask])[0], **asked)
     return [drawn_picture(picture) for picture in await carried_out(desk, request)]
 
 
-async def wear(
-    desk: Studio,
-    picture: dict | str | list,
-    outfit: str | list,
-    prompt: str | None = None,
-    negative_prompt: str = "",
-    lora: str | list | None = None,
-    lora_scale: float = 1.0,
-    strength: float | None = None,
-    feather: int | None = None,
-    steps: int | None = None,
-    guidance: float | None = None,
-    scheduler: str | None = None,
-    count: int = 1,
-    seed: int | None = None,
-    family: str | None = None,
-) -> list:
+@takes(WearRequest, picture=dict | str | list)
+async def wear(desk: Studio, picture: Any, outfit: Any, **asked: Any) -> list:
     """Dress whoever is in a picture (uploaded, or one of the library by its id), or in each of a list, and wait.
 
     Without a prompt or a LoRA it takes those that the picture was drawn with, its clothes left out.
     """
     given = picture if isinstance(picture, list) else [picture]
-    request = WearRequest(
-        [_picture_of(desk, one) for one in given],
-        outfit,
-        prompt=prompt,
-        negative_prompt=negative_prompt,
-        lora=lora,
-        lora_scale=lora_scale,
-        strength=strength,
-        feather=feather,
-        steps=steps,
-        guidance=guidance,
-        scheduler=scheduler,
-        count=count,
-        seed=seed,
-        family=family,
-    )
+    request = WearRequest([_picture_of(desk, one) for one in given], outfit, **asked)
     return [drawn_picture(picture) for picture in await carried_out(desk, request)]
 
 

@@ -1,15 +1,19 @@
 """A task in one file is a thing that can be asked: through the door, through the API, within a quota, and stopped."""
 
+from dataclasses import dataclass
+
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 import app
 import studio
+from studio.contracts.requests import Source
 from studio.execution.local import LocalExecutor
 from studio.library.family_files import built_in
 from studio.settings import Settings
 from studio.tasks import TASKS
+from studio.tasks.task import Task
 from studio.ui.app import build, look
 from tests.tasks.toy_task import COUNT, CountRequest
 
@@ -94,3 +98,21 @@ def test_it_has_an_endpoint_a_status_and_a_cancel(desk):
             client.predict(to=1, hand="third", api_name="/count")
     finally:
         page.close(verbose=False)
+
+
+@dataclass(frozen=True)
+class LookRequest:
+    """Look at a file."""
+
+    picture: Source
+    family: str | None = None
+
+
+def test_one_that_takes_files_is_not_served_as_it_is(tmp_path):
+    """A client that names a file of this machine must not have it read."""
+    look_at = Task(LookRequest, "look", f"{__name__}:look", title=lambda request, library: "Looking")
+    executor = LocalExecutor(pipelines=object(), tasks=(*TASKS, look_at))
+    desk = studio.open(tmp_path / "library", executor=executor)
+    with pytest.raises(TypeError, match="look takes files"):
+        build(desk, Settings(library=desk.library.root))
+    executor.close()

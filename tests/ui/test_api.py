@@ -11,7 +11,7 @@ from PIL import Image
 
 import app
 import studio
-from studio.contracts.requests import DrawRequest, TrainRequest
+from studio.contracts.requests import DrawRequest, RepaintRequest, TrainRequest, WearRequest
 from studio.settings import Settings
 from studio.ui.app import build, look
 
@@ -53,7 +53,10 @@ def sentence(client, *given, **named):
     return said
 
 
-@pytest.mark.parametrize("name, request_type", [("/train", TrainRequest), ("/draw", DrawRequest)])
+@pytest.mark.parametrize(
+    "name, request_type",
+    [("/train", TrainRequest), ("/draw", DrawRequest), ("/repaint", RepaintRequest), ("/wear", WearRequest)],
+)
 def test_parameters_are_the_fields_of_the_request_with_their_defaults(client, name, request_type):
     told = client.view_api(return_format="dict", print_info=False)["named_endpoints"][name]["parameters"]
     assert [one["parameter_name"] for one in told] == [field.name for field in fields(request_type)]
