@@ -67,7 +67,7 @@ def test_spacefile_variables_are_ones_the_app_takes(spacefile):
 
 def test_upload_holds_all_that_the_app_needs_and_no_library(spacefile):
     names = {path.as_posix() for path in files(spacefile, ROOT)}
-    assert {"app.py", "README.md", "requirements.txt", "studio/__init__.py", "assets/style.css"} <= names
+    assert {"app.py", "README.md", "requirements.txt", "studio/__init__.py", "studio/ui/static/page.js"} <= names
     assert not [name for name in names if name.startswith(("library/", "tests/", ".")) or name.endswith(".pyc")]
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
+from studio.ui.static_files import STATIC, script, style_sheets
+
 INK, PAPER, VELVET, BRASS = "#17151d", "#faf6ef", "#b3263a", "#c79a3b"
 SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
-# Gradio's variable -> (on paper, on ink). The page's own pieces use the same colours through style.css.
+# Gradio's variable -> (on paper, on ink). The page's own pieces use the same colours through static/style.
 COLOURS = {
     "body_background_fill": (PAPER, INK),
     "body_text_color": ("#2a2430", "#f1ebe0"),
@@ -107,11 +107,10 @@ def theme() -> gr.themes.Base:
 
 def look() -> dict[str, Any]:
     """What `launch` needs to show the page as it is meant: theme, style sheet, script, and no foreign footer."""
-    script = (ASSETS / "page.js").read_text(encoding="utf-8")
     return {
         "theme": theme(),
-        "css_paths": [ASSETS / "style.css"],
-        "head": f"<script>\n{script}</script>",
+        "css_paths": style_sheets(),
+        "head": f"<script>\n{script('page')}</script>",
         "footer_links": [],
-        "favicon_path": str(ASSETS / "mark.svg"),
+        "favicon_path": str(STATIC / "mark.svg"),
     }

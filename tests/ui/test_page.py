@@ -248,7 +248,7 @@ def test_everyone_on_their_own_machine_shares_one_library(desk):
 
 def test_the_look_fetches_nothing_from_outside():
     shown = look()
-    style = shown["css_paths"][0].read_text()
+    style = "".join(sheet.read_text() for sheet in shown["css_paths"])
     fonts = (*shown["theme"]._font, *shown["theme"]._font_mono)
     assert not any(isinstance(font, gr.themes.GoogleFont) for font in fonts)
     assert "http" not in style and "@import" not in style and shown["footer_links"] == []

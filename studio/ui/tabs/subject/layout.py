@@ -13,6 +13,7 @@ from studio.contracts.family import ModelFamily
 from studio.library import Subject
 from studio.session import Studio
 from studio.ui import html, subject_actions
+from studio.ui.static_files import script
 from studio.ui.tabs.subject.photo_grid import (
     Pending,
     Refused,
@@ -23,7 +24,6 @@ from studio.ui.tabs.subject.photo_grid import (
     shelf_view,
     verdict_view,
 )
-from studio.ui.theme import ASSETS
 from studio.ui.wiring import Wiring
 
 PEOPLE = "{family} knows drawn figures only: photos of real people want SDXL or SD 1.5 (the switch is at the top)."
@@ -62,7 +62,7 @@ def subject_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, ask_con
                 sheet = html.piece("", "sheet-piece")
                 cropper = gr.HTML(
                     "",
-                    js_on_load=(ASSETS / "cropper.js").read_text(encoding="utf-8"),
+                    js_on_load=script("cropper"),
                     apply_default_css=False,
                     elem_classes=["piece", "cropper-piece"],
                 )

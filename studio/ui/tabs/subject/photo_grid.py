@@ -141,7 +141,7 @@ def _cropped(photo: Photo) -> str:
 
 
 def cropper_view(photo: Photo | None) -> str:
-    """The whole photo with the square that is taught; assets/cropper.js moves it."""
+    """The whole photo with the square that is taught; static/cropper.js moves it."""
     if photo is None:
         return ""
     left, top, right, bottom = photo.crop or (0, 0, photo.width, photo.height)
