@@ -32,7 +32,7 @@ test: .venv/.tests .venv/.chromium
 	$(python) -m ruff check .
 	$(parallel) $(FLAGS)
 
-check: .venv/.tests
+check: .venv/.tests .venv/.chromium
 	$(python) -m ruff format --check -q .
 	$(python) -m ruff check .
 	$(parallel) --ignore=tests/e2e --ignore=tests/engine --ignore=tests/pocketworld --ignore=tests/benchmarks/quality $(FLAGS)

@@ -15,8 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTS_WITHIN = 120.0  # seconds; a busy machine is slow
@@ -52,6 +56,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     with serve(folder / "library", folder / "app.log") as studio:
         yield studio
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A Chromium for every test that looks at the page."""
+    from tests.e2e.chromium import chromium
+
+    with chromium() as running:
+        yield running
 
 
 @contextmanager

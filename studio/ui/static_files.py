@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 STATIC = Path(__file__).resolve().parent / "static"
@@ -20,6 +22,22 @@ STYLES = (  # a later sheet has the last word
     "mask_editor",
     "narrow",
 )
+MASK_EDITOR = (  # each imports from those before it
+    "pixels",
+    "geometry",
+    "machine",
+    "model",
+    "protocol",
+    "draft",
+    "view",
+    "tools",
+    "editor",
+    "controls",
+    "mount",
+)
+MOUNT = "mount({ element, props, trigger, watch, upload });\n"  # what Gradio calls the parts of a piece's script
+_IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=const|class|function|async)", re.MULTILINE)
 
 
 def style_sheets() -> list[Path]:
@@ -28,3 +46,13 @@ def style_sheets() -> list[Path]:
 
 def script(name: str) -> str:
     return (STATIC / f"{name}.js").read_text(encoding="utf-8")
+
+
+def mask_editor_script() -> str:
+    """The modules of mask_editor/ as the one script of the piece that they bring to life."""
+    return joined([script(f"mask_editor/{name}") for name in MASK_EDITOR]) + MOUNT
+
+
+def joined(modules: Sequence[str]) -> str:
+    """ES modules as one script: what they import from one another stands above them, under the same name."""
+    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", module)) for module in modules)

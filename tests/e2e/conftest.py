@@ -7,20 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
-from tests.e2e.chromium import chromium
-
 DESKTOP, PHONE = (1280, 900), (390, 844)
 PATIENCE = 60_000  # ms; two cores may be busy drawing
 LEAVING = ("AbortError", "Connection errored out", "BodyStreamBuffer was aborted", "Failed to fetch")
 
 Opener = Callable[..., Page]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE)
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture
@@ -32,6 +23,7 @@ def open_page(browser: Browser) -> Iterator[Opener]:
     """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
+    expect.set_options(timeout=PATIENCE)
 
     def opened(url: str, size: tuple[int, int] = DESKTOP) -> Page:
         context = browser.new_context(viewport={"width": size[0], "height": size[1]})

@@ -1,4 +1,4 @@
-"""The easel's frame: canvas, tools and lists, as plain HTML. assets/easel.js brings it to life."""
+"""The easel's frame: canvas, tools and lists, as plain HTML. static/mask_editor brings it to life."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import gradio as gr
 
-from studio.contracts.family import ASSETS
 from studio.ui import html
+from studio.ui.static_files import mask_editor_script
 
 TOOLS = (  # name, what it says, icon, key
     ("brush", "Brush", "brush", "B"),
@@ -35,11 +35,10 @@ PLACES = (
 
 def easel() -> gr.HTML:
     """The piece. Its value is the newest answer of the server as JSON; the frame itself never changes."""
-    script = (ASSETS / "easel.js").read_text(encoding="utf-8")
     return gr.HTML(
         "",
         html_template=_frame(),
-        js_on_load=script,
+        js_on_load=mask_editor_script(),
         apply_default_css=False,
         elem_classes=["piece", "easel"],
         elem_id="easel",

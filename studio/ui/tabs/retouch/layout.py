@@ -229,7 +229,7 @@ def known(family: ModelFamily) -> Answer:
 
 
 def canvas_size(size: tuple[int, int]) -> tuple[int, int]:
-    """The easel's own size for a picture of this one, as assets/easel.js has it."""
+    """The easel's own size for a picture of this one, as static/mask_editor has it."""
     factor = min(1.0, LONGEST / max(size))
     width, height = (max(1, int(side * factor + 0.5)) for side in size)
     return width, height
