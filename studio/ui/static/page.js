@@ -49,28 +49,31 @@
         if (opens && !opens.closest(".tab-gallery")) window.scrollTo({ top: 0 });
     });
 
-    // A reload comes back to the tab that was open; a new window begins where everybody does.
-    const KEPT = "understudy-tab";
+    // A reload comes back to the tab that was open; a new window begins where everybody does. The row of tabs comes
+    // late and may choose its own first, so the tab is held open until the visitor does something.
+    const KEPT = "understudy-tab", HELD = 10_000;  // ms
+    const TAB = "#tabs button[role=tab]";
     const last = sessionStorage.getItem(KEPT);
-    let tries = last ? 100 : 0;   // the page is there before it listens
-    document.addEventListener("click", (event) => {
-        const tab = event.isTrusted && event.target.closest && event.target.closest("button[role=tab]");
-        if (!tab) return;
-        tries = 0;
-        sessionStorage.setItem(KEPT, tab.textContent.trim());
-    });
-    window.addEventListener("pagehide", () => {   // where a button led, too
-        const open = document.querySelector("button[role=tab][aria-selected=true]");
-        if (open && tries <= 0) sessionStorage.setItem(KEPT, open.textContent.trim());
-    });
-    const reopen = () => {
-        const tab = [...document.querySelectorAll("button[role=tab]")].find((one) => one.textContent.trim() === last);
-        if (tab && tab.getAttribute("aria-selected") === "true") tries = Math.min(tries, 3);   // it stays so
-        else if (tab) tab.click();
-        tries -= 1;
-        if (tries > 0) setTimeout(reopen, 100);
+    let held = null;
+    const hold = () => {
+        const tab = document.querySelector(`${TAB}[data-tab-id="${CSS.escape(last)}"]`);
+        if (tab && tab.getAttribute("aria-selected") !== "true") tab.click();
     };
-    if (tries) reopen();
+    const letGo = (event) => {
+        if (!held || (event && !event.isTrusted)) return;
+        held.disconnect();
+        held = null;
+    };
+    if (last) {
+        held = new MutationObserver(hold);
+        held.observe(document, { subtree: true, childList: true, attributeFilter: ["aria-selected"] });
+        ["pointerdown", "keydown", "click"].forEach((name) => document.addEventListener(name, letGo, true));
+        setTimeout(letGo, HELD);
+    }
+    window.addEventListener("pagehide", () => {   // wherever a tab or a button led
+        const open = document.querySelector(`${TAB}[aria-selected=true]`);
+        if (open && !held) sessionStorage.setItem(KEPT, open.dataset.tabId);
+    });
 
     // Photos pasted anywhere on the Subject tab, a PNG anywhere on the Gallery tab.
     document.addEventListener("paste", (event) => {
