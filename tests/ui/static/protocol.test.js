@@ -99,6 +99,30 @@ test('a greeting that fails lets go what waits for it', () => {
     equal(said.map((act) => act.act), ['hello', 'newest']);
 });
 
+test('a greeting that is answered late is heard, unless something was asked since', async () => {
+    const late = talk();
+    late.conversation.greet('pictures/1');
+    late.conversation.letGo();   // as after eight seconds
+    await late.hear({ kind: 'opened', picture: PICTURE, question: late.said[0].question });
+    equal(late.heard, ['opened']);
+    const busy = talk();
+    busy.conversation.greet('pictures/1');
+    busy.conversation.letGo();
+    busy.conversation.ask('newest', '', {}, 'Opening...');
+    await busy.hear({ kind: 'gone', question: busy.said[0].question });
+    equal([busy.heard, busy.machine.state], [[], 'waiting']);
+});
+
+test('a picture that is sent while the page is greeted is not taken away again', async () => {
+    const { conversation, said, heard, hear } = talk();
+    conversation.greet('pictures/1');
+    await hear({ kind: 'opened', picture: { ref: 'pictures/2' } });
+    await hear({ kind: 'opened', picture: PICTURE, question: said[0].question });
+    equal(heard, ['opened']);
+    conversation.ask('newest', '', {}, 'Opening...');
+    equal(said.length, 2);
+});
+
 test('a question that fails is waited for no longer', () => {
     const { conversation, machine, waited } = talk();
     conversation.ask('newest', '', {}, 'Opening...');

@@ -1,7 +1,7 @@
 // What the editor and the server tell each other. A question is an act, as from every piece of the page, with a number;
 // its answer has a kind and repeats the number. One question at a time, and nothing else changes until it is answered.
 
-const HELLO_ENDS = 8000;   // ms: a greeting that nobody answers
+const PATIENCE = 8000;   // ms: so long a question waits for the answer to the greeting
 const STALE = 'This page is older than the studio; reload it.';
 
 /** act: the fields that it brings beside `ref`, the picture it is about. */
@@ -62,23 +62,33 @@ export class Conversation {
         Object.assign(this, { trigger, machine, answers, waits });
         this.numbers = 0;
         this.asked = null;      // the question that is under way: { number }
-        this.greeting = 0;      // the number of a hello without an answer
-        this.postponed = null;  // what to say once it has one
+        this.greeting = 0;      // the number of a hello that has no answer yet
+        this.isPatient = false; // what is asked waits for it
+        this.postponed = null;  // and is said then
         this.heard = Promise.resolve();
     }
 
-    /** A page that opens. Two answers at once would be seen as one: what is asked meanwhile waits for this one's. */
+    /**
+     * A page that opens. Two answers at once would be seen as one: what is asked meanwhile waits for this one's, though
+     * not for ever. An answer that is later still is heard, unless something else was asked or opened since.
+     */
     greet(ref) {
         this.greeting = ++this.numbers;
+        this.isPatient = true;
         this.trigger(question('hello', ref, {}, this.greeting));
-        setTimeout(() => this.greeted(), HELLO_ENDS);
+        setTimeout(() => this.letGo(), PATIENCE);
+    }
+
+    letGo() {
+        const say = this.postponed;
+        this.isPatient = false;
+        this.postponed = null;
+        if (say) say();
     }
 
     greeted() {
-        const say = this.postponed;
         this.greeting = 0;
-        this.postponed = null;
-        if (say) say();
+        this.letGo();
     }
 
     /** Says something that has no answer. */
@@ -90,8 +100,11 @@ export class Conversation {
     ask(act, ref, fields, words) {
         const asked = this.hold(words);
         if (!asked) return;
-        const say = () => this.trigger(question(act, ref, fields, asked.number));
-        if (this.greeting) this.postponed = say;
+        const say = () => {
+            this.greeting = 0;
+            this.trigger(question(act, ref, fields, asked.number));
+        };
+        if (this.isPatient) this.postponed = say;
         else say();
     }
 
@@ -112,7 +125,7 @@ export class Conversation {
 
     /** What was asked last has failed; the visitor was told by a message of the page. */
     failed() {
-        if (this.greeting) this.greeted();
+        if (this.isPatient) this.greeted();
         else this.release(this.asked);
     }
 
@@ -132,6 +145,7 @@ export class Conversation {
         } else if (!number && NEWS.has(answer.kind)) {
             await this.answers[answer.kind](answer);
         } else if (!number || (asked && asked.number === number)) {   // any other comes too late, of another picture
+            if (this.greeting) this.greeted();
             try { await this.answers[answer.kind](answer); } finally { this.release(asked); }
         }
     }
