@@ -29,9 +29,11 @@ from studio.session import Studio
 from studio.tasks import TASKS
 from studio.tasks.draw import presets_for
 from studio.tasks.task import Task
-from studio.ui.progress import carried_out, run_to_its_end, status
+from studio.ui.form_values import uploaded
 from studio.ui.recipe_import import settings_in
 from studio.ui.report import report
+from studio.ui.run_lookup import carried_out, run_to_its_end
+from studio.ui.run_status import status
 from studio.ui.serializers import (
     drawn_picture,
     fetchable,
@@ -46,7 +48,7 @@ from studio.ui.serializers import (
     told_subject,
 )
 from studio.ui.subject_actions import create, from_name, proposals, verdict
-from studio.ui.wiring import Handler, Wiring, uploaded
+from studio.ui.wiring import Handler, Wiring
 from studio.words import prompt_check
 
 MOST_PICTURES = 1000

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 import gradio as gr
 
 from studio.contracts.family import ModelFamily
 from studio.contracts.requests import DRAW_STEPS, GUIDANCES
 
-OF_FAMILY = ("steps", "guidance", "width", "height", "scheduler")  # fields whose values a family brings
+
+class FamilyFields(TypedDict, total=False):
+    """The fields whose values a family brings."""
+
+    steps: int
+    guidance: float
+    width: int
+    height: int
+    scheduler: gr.Dropdown
+
+
+OF_FAMILY = tuple(FamilyFields.__annotations__)
 
 
 def drawing_fields(first: ModelFamily) -> dict[str, Any]:
@@ -35,7 +46,7 @@ def drawing_fields(first: ModelFamily) -> dict[str, Any]:
     }
 
 
-def defaults_of(family: ModelFamily) -> list[Any]:
+def defaults_of(family: ModelFamily) -> FamilyFields:
     """Updates of the OF_FAMILY fields after a change of family."""
     asked = {**family.drawing, "scheduler": gr.Dropdown(list(family.schedulers), value=family.drawing["scheduler"])}
-    return [asked[name] for name in OF_FAMILY]
+    return FamilyFields(**{name: asked[name] for name in OF_FAMILY})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from typing import Any
+from typing import Any, TypedDict
 
 import gradio as gr
 
@@ -18,9 +18,30 @@ from studio.ui.wiring import Wiring
 
 ROWS = 2  # LoRAs beside the one under Who
 NOBODY, NONE = "Nobody", "None"  # of the one under Who, and of the others
-NAMES = ("texts", *(f"{what}_{row}" for row in range(ROWS) for what in ("lora", "scale", "texts")))
-FIELDS = len(NAMES)
 MOST_TOGETHER = 1.5  # scale of the LoRAs of one subject
+
+
+class MoreLorasView(TypedDict, total=False):
+    """The fields of more LoRAs."""
+
+    texts: float | None
+    lora_0: gr.Dropdown
+    scale_0: float
+    texts_0: float | None
+    lora_1: gr.Dropdown
+    scale_1: float
+    texts_1: float | None
+
+
+class MergedView(MoreLorasView, total=False):
+    """The form once several LoRAs have become one."""
+
+    lora: gr.Dropdown
+    lora_scale: float
+    merged_name: str
+
+
+NAMES = tuple(MoreLorasView.__annotations__)
 
 
 @dataclass(frozen=True)
@@ -33,13 +54,12 @@ class MoreLoras:
     merge: gr.Button
 
     @property
-    def unsaid(self) -> list[gr.Number]:
-        """Numbers that are empty at first. Gradio shows a 0 there until they are told to be None."""
-        return [self.rank, *(self.fields[name] for name in NAMES if name.startswith("texts"))]
+    def parts(self) -> dict[str, Any]:
+        return {"merged_name": self.name, "rank": self.rank, **self.fields}
 
     @property
-    def choices(self) -> list[gr.Dropdown]:
-        return [self.fields[f"lora_{row}"] for row in range(ROWS)]
+    def choices(self) -> dict[str, Any]:
+        return {name: self.fields[name] for name in NAMES if name.startswith("lora_")}
 
 
 def more_loras() -> MoreLoras:
@@ -86,25 +106,30 @@ def _texts(label: str) -> gr.Number:
 
 def connect(wiring: Wiring, part: MoreLoras, form: Mapping[str, Any], family: gr.Dropdown) -> None:
     """Merging, and the LoRAs to choose from as the library and the family change."""
-    given = [form["lora"], form["lora_scale"], part.name, part.rank, *part.fields.values()]
-    wiring.listen(
-        part.merge.click, merge, [family, *given], [form["lora"], form["lora_scale"], *part.fields.values(), part.name]
-    )
+    parts = {**form, **part.parts, "family": family}
+    wiring.listen(part.merge.click, merge, parts, others=part.fields)
 
 
-def merge(desk: Studio, family: str, lora: str, scale: float, name: str, rank: int | None, *beside: Any) -> list[Any]:
+def merge(
+    desk: Studio, family: str, lora: str, lora_scale: float, merged_name: str, rank: int | None, **beside: Any
+) -> MergedView:
     """All that is chosen becomes one LoRA, which the form takes in their place."""
-    uses = uses_in(lora, scale, dict(zip(NAMES, beside, strict=True)))
+    uses = uses_in(lora, lora_scale, beside)
     if len(uses) < 2:
         raise ValueError("Choose at least two LoRAs: one under Who, and another under Together with.")
-    if not (name or "").strip():
+    if not (merged_name or "").strip():
         raise ValueError("Give the LoRA that they become a name.")
     _warn_of_twins(desk, uses)
-    made = desk.merge_loras(MergeRequest(list(uses), name, int(rank) if rank else None))
+    made = desk.merge_loras(MergeRequest(list(uses), merged_name, int(rank) if rank else None))
     gr.Info(f"{made.name} is in the library, of rank {made.rank}.")
     chosen = desk.families[family]
     _, _, nothing = apart(DrawRequest("nothing"))  # the weights are in it: none of them counts a second time
-    return [gr.Dropdown(lora_choices(desk, chosen), value=made.slug), 1.0, *updates_of(desk, chosen, nothing), ""]
+    return {
+        "lora": gr.Dropdown(lora_choices(desk, chosen), value=made.slug),
+        "lora_scale": 1.0,
+        "merged_name": "",
+        **updates_of(desk, chosen, nothing),
+    }
 
 
 def _warn_of_twins(desk: Studio, uses: Sequence[LoraUse]) -> None:
@@ -140,36 +165,40 @@ def together(request: DrawRequest, beside: Mapping[str, Any]) -> DrawRequest:
     return replace(request, lora=list(uses), lora_scale=1.0)
 
 
-def apart(request: DrawRequest) -> tuple[str, float, list[Any]]:
+def apart(request: DrawRequest) -> tuple[str, float, dict[str, Any]]:
     """The other way round: the LoRA under Who with its scale, and values of the fields beside."""
     if isinstance(request.lora, str) or not request.loras:
-        return request.lora or "", request.lora_scale, [None, *("", 1.0, None) * ROWS]
+        return request.lora or "", request.lora_scale, _rows(None, [])
     first, *others = request.loras
-    rows = [*others[:ROWS], *[None] * (ROWS - len(others))]
-    values: list[Any] = [_apart_texts(first)]
-    for use in rows:
-        values += ["", 1.0, None] if use is None else [use.slug, use.unet, _apart_texts(use)]
-    return first.slug, first.unet, values
+    return first.slug, first.unet, _rows(_apart_texts(first), others)
+
+
+def _rows(texts: float | None, uses: Sequence[LoraUse]) -> dict[str, Any]:
+    values: dict[str, Any] = {"texts": texts}
+    for row in range(ROWS):
+        use = uses[row] if row < len(uses) else None
+        told = ("", 1.0, None) if use is None else (use.slug, use.unet, _apart_texts(use))
+        values |= zip((f"lora_{row}", f"scale_{row}", f"texts_{row}"), told, strict=True)
+    return values
 
 
 def _apart_texts(use: LoraUse) -> float | None:
     return None if use.text_encoder == use.unet else use.text_encoder
 
 
-def updates_of(desk: Studio, family: ModelFamily, values: Sequence[Any]) -> list[Any]:
-    """Updates of the fields beside, in their order, with what there is to choose from."""
+def updates_of(desk: Studio, family: ModelFamily, values: Mapping[str, Any]) -> MoreLorasView:
+    """Updates of the fields beside, with what there is to choose from."""
     choices = lora_choices(desk, family, NONE)
-    return [
-        gr.Dropdown(choices, value=value) if name.startswith("lora_") else value
-        for name, value in zip(NAMES, values, strict=True)
-    ]
+    told = {
+        name: gr.Dropdown(choices, value=value) if name.startswith("lora_") else value for name, value in values.items()
+    }
+    return MoreLorasView(**told)
 
 
-def renewed(desk: Studio, family: ModelFamily, chosen: Sequence[str]) -> list[gr.Dropdown]:
+def renewed(desk: Studio, family: ModelFamily, chosen: Mapping[str, str]) -> MoreLorasView:
     """The choices under Together with; what is chosen stays where it is still there."""
-    choices = lora_choices(desk, family, NONE)
-    here = {slug for _, slug in choices}
-    return [gr.Dropdown(choices, value=slug if slug in here else "") for slug in chosen]
+    here = {slug for _, slug in lora_choices(desk, family, NONE)}
+    return updates_of(desk, family, {name: slug if slug in here else "" for name, slug in chosen.items()})
 
 
 def lora_named(desk: Studio, slug: str | None) -> Lora | None:

@@ -4,63 +4,119 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import gradio as gr
 
 from studio.contracts.requests import DrawRequest
 from studio.session import Studio
-from studio.ui.loras import FIELDS, ROWS, lora_choices, renewed
-from studio.ui.recipe_import import settings_in, settings_of
-from studio.ui.tabs.draw import layout as draw
-from studio.ui.tabs.dress import layout as dress
-from studio.ui.tabs.gallery import layout as gallery
-from studio.ui.tabs.retouch import layout as retouch
-from studio.ui.tabs.subject import layout as subject
-from studio.ui.tabs.train import layout as train
+from studio.ui.loras import ROWS
+from studio.ui.recipe_import import Settings, settings_in, settings_of
+from studio.ui.tabs.draw.handlers import on_stage
+from studio.ui.tabs.draw.views import FormView, first_prompt, form_of, words_for
+from studio.ui.tabs.gallery.views import Shown, show
+from studio.ui.tabs.retouch.repaint.views import fields_for
+from studio.ui.tabs.retouch.views import PutUp, put_up
+from studio.ui.tabs.subject import views as subject
+from studio.ui.tabs.subject.photo_grid import look_at
+from studio.ui.tabs.train.views import choices
+from studio.ui.wiring import Named, Wiring
 
 BLANK = DrawRequest(prompt="nothing yet")
 
 
-def refresh_draw(desk: Studio, family: str, lora: str, *others: str) -> tuple:
-    """LoRAs that were trained meanwhile."""
-    choices = lora_choices(desk, desk.families[family])
-    kept = lora if lora in {slug for _, slug in choices} else ""
-    return (
-        gr.Dropdown(choices, value=kept),
-        draw.words_for(desk, kept, family),
-        *renewed(desk, desk.families[family], others),
-    )
+class ToTrain(TypedDict):
+    """A subject into Train."""
+
+    tabs: gr.Tabs
+    subject: gr.Dropdown
 
 
-def refresh_train(desk: Studio, slug: str | None, family: str) -> tuple:
-    choices = train.choices(desk)
-    known = {known for _, known in choices}
-    kept = slug if slug in known else choices[0][1] if choices else None
-    return gr.Dropdown(choices, value=kept), gr.Radio(train.preset_choices(desk, desk.families[family]))
+class ToDraw(FormView, total=False):
+    """Settings into Draw, and a run onto its stage."""
+
+    tabs: gr.Tabs
+    family: str
+    words: str
+    run: str
+    quick: gr.Timer
+    stage: str
 
 
-def train_this(desk: Studio, slug: str) -> tuple:
-    return gr.Tabs(selected="train"), gr.Dropdown(train.choices(desk), value=slug or None)
+class Restored(ToDraw, total=False):
+    """The settings of a file that was dropped; the place to drop it is empty again."""
+
+    drop: None
 
 
-def go_draw(desk: Studio, act: dict) -> Any:
-    return gr.Tabs(selected="draw") if act.get("act") == "go_draw" else gr.skip()
+class ToSubject(subject.Opened, total=False):
+    """Pictures into Subject."""
+
+    tabs: gr.Tabs
 
 
-def draw_with(desk: Studio, act: dict) -> tuple:
+class ToGallery(Shown, total=False):
+    """A picture into the gallery, large."""
+
+    tabs: gr.Tabs
+    selected: str
+
+
+class ToRetouch(PutUp, total=False):
+    """A picture onto the easel."""
+
+    tabs: gr.Tabs
+
+
+class ToDress(TypedDict):
+    """An outfit into Dress, ticked; the tab looks at what came when it opens."""
+
+    tabs: gr.Tabs
+    chosen: list[str]
+
+
+def connect_tabs(wiring: Wiring, across: Named, tabs: Mapping[str, Named]) -> None:
+    """Says from where to where; `tabs` are the parts of each tab, `across` the tabs themselves and the family."""
+    draw, dress, retouch, gallery = (tabs[name] for name in ("draw", "dress", "retouch", "gallery"))
+    stage, wall, detail = draw["stage"], gallery["wall"], gallery["detail"]
+    worn, painted, tray = dress["worn"], retouch["painted"], across["tray"]
+    to_draw = {**draw, **across, "drop": gallery["drop"]}
+    wiring.acts(tabs["train"]["view"], {"draw_with": draw_with}, to_draw)
+    wiring.acts(detail, {"to_draw": send_to_draw, "replay": replay}, to_draw)
+    wiring.listen(gallery["drop"].upload, restore_png, to_draw)
+    for piece in (tabs["subject"]["shelf"], wall):
+        wiring.acts(piece, {"go_draw": go_draw}, to=across["tabs"])
+    for piece in (stage, wall):
+        wiring.acts(piece, {"make_subject": make_subject, "add_to": add_to}, {**tabs["subject"], **across})
+    for piece in (stage, dress["stage"], worn, painted, tray):
+        wiring.acts(piece, {"open": open_picture}, {**gallery, **across})
+    for piece in (stage, detail, worn, painted):
+        wiring.acts(piece, {"retouch": to_retouch}, {**retouch, **across})
+    for piece in (stage, detail):
+        wiring.acts(piece, {"take_outfit": take_outfit}, {**dress, **across})
+    teaching = {"selected": tabs["subject"]["selected"], "subject": tabs["train"]["subject"], **across}
+    wiring.listen(tabs["subject"]["train"].click, train_this, teaching)
+
+
+def train_this(desk: Studio, selected: str) -> ToTrain:
+    return {"tabs": gr.Tabs(selected="train"), "subject": gr.Dropdown(choices(desk), value=selected or None)}
+
+
+def go_draw(desk: Studio, act: dict) -> gr.Tabs:
+    return gr.Tabs(selected="draw")
+
+
+def draw_with(desk: Studio, act: dict) -> ToDraw:
     """The trained LoRA into the Draw form, with a prompt that calls it."""
-    if act.get("act") != "draw_with":
-        return _skips()
     lora = desk.library.lora(str(act.get("lora")))
     family = desk.families.get(lora.family, desk.family)
     request = replace(
         BLANK,
-        prompt=draw.first_prompt(desk, family, lora.slug),
+        prompt=first_prompt(desk, family, lora.slug),
         lora=lora.slug,
         family=family.name,
         **{name: value for name, value in family.drawing.items() if hasattr(BLANK, name)},
@@ -68,105 +124,66 @@ def draw_with(desk: Studio, act: dict) -> tuple:
     return _to_draw(desk, request)
 
 
-def send_to_draw(desk: Studio, act: dict) -> tuple:
-    """All of a picture's settings into the form; "replay" also draws it again, to the pixel."""
-    if act.get("act") == "to_draw":
-        picture = desk.library.picture(str(act.get("id")))
-        return _restored(desk, settings_of(picture.recipe, desk))
-    if act.get("act") == "replay":
-        picture = desk.library.picture(str(act.get("id")))
-        run = desk.start(desk.recall(picture.path))
-        return _to_draw(desk, settings_of(picture.recipe, desk).request, run.id)
-    return _skips()
+def send_to_draw(desk: Studio, act: dict) -> ToDraw:
+    """All of a picture's settings into the form."""
+    return _restored(desk, settings_of(desk.library.picture(str(act.get("id"))).recipe, desk))
 
 
-def to_retouch(desk: Studio, act: dict, family: str) -> tuple:
-    """A picture onto the easel."""
-    if act.get("act") != "retouch":
-        return (gr.skip(),) * 5
-    picture, known = desk.library.picture(str(act.get("id"))), desk.families[family]
-    return (
-        gr.Tabs(selected="retouch"),
-        retouch.put_up(desk, f"pictures/{picture.id}", known),
-        *retouch.fields_for(desk, picture, known),
-    )
+def replay(desk: Studio, act: dict) -> ToDraw:
+    """The same, and it is drawn again, to the pixel."""
+    picture = desk.library.picture(str(act.get("id")))
+    run = desk.start(desk.recall(picture.path))
+    return {**_to_draw(desk, settings_of(picture.recipe, desk).request), **on_stage(desk, run.id)}
 
 
-async def take_outfit(desk: Studio, act: dict, family: str, *view: Any) -> tuple:
+def restore_png(desk: Studio, drop: str | None) -> Restored:
+    return {"drop": None, **_restored(desk, settings_in(Path(drop), desk))} if drop else {}
+
+
+def _restored(desk: Studio, settings: Settings) -> ToDraw:
+    for remark in settings.remarks:
+        gr.Info(escape(remark))
+    return _to_draw(desk, settings.request)
+
+
+def _to_draw(desk: Studio, request: DrawRequest) -> ToDraw:
+    if len(request.loras) > 1 + ROWS:
+        left_out = ", ".join(use.slug for use in request.loras[1 + ROWS :])
+        gr.Info(escape(f"Draw has no place for all of its LoRAs; left out: {left_out}"))
+    family = desk.families.get(request.family or "", desk.family)
+    who = request.loras[0].slug if request.loras else ""
+    opened = {"tabs": gr.Tabs(selected="draw"), "family": family.name, "words": words_for(desk, who, family.name)}
+    return ToDraw(**opened, **form_of(desk, request))
+
+
+async def take_outfit(desk: Studio, act: dict, family: str, chosen: list) -> ToDress:
     """The clothes of a picture become an outfit, ticked on Dress."""
-    if act.get("act") != "take_outfit":
-        return (gr.skip(),) * (1 + dress.RENEWED)
     picture = desk.library.picture(str(act.get("id")))
     words = " ".join(re.sub(r"[^\w\s,'-]", " ", str(picture.recipe.request.get("prompt", ""))).split())
     added = await asyncio.to_thread(
         desk.add_outfit, f"From {words[:35].strip() or 'a picture'}", picture.path, family=family, consent=True
     )  # drawn here: nobody's photo
     gr.Info(escape(f"{added.name} is in the wardrobe."))
-    return gr.Tabs(selected="dress"), *dress.taken(desk, added.slug, family, *view)
+    return {"tabs": gr.Tabs(selected="dress"), "chosen": [*chosen, added.slug]}
 
 
-def restore_png(desk: Studio, path: str | None) -> tuple:
-    if path is None:
-        return (gr.skip(), *_skips())
-    return (None, *_restored(desk, settings_in(Path(path), desk)))
+def make_subject(desk: Studio, act: dict, family: str) -> ToSubject:
+    """Chosen pictures become a new subject's photos."""
+    chosen, known = _chosen(desk, act), desk.families[family]
+    if not chosen:
+        return {}
+    pending, refused = look_at(chosen, known.resolution)
+    return {"tabs": gr.Tabs(selected="subject"), **subject.opened(desk, known, "", pending, refused)}
 
 
-def _restored(desk: Studio, settings: Any) -> tuple:
-    for remark in settings.remarks:
-        gr.Info(escape(remark))
-    return _to_draw(desk, settings.request)
-
-
-def _to_draw(desk: Studio, request: DrawRequest, run: str | None = None) -> tuple:
-    if len(request.loras) > 1 + ROWS:
-        gr.Info(
-            escape(
-                "Draw has no place for all of its LoRAs; left out: "
-                + ", ".join(use.slug for use in request.loras[1 + ROWS :])
-            )
-        )
-    family = desk.families.get(request.family or "", desk.family)
-    on_stage = (gr.skip(),) * 3 if run is None else (run, gr.Timer(active=True), draw.shown(desk, run))
-    return (
-        gr.Tabs(selected="draw"),
-        family.name,
-        *draw.fields_of(desk, request, DRAW_FIELDS),
-        draw.words_for(desk, request.loras[0].slug if request.loras else "", family.name),
-        *on_stage,
-    )
-
-
-DRAW_FIELDS = (
-    "prompt",
-    "negative_prompt",
-    "lora",
-    "lora_scale",
-    "outfit",
-    "steps",
-    "guidance",
-    "scheduler",
-    "width",
-    "height",
-    "count",
-    "seed",
-)
-
-
-def _skips() -> tuple:
-    return (gr.skip(),) * (len(DRAW_FIELDS) + FIELDS + 6)
-
-
-def to_subject(desk: Studio, act: dict, family: str) -> tuple:
-    """Chosen pictures become a new subject's photos, or go to one that is there."""
-    what, chosen = act.get("act"), _chosen(desk, act)
-    slug = str(act.get("value", "")) if what == "add_to" else ""
-    if what not in ("make_subject", "add_to") or not chosen or (what == "add_to" and not slug):
-        return (gr.skip(),) * 16
-    if what == "add_to":
-        added = desk.add_photos(slug, chosen, consent=True)  # drawn here: nobody's photo
-        return (gr.Tabs(selected="subject"), *subject.opened(desk, desk.families[family], slug, refused=added.refused))
-    pending, refused = subject.look_at(chosen, desk.families[family].resolution)
-    return (gr.Tabs(selected="subject"), *subject.opened(desk, desk.families[family], "", pending, refused))
+def add_to(desk: Studio, act: dict, family: str) -> ToSubject:
+    """Chosen pictures go to a subject that is there."""
+    chosen, slug = _chosen(desk, act), str(act.get("value", ""))
+    if not chosen or not slug:
+        return {}
+    added = desk.add_photos(slug, chosen, consent=True)  # drawn here: nobody's photo
+    opened = subject.opened(desk, desk.families[family], slug, refused=added.refused)
+    return {"tabs": gr.Tabs(selected="subject"), **opened}
 
 
 def _chosen(desk: Studio, act: dict) -> Sequence[Path]:
@@ -175,10 +192,14 @@ def _chosen(desk: Studio, act: dict) -> Sequence[Path]:
     return [desk.library.picture(str(id)).path for id in ticked] if isinstance(ticked, list) else []
 
 
-def open_picture(desk: Studio, act: dict, *view: Any) -> tuple:
+def to_retouch(desk: Studio, act: dict, family: str) -> ToRetouch:
+    """A picture onto the easel."""
+    picture, known = desk.library.picture(str(act.get("id"))), desk.families[family]
+    put = put_up(desk, f"pictures/{picture.id}", known)
+    return {"tabs": gr.Tabs(selected="retouch"), **put, **fields_for(desk, picture, known)}
+
+
+def open_picture(desk: Studio, act: dict, count: int, deleted: str) -> ToGallery:
     """A picture of the tray or the stage, large, in the gallery."""
-    if act.get("act") != "open":
-        return (gr.skip(),) * 5
-    _, _, _, count, deleted, _ = view
     id = desk.library.picture(str(act.get("id"))).id
-    return gr.Tabs(selected="gallery"), id, *gallery.show(desk, "", False, id, count, deleted, ())
+    return {"tabs": gr.Tabs(selected="gallery"), "selected": id, **show(desk, "", False, id, count, deleted, {})}

@@ -3,16 +3,13 @@ what it brings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
 
-from studio.session import Studio
-from studio.ui.wiring import Wiring
-
-Look = Callable[..., tuple]
+from studio.ui.wiring import Named, Wire, Wiring
 
 
 @dataclass(frozen=True)
@@ -20,23 +17,27 @@ class Polling:
     """Parts of the page say what they look at; `begin`, once all have, wires it to the timer."""
 
     timer: gr.Timer
-    looks: list[tuple[Look, Sequence[Any], Sequence[Any]]] = field(default_factory=list)
+    looks: list[Wire] = field(default_factory=list)
 
-    def look(self, handler: Look, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
-        """handler(desk, *values of inputs) gives as many updates as there are outputs, every second."""
-        self.looks.append((handler, inputs, outputs))
+    def look(self, handler: Callable[..., Any], parts: Named) -> None:
+        """handler(desk, **parts that it names), every second."""
+        self.looks.append(Wire.of(handler, parts))
 
     def begin(self, wiring: Wiring) -> None:
-        def look_at_all(desk: Studio, *values: Any) -> tuple:
-            given = iter(values)
-            return tuple(
-                update for handler, inputs, _ in self.looks for update in handler(desk, *[next(given) for _ in inputs])
-            )
+        wiring.every(self.timer.tick, self.looks, trigger_mode="once")
 
-        wiring.listen(
-            self.timer.tick,
-            look_at_all,
-            [one for _, inputs, _ in self.looks for one in inputs],
-            [one for _, _, outputs in self.looks for one in outputs],
-            trigger_mode="once",
-        )
+
+def told_anew(parts: Mapping[str, Any], before: Mapping[str, Any]) -> Any:
+    """Each part that is not as it was, by its name, and as "seen" what to compare with next time."""
+    after = {name: hash(part) for name, part in parts.items()}
+    return {**{name: part for name, part in parts.items() if before.get(name) != after[name]}, "seen": after}
+
+
+def told_until_it_rests(
+    parts: Callable[[], Mapping[str, Any]], rests: tuple[Any, bool], before: Mapping[str, Any]
+) -> Any:
+    """The same of something that is not looked at again once it rests: `rests` says what it is, and whether it does."""
+    if rests[1] and before.get("rests") == rests:
+        return {}
+    told = told_anew(parts(), before)
+    return {**told, "seen": {**told["seen"], "rests": rests}}

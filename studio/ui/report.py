@@ -10,7 +10,7 @@ from typing import Any
 from studio.execution.run import Run
 from studio.tasks.train import TRAIN
 from studio.ui.charts import frontier_chart, loss_chart
-from studio.ui.progress import IN_WORDS, Training
+from studio.ui.training_events import IN_WORDS, Training
 
 STYLE = """
 :root { color-scheme: light dark; --line: #ddd2c0; --faint: #6d6458; --brass: #9a7420; }

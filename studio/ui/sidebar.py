@@ -4,47 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import Any, TypedDict
 
 import gradio as gr
 
+from studio.execution.executor import Now
 from studio.library import Picture
 from studio.session import Studio
 from studio.ui import html
-from studio.ui.polling import Polling
-from studio.ui.progress import now_view
+from studio.ui.picture_parts import prompt_of
+from studio.ui.polling import Polling, told_anew
+from studio.ui.run_lookup import stop_run
 from studio.ui.wiring import Wiring
 
 IN_TRAY = 8
 
 
-def sidebar(wiring: Wiring, polling: Polling) -> tuple[gr.HTML, gr.HTML]:
-    """Lays it out; every tick brings it up to date, in every open page. The tray and the now-piece tell their acts."""
+class Look(TypedDict, total=False):
+    """Everything in it, where it changed."""
+
+    now: str
+    tray: str
+    device: str
+    seen: dict
+
+
+def sidebar() -> dict[str, Any]:
+    """Lays it out. The tray and the now-piece tell their acts."""
     with gr.Column(elem_id="side", scale=0, min_width=232):
         now = html.piece(now_view([]), "now-piece")
         tray = html.piece("", "tray-piece")
         device = gr.HTML("", elem_classes=["device"], apply_default_css=False)
-    seen = gr.State(())
-
-    def look(desk: Studio, before: tuple[int, ...]) -> tuple:
-        parts = (now_view(desk.now()), tray_view(desk.library.pictures()[:IN_TRAY], desk), device_line(desk))
-        return told_anew(parts, before)
-
-    polling.look(look, [seen], [now, tray, device, seen])
-    wiring.on_act(now, stop)
-    return now, tray
+    return {"now": now, "tray": tray, "device": device, "seen": gr.State({})}
 
 
-def told_anew(parts: Sequence[str], before: Sequence[int]) -> tuple:
-    """Each part that is not as it was, `skip` for the others, and what to compare with next time."""
-    after = tuple(hash(part) for part in parts)
-    same = [was == is_ for was, is_ in zip(before, after, strict=False)] + [False] * (len(after) - len(before))
-    return (*(gr.skip() if is_same else part for part, is_same in zip(parts, same, strict=True)), after)
+def connect_sidebar(wiring: Wiring, parts: dict[str, Any], polling: Polling) -> None:
+    """Every tick brings it up to date, in every open page."""
+    polling.look(look, parts)
+    wiring.acts(parts["now"], {"cancel": stop_run})
 
 
-def stop(desk: Studio, act: dict) -> None:
-    """Stop the run that a piece's button names."""
-    if act.get("act") == "cancel":
-        desk.run(str(act.get("run"))).cancel()
+def look(desk: Studio, seen: dict) -> Look:
+    tray = tray_view(desk.library.pictures()[:IN_TRAY], desk)
+    return told_anew({"now": now_view(desk.now()), "tray": tray, "device": device_line(desk)}, seen)
+
+
+def now_view(now: Sequence[Now]) -> str:
+    """What the one pipeline is doing, for whom, how long still."""
+    if not now:
+        return '<div class="now idle"><h2>Now</h2><p>Nothing on stage.</p></div>'
+    return '<div class="now"><h2>Now</h2>' + "".join(_one_now(one) for one in now) + "</div>"
+
+
+def _one_now(now: Now) -> str:
+    left = html.duration(now.seconds_left)
+    waiting = f"{now.waiting} waiting behind it" if now.waiting else ""
+    stop = html.button("Stop", "cancel", "stop", quiet=True, run=now.run_id) if now.run_id else ""
+    words = html.joined([now.words, f"{left} left" if left else "", waiting])
+    return (
+        f'<div class="act {now.kind}"><div class="row"><b>{escape(now.title)}</b>{stop}</div>'
+        f"{html.bar(now.fraction, now.title)}<p>{escape(words)}</p></div>"
+    )
 
 
 def tray_view(pictures: Sequence[Picture], desk: Studio) -> str:
@@ -56,10 +76,6 @@ def tray_view(pictures: Sequence[Picture], desk: Studio) -> str:
         for picture in pictures
     )
     return f'<div class="tray"><h2>Tray</h2><div class="cells">{cells}</div></div>'
-
-
-def prompt_of(picture: Picture) -> str:
-    return str(picture.recipe.request.get("prompt", ""))
 
 
 def device_line(desk: Studio) -> str:

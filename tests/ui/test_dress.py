@@ -11,9 +11,12 @@ from studio.contracts.requests import DrawRequest, SetRequest
 from studio.library.family_files import built_in
 from studio.quotas import Quota
 from studio.ui import estimate_tags
-from studio.ui.tabs.dress import block_scales_panel, cards
-from studio.ui.tabs.dress import layout as dress
+from studio.ui.tabs.dress import cards
+from studio.ui.tabs.dress import handlers as dress
+from studio.ui.tabs.dress.block_scales import handlers as scales
+from studio.ui.tabs.dress.block_scales.views import scales_of, shown, uses
 from studio.ui.tabs.dress.set_grid import set_view
+from studio.ui.tabs.dress.views import called_anew, opening
 
 POCKET, SD15, SDXL = built_in()["pocket"], built_in()["sd15"], built_in()["sdxl"]
 
@@ -30,7 +33,8 @@ def desk(tmp_path):
 
 
 def changed(desk, act, acts=None, outfit=""):
-    return block_scales_panel.act_on_blocks(desk, act, acts or {}, outfit, "pocket")[0]
+    handler = {"preset": scales.take_preset, "scale": scales.scale, "forget": scales.forget}[act["act"]]
+    return handler(desk, act, acts or {}, outfit, "pocket")["acts"]
 
 
 def test_a_preset_a_slider_and_the_dict_say_the_same(desk):
@@ -38,8 +42,9 @@ def test_a_preset_a_slider_and_the_dict_say_the_same(desk):
     assert acts[""]["block_scales"] == REFERENCE
     acts = changed(desk, {"act": "scale", "layer": "up.block_0.1", "value": "0.5"}, acts)
     assert acts[""]["block_scales"]["up"] == {"block_0": [0.0, 0.5, 0.0]}
-    _, _, _, view, text, *_ = block_scales_panel.write_scales(desk, str(REFERENCE), acts, "", "pocket")
-    assert text == '{"down": {"block_2": [0.0, 0.4]}, "up": {"block_0": [0.0, 0.85, 0.0]}}'
+    told = scales.write_scales(desk, str(REFERENCE), acts, "", "pocket")
+    view = told["blocks"]
+    assert told["text"] == '{"down": {"block_2": [0.0, 0.4]}, "up": {"block_0": [0.0, 0.85, 0.0]}}'
     assert re.search(r'class="chip taken"[^>]*data-name="Both, gently"', view)
     assert re.search(r'value="0.85"[^>]*data-layer="up.block_0.1"', view)
 
@@ -51,43 +56,43 @@ def test_a_dict_that_does_not_fit_says_what_would_and_changes_nothing(desk):
         ('{"up": {"block_0": [1, 2]}}', "has 3 layers"),
     ):
         with pytest.raises(ValueError, match=why):
-            block_scales_panel.write_scales(desk, text, {}, "", "pocket")
+            scales.write_scales(desk, text, {}, "", "pocket")
 
 
 def test_every_outfit_may_act_in_its_own_way_and_the_others_as_all_do(desk):
     acts = changed(desk, {"act": "preset", "name": "Style"})
     acts = changed(desk, {"act": "preset", "name": "Whole picture"}, acts, "hat")
-    coat, hat = block_scales_panel.uses(["red-coat", "hat"], acts, POCKET)
+    coat, hat = uses(["red-coat", "hat"], acts, POCKET)
     assert coat.block_scales == POCKET.outfit_presets["Style"] and hat.block_scales == 1.0
-    (elsewhere,) = block_scales_panel.uses(["red-coat"], acts, SD15)
+    (elsewhere,) = uses(["red-coat"], acts, SD15)
     assert elsewhere.block_scales is None, "another family has other blocks"
 
 
 def test_what_is_shown_is_what_is_drawn(desk):
-    acts = block_scales_panel.note_span(desk, 0.2, 0.8, {}, "hat", "pocket")[0]
+    acts = scales.note_span(desk, 0.2, 0.8, {}, "hat", "pocket")["acts"]
     acts = changed(desk, {"act": "preset", "name": "Style"}, acts)
-    (use,) = block_scales_panel.uses(["hat"], acts, POCKET)
-    shown = block_scales_panel.shown(desk, acts, "hat", "pocket")
-    assert use.block_scales == POCKET.outfit_presets["Style"] == block_scales_panel.scales_of(desk, acts, "hat", POCKET)
-    assert (use.start, use.end) == shown[-2:] == (0.2, 0.8)
+    (use,) = uses(["hat"], acts, POCKET)
+    seen = shown(desk, acts, "hat", "pocket")
+    assert use.block_scales == POCKET.outfit_presets["Style"] == scales_of(desk, acts, "hat", POCKET)
+    assert (use.start, use.end) == (seen["start"], seen["end"]) == (0.2, 0.8)
 
 
 def test_presets_are_kept_in_the_library_and_come_with_an_outfit(desk):
     acts = changed(desk, {"act": "scale", "layer": "mid", "value": "0.7"})
-    text = str(block_scales_panel.scales_of(desk, acts, "", POCKET))
-    block_scales_panel.keep_preset(desk, "Middle", text, acts, "", "pocket")
+    text = str(scales_of(desk, acts, "", POCKET))
+    scales.keep_preset(desk, "Middle", text, acts, "", "pocket")
     kept = desk.library.block_presets("pocket")["Middle"]
     assert changed(desk, {"act": "preset", "name": "Middle"})[""]["block_scales"] == kept
     with pytest.raises(ValueError, match="Style is a preset of Pocket itself"):
-        block_scales_panel.keep_preset(desk, " Style ", text, acts, "", "pocket")
+        scales.keep_preset(desk, " Style ", text, acts, "", "pocket")
     with pytest.raises(ValueError, match="Choose an outfit under Of"):
-        block_scales_panel.keep_with_outfit(desk, text, acts, "", "pocket")
-    block_scales_panel.keep_with_outfit(desk, str(REFERENCE), {}, "hat", "pocket")
-    assert block_scales_panel.scales_of(desk, {}, "hat", POCKET) == REFERENCE
-    assert block_scales_panel.scales_of(desk, {}, "hat", SDXL) == next(iter(SDXL.outfit_presets.values()))
+        scales.keep_with_outfit(desk, text, acts, "", "pocket")
+    scales.keep_with_outfit(desk, str(REFERENCE), {}, "hat", "pocket")
+    assert scales_of(desk, {}, "hat", POCKET) == REFERENCE
+    assert scales_of(desk, {}, "hat", SDXL) == next(iter(SDXL.outfit_presets.values()))
     changed(desk, {"act": "forget", "name": "Middle"})
     assert desk.library.block_presets("pocket") == {}
-    block_scales_panel.as_usual(desk, {}, "hat", "pocket")
+    scales.as_usual(desk, {}, "hat", "pocket")
     assert desk.library.outfit("hat").block_scales == {}
 
 
@@ -117,9 +122,9 @@ def test_what_cannot_be_worn_says_why(desk, request_, why):
 
 
 def test_ticks_keep_the_order_of_the_page_and_say_what_they_come_to(desk):
-    chosen = dress.act_on_outfits(desk, {"act": "outfit", "slug": "red-coat"}, "", "", ["hat"], ["beach"], 1, False)[1]
+    chosen = dress.tick_outfit(desk, {"slug": "red-coat"}, "", ["hat"], ["beach"], 1, False)["chosen"]
     assert chosen == ["red-coat", "hat"]
-    chosen = dress.act_on_outfits(desk, {"act": "outfit"}, "", "", chosen, ["beach"], 1, False)[1]
+    chosen = dress.tick_outfit(desk, {}, "", chosen, ["beach"], 1, False)["chosen"]
     assert chosen[-1] == "", "as they are"
     assert "3 outfits in 2 scenes, 2 seeds: 12 pictures" in cards.plan_view(chosen, ["beach", "snow"], 2, False)
     assert "2 outfits worn together in 1 scene: 2 pictures" in cards.plan_view(chosen, ["beach"], 1, True)
@@ -127,17 +132,14 @@ def test_ticks_keep_the_order_of_the_page_and_say_what_they_come_to(desk):
 
 
 def test_an_outfit_is_removed_only_once_that_was_asked_and_a_scene_s_words_stay_to_hand(desk):
-    asked, _, _, view, *_ = dress.act_on_outfits(
-        desk, {"act": "ask_outfit", "slug": "hat"}, "", "hat", ["hat"], [], 1, False
-    )
-    assert asked == "hat" and "Remove Hat for good?" in view and len(desk.library.outfits()) == 2
-    _, chosen, *_ = dress.act_on_outfits(
-        desk, {"act": "remove_outfit", "slug": "hat"}, "hat", "hat", ["hat"], [], 1, False
-    )
-    assert chosen == [] and [outfit.slug for outfit in desk.library.outfits()] == ["red-coat"]
-    scenes, name, words, *_ = dress.act_on_scenes(desk, {"act": "remove_scene", "slug": "snow"}, [], ["snow"], 1, False)
-    assert (scenes, name, words) == ([], "Snow", "in the snow")
-    assert dress.add_scene(desk, name, words, [], scenes, 1, False)[0] == ["snow"]
+    told = dress.ask_outfit(desk, {"slug": "hat"}, "hat", ["hat"], [], 1, False)
+    assert told["asked"] == "hat" and "Remove Hat for good?" in told["wardrobe"]
+    assert len(desk.library.outfits()) == 2
+    told = dress.remove_outfit(desk, {"slug": "hat"}, "hat", ["hat"], [], 1, False)
+    assert told["chosen"] == [] and [outfit.slug for outfit in desk.library.outfits()] == ["red-coat"]
+    told = dress.remove_scene(desk, {"slug": "snow"}, [], ["snow"], 1, False)
+    assert (told["scenes"], told["scene_name"], told["scene_prompt"]) == ([], "Snow", "in the snow")
+    assert dress.add_scene(desk, "Snow", "in the snow", [], [], 1, False)["scenes"] == ["snow"]
 
 
 def test_the_words_call_whoever_is_chosen_and_keep_the_rest(desk):
@@ -151,7 +153,7 @@ def test_the_words_call_whoever_is_chosen_and_keep_the_rest(desk):
         ("", "leo", "a knight", "a knight"),
         ("leo", "", " ", "a cartoon of ohwx boy"),
     ):
-        assert dress.call_them(desk, chosen, typed, before, "pocket") == (calls, chosen)
+        assert called_anew(desk, chosen, typed, before, "pocket") == calls
 
 
 def test_a_page_opens_with_as_much_as_a_visitor_may_draw_and_past_a_damaged_set(desk, tmp_path):
@@ -161,12 +163,34 @@ def test_a_page_opens_with_as_much_as_a_visitor_may_draw_and_past_a_damaged_set(
         desk.library.add_outfit(f"Coat {number}", Image.new("RGB", (64, 64)))
     with studio.open(tmp_path / "host", sample=False, quota=Quota(set_count=10)) as host:
         visitor = host.visit(desk.library.root)
-        _, _, _, _, _, outfits, scenes, *_ = dress.opening(visitor, POCKET, "")
-        left = dress.kept(visitor, "gone", "a knight", ["hat", "gone", ""], ["snow"], {"": {"start": 5}}, 2, True)
-        again = dress.opening(visitor, POCKET, "", left)
-    assert len(outfits) == 2 and len(scenes) == 5
-    assert again[1] == "a knight" and again[5:10] == (["hat", ""], ["snow"], {}, 2, True)
-    assert "on this shared host a set may have 10" in cards.plan_view(["a", "b", "c"], scenes, 1, False, 10)
+        first = opening(visitor, POCKET, "")
+        left = {"lora": "gone", "prompt": "a knight", "chosen": ["hat", "gone", ""], "scenes": ["snow"]}
+        left |= {"acts": {"": {"start": 5}}, "seeds": 2, "together": True}
+        again = opening(visitor, POCKET, "", left)
+    assert len(first["chosen"]) == 2 and len(first["scenes"]) == 5
+    kept = {"prompt": "a knight", "chosen": ["hat", ""], "scenes": ["snow"], "acts": {}, "seeds": 2, "together": True}
+    assert {name: again[name] for name in kept} == kept
+    assert "on this shared host a set may have 10" in cards.plan_view(["a", "b", "c"], first["scenes"], 1, False, 10)
+
+
+def test_a_family_that_is_told_twice_calls_the_same_person(desk):
+    slug = desk.library.save_lora(
+        "Mika", "", "pocket", "sks girl", 4, 4.0, 1, write=lambda path: path.write_bytes(b"x")
+    ).slug
+    view = {
+        "style": "",
+        "acts": {},
+        "outfit": "",
+        "chosen": [],
+        "scenes": [],
+        "seeds": 1,
+        "together": False,
+        "ready": True,
+    }
+    browser = {"lora": slug, "prompt": "a cartoon of sks girl"}  # does not change between the two
+    first = dress.of_family(desk, "sdxl", **browser, before=slug, **view)
+    again = dress.of_family(desk, "sdxl", **browser, before=first["before"], **view)
+    assert first["prompt"] == again["prompt"] == called_anew(desk, "", "a cartoon of sks girl", slug, "sdxl")
 
 
 def test_what_an_outfit_did_to_the_rest_is_told_in_words_with_the_figure_behind(desk):
@@ -181,12 +205,12 @@ def test_nothing_from_outside_becomes_markup(desk):
     desk.library.save_block_preset("pocket", EVIL, 1.0)
     asked = SetRequest(EVIL, [scene.slug], outfits=[outfit.slug], seed=1)
     desk.library.keep_set(asked, EVIL)
-    shown = [
+    told = [
         cards.outfits_view(desk.library, [], ""),
         cards.outfits_view(desk.library, [], outfit.slug),
         cards.scenes_view([scene], []),
         set_view(desk, asked.id),
-        block_scales_panel.shown(desk, {}, "", "pocket")[2],
+        shown(desk, {}, "", "pocket")["blocks"],
     ]
-    for html in shown:
+    for html in told:
         assert "<img src=x" not in html

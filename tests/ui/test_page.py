@@ -14,16 +14,21 @@ from studio.contracts.sampling import LoraUse
 from studio.execution.run import Run
 from studio.settings import Settings
 from studio.tasks.draw import DRAW
-from studio.ui import charts, html, progress, stage
-from studio.ui.app import DRAFTS, build, look, opening, standing_updates
+from studio.ui import charts, html, sidebar
+from studio.ui.app import build, look
+from studio.ui.form_values import fitting
 from studio.ui.loras import NOBODY, apart, more_loras, together
+from studio.ui.opening import DRAFTS, open_draw
 from studio.ui.recipe_import import settings_of
 from studio.ui.report import report
-from studio.ui.tabs.draw import layout as draw
+from studio.ui.tabs.draw import handlers as draw
+from studio.ui.tabs.draw import views as stage
+from studio.ui.tabs.gallery import views as gallery
 from studio.ui.tabs.subject import photo_grid
-from studio.ui.tabs.train import layout as train
+from studio.ui.tabs.train import handlers as train
+from studio.ui.tabs.train.views import trainings
 from studio.ui.visitors import Visitors
-from studio.ui.wiring import Wiring, fitting
+from studio.ui.wiring import Wiring
 
 EVIL = "<img src=x onerror=alert(1)>'\"&${alert(1)}{{this}}"
 
@@ -107,8 +112,6 @@ def test_nothing_from_outside_becomes_markup(desk):
     picture = desk.library.save_picture(Image.new("RGB", (32, 32)), recipe(prompt=EVIL, negative_prompt=EVIL))
     scene = desk.library.add_scene(EVIL[:60], EVIL)
     run = Run("1", DRAW, EVIL, DrawRequest(prompt=EVIL), desk.library, desk.family)
-    from studio.ui.tabs.gallery import layout as gallery
-
     shown = [
         stage.stage_view(run, [picture], [subject]),
         stage.words_view(None, [scene], desk.family),
@@ -119,7 +122,7 @@ def test_nothing_from_outside_becomes_markup(desk):
         gallery.wall_view([picture], 1, "", desk, False),
         html.note(EVIL),
         html.chip(EVIL, title=EVIL, insert=EVIL),
-        progress.now_view([studio.Now(EVIL, "draw", 0.5, 3.0, EVIL, EVIL, 1)]),
+        sidebar.now_view([studio.Now(EVIL, "draw", 0.5, 3.0, EVIL, EVIL, 1)]),
     ]
     for view in shown:
         assert "<img src=x" not in view and "<img src=x".upper() not in view.upper()
@@ -145,8 +148,7 @@ def test_drafts_of_one_family_are_not_laid_over_another(desk):
     drafts = {"prompt": "a castle", "steps": 30, "width": 1024, "height": 1024, "seed": 5}
 
     def opened(family):
-        given = opening(desk, {**drafts, "family": family})
-        return dict(zip(DRAFTS, given[len(standing_updates(desk, desk.family, "")) :], strict=False))
+        return open_draw(desk, {**drafts, "family": family})
 
     told = opened("sdxl")
     assert (told["family"], told["prompt"], told["seed"]) == ("pocket", "a castle", 5)
@@ -160,8 +162,8 @@ def test_a_lora_is_removed_after_asking_and_nobody_is_left(desk):
     slug = desk.library.save_lora(**given, steps=1, write=lambda path: path.write_bytes(b"x")).slug
     with pytest.raises(ValueError, match="Choose a LoRA"):
         draw.ask_to_remove(desk, "")
-    assert draw.ask_to_remove(desk, slug)[1].value == "Really remove Mika"
-    who, *_ = draw.remove_lora(desk, slug, "pocket")
+    assert draw.ask_to_remove(desk, slug)["really"].value == "Really remove Mika"
+    who = draw.remove_lora(desk, slug, "pocket")["lora"]
     assert who.choices == [(NOBODY, "")] and desk.library.loras() == []
 
 
@@ -176,21 +178,22 @@ def test_a_lora_is_removed_after_asking_and_nobody_is_left(desk):
 )
 def test_a_form_filled_from_a_picture_asks_for_the_same_loras(lora, scale):
     asked = DrawRequest("a girl", lora=lora, lora_scale=scale)
-    slug, weight, values = apart(asked)
-    names = more_loras_fields()
-    again = together(DrawRequest("a girl", lora=slug or None, lora_scale=weight), dict(zip(names, values, strict=True)))
+    slug, weight, beside = apart(asked)
+    assert set(beside) == more_loras_fields()
+    again = together(DrawRequest("a girl", lora=slug or None, lora_scale=weight), beside)
     assert again == asked
 
 
 def more_loras_fields():
     with gr.Blocks():
-        return list(more_loras().fields)
+        return set(more_loras().fields)
 
 
 def test_the_two_lists_of_presets_hold_one_choice_between_them(desk):
-    let_go, *fields = train.chosen_preset(desk, "Quick", "pocket")
-    assert let_go is None and fields[train.FOLDED.index("steps")] == 80
-    assert all(value == gr.skip() for value in train.chosen_preset(desk, None, "pocket")), "left without a choice"
+    told = train.choose_preset(desk, "Quick", "pocket")
+    assert told["other"] is None and told["steps"] == 80 and "preset" not in told
+    assert train.choose_further(desk, "Quick", "pocket")["preset"] is None
+    assert train.choose_preset(desk, None, "pocket") == {}, "left without a choice"
 
 
 def test_every_training_can_be_looked_at_and_the_one_under_way_comes_first(desk):
@@ -198,13 +201,13 @@ def test_every_training_can_be_looked_at_and_the_one_under_way_comes_first(desk)
     first, second = (desk.library.new_run("train", asked, f"Training {name}").id for name in ("Mika", "Leo"))
     desk.library.update_run(first, status="paused")
     desk.library.update_run(second, status="failed")
-    runs = train.of_trainings(desk)
-    told = train.trainings(runs)
+    runs = train.trainings_of(desk)
+    told = trainings(runs)
     assert [id for _, id in told] == ["", second, first] and told[2][0].startswith("Mika, paused, 20")
-    assert train.run_of(runs, first).id == first and train.run_of(runs, "").id == second
-    view, choices, seen = train.look(desk, first, ())
-    assert "Go on" in view and choices.choices == list(told) and choices.visible
-    assert train.look(desk, first, seen)[:2] == (gr.skip(), gr.skip())
+    assert train.shown_of(runs, first).id == first and train.shown_of(runs, "").id == second
+    look = train.look(desk, first, {})
+    assert "Go on" in look["view"] and look["which"].choices == list(told) and look["which"].visible
+    assert train.look(desk, first, look["seen"]).keys() == {"seen"}
 
 
 def test_visitors_never_meet_and_a_reload_finds_the_same_library(desk):

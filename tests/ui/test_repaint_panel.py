@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
@@ -18,8 +17,9 @@ from studio.library.family_files import built_in
 from studio.tasks.repaint import INTENTS
 from studio.ui.app import build, look
 from studio.ui.tabs.dress import try_on_panel
-from studio.ui.tabs.gallery import layout as gallery
-from studio.ui.tabs.retouch import repaint_panel
+from studio.ui.tabs.gallery.views import detail_view
+from studio.ui.tabs.retouch.repaint import handlers as repainting
+from studio.ui.tabs.retouch.repaint.views import before_of, fields_for, opening, painted_view, unchanged
 
 POCKET = built_in()["pocket"]
 
@@ -114,96 +114,95 @@ def test_a_repainted_picture_gives_its_settings_back_to_draw(client, desk, mask)
 
 def test_a_picture_brings_its_words_without_its_clothes_and_its_lora(desk):
     drawn = of_mika(desk)[0]
-    words, lora, scale = repaint_panel.fields_for(desk, drawn, POCKET)
-    assert "sks girl" in words and (lora, scale) == ("mika", 1.0)
-    assert repaint_panel.fields_for(desk, None, POCKET, "typed")[0] == "typed"
+    told = fields_for(desk, drawn, POCKET)
+    assert "sks girl" in told["prompt"] and (told["lora"], told["lora_scale"]) == ("mika", 1.0)
 
 
 def test_each_intent_says_the_settings_that_it_stands_for(desk):
     for name, meant in INTENTS.items():
-        about, outfits, wear, strength, fill, padding = repaint_panel.intended(desk, name, "")
-        assert f"Strength {meant.strength:g}" in about
-        assert (strength, fill, padding) == (meant.strength, meant.fill, None)
-        assert bool(outfits) == meant.wears
+        told = repainting.intended(desk, name, "")
+        assert f"Strength {meant.strength:g}" in told["about"]
+        assert (told["strength"], told["fill"], told["padding"]) == (meant.strength, meant.fill, None)
+        assert bool(told["outfits"]) == meant.wears
 
 
 def test_what_came_and_went_meanwhile_is_seen_when_the_tab_opens(desk):
-    who, outfit, cards = repaint_panel.refresh(desk, "pocket", "mika", "outfit", "sunday-dress")
-    assert who.value == "mika" and outfit == "sunday-dress" and "Sunday dress" in cards
-    who, outfit, cards = repaint_panel.refresh(desk, "pocket", "gone", "detail", "burnt")
-    assert (who.value, outfit, cards) == ("", "", "")
-    *_, steps, guidance, scheduler = repaint_panel.of_family(desk, "sdxl", "mika", "outfit", "")
-    assert (steps, guidance, scheduler.value) == (30, 6.0, "DPM++ 2M")
+    told = repainting.refresh(desk, "pocket", "mika", "outfit", "sunday-dress")
+    assert told["lora"].value == "mika" and told["outfit"] == "sunday-dress" and "Sunday dress" in told["outfits"]
+    told = repainting.refresh(desk, "pocket", "gone", "detail", "burnt")
+    assert (told["lora"].value, told["outfit"], told["outfits"]) == ("", "", "")
+    told = repainting.of_family(desk, "sdxl", "mika", "outfit", "")
+    assert (told["steps"], told["guidance"], told["scheduler"].value) == (30, 6.0, "DPM++ 2M")
 
 
 def test_what_a_browser_kept_may_be_anything(desk):
     for drafts in ({}, {"intent": "fly", "outfit": 7, "prompt": ["x"]}, {"outfit": "gone"}, {"intent": "remove"}):
-        intent, about, outfit, *_ = repaint_panel.opening(desk, POCKET, "", drafts)
-        assert intent in INTENTS and about and outfit in {"", "red-coat", "sunday-dress"}
+        told = opening(desk, POCKET, "", drafts)
+        assert told["intent"] in INTENTS and told["about"] and told["outfit"] in {"", "red-coat", "sunday-dress"}
 
 
 @pytest.mark.parametrize(
     "kept, who", [({"lora": ""}, ""), ({"lora": "mika"}, "mika"), ({"lora": "gone"}, "of Draw"), ({}, "of Draw")]
 )
 def test_a_reload_leaves_who_is_repainted_as_it_was(desk, kept, who):
-    shown = repaint_panel.opening(desk, POCKET, "of Draw", kept)
-    assert next(one.value for one in shown if isinstance(one, gr.Dropdown)) == who
+    assert opening(desk, POCKET, "of Draw", kept)["lora"].value == who
 
 
 def test_nobody_is_nobody_and_not_whoever_the_picture_was_drawn_with():
     fields = {"prompt": "a girl", "lora": None, "padding": None, "fill": "original"}
     for who, lora in ((None, ()), ("mika", "mika")):
         given = {**fields, "lora": who}
-        assert repaint_panel._request(Path("a.png"), None, "red-coat", "pocket", INTENTS["outfit"], given).lora == lora
+        assert repainting._request(Path("a.png"), None, "red-coat", "pocket", INTENTS["outfit"], given).lora == lora
 
 
 def test_a_run_that_failed_shows_the_reason_and_what_was_finished(desk, monkeypatch):
     picture, plain = desk.library.pictures()[-1].path, Image.new("RGB", (128, 128), "white")
     run = desk.start(studio.WearRequest([picture, plain, picture], "red-coat", steps=1, seed=1))
     run.wait(120)
-    shown = repaint_panel.painted_view(desk, run.id, "")
+    shown = painted_view(desk, run.id, "")
     assert shown.count("<figure") == 2 and "every pixel" in shown
     monkeypatch.setattr(type(run), "status", "failed")
     monkeypatch.setattr(type(run), "message", "Out of memory: take a smaller picture.")
-    shown = repaint_panel.painted_view(desk, run.id, "")
+    shown = painted_view(desk, run.id, "")
     assert shown.count("<figure") == 2 and "Out of memory" in shown
 
 
 def test_what_is_removed_is_painted_over_without_words_or_lora():
     given = {"prompt": "a girl", "lora": "mika", "padding": None, "fill": "surroundings"}
-    asked = repaint_panel._request(Path("a.png"), Image.new("L", (8, 8), 255), "", "pocket", INTENTS["remove"], given)
+    asked = repainting._request(Path("a.png"), Image.new("L", (8, 8), 255), "", "pocket", INTENTS["remove"], given)
     assert asked.prompt == "" and asked.lora is None
 
 
 def test_the_easel_hears_once_that_a_painting_is_done(desk, mask):
     run = desk.start(studio.RepaintRequest(desk.library.pictures()[-1].path, mask, "a red jacket", steps=1))
     run.wait(60)
-    *_, heard, seen = repaint_panel.look(desk, run.id, "", (run.id, False))
-    assert '"painted"' in heard and seen[:2] == (run.id, True)
-    assert repaint_panel.look(desk, run.id, "", seen)[3] == gr.skip()
+    told = repainting.look(desk, run.id, "", {"rests": (run.id, False)})
+    assert '"painted"' in told["easel"] and told["seen"]["rests"] == (run.id, True)
+    assert repainting.look(desk, run.id, "", told["seen"]) == {}
 
 
 def test_the_page_tells_how_far_round_the_mask_new_and_old_are_joined():
     recipe = studio.Recipe(request={"feather": 8}, estimates={OUTSIDE: 0})
-    told = repaint_panel.unchanged([studio.Picture("x", Path("x.png"), recipe, False, "")])
+    told = unchanged([studio.Picture("x", Path("x.png"), recipe, False, "")])
     assert "unchanged, every pixel" in told and "in the 8 pixels round it" in told
 
 
 def test_the_page_says_when_something_outside_did_change(desk):
     recipe = studio.Recipe(request={}, estimates={OUTSIDE: 3})
     picture = studio.Picture("x", Path("x.png"), recipe, False, "")
-    assert "3 pixels changed" in repaint_panel.unchanged([picture])
-    assert repaint_panel.unchanged([]) == ""
+    assert "3 pixels changed" in unchanged([picture])
+    assert unchanged([]) == ""
 
 
 def test_pictures_are_ticked_and_unticked(desk):
     id = desk.library.pictures()[0].id
-    ticked, shelf = try_on_panel.tick(desk, {"act": "tick", "slug": id}, [])
-    assert ticked == [id] and 'aria-pressed="true"' in shelf
-    assert try_on_panel.tick(desk, {"act": "tick", "slug": id}, ticked)[0] == []
-    every, shelf = try_on_panel.tick(desk, {"act": "tick_all"}, ticked)
-    assert set(every) == {one.id for one in desk.library.pictures()[: try_on_panel.SHOWN]} and "Tick none" in shelf
-    assert try_on_panel.tick(desk, {"act": "tick_none"}, every)[0] == []
+    told = try_on_panel.tick(desk, {"slug": id}, [])
+    assert told["ticked"] == [id] and 'aria-pressed="true"' in told["shelf"]
+    assert try_on_panel.tick(desk, {"slug": id}, told["ticked"])["ticked"] == []
+    told = try_on_panel.tick_all(desk, {})
+    shown = {one.id for one in desk.library.pictures()[: try_on_panel.SHOWN]}
+    assert set(told["ticked"]) == shown and "Tick none" in told["shelf"]
+    assert try_on_panel.tick_none(desk, {})["ticked"] == []
 
 
 def test_what_is_ticked_stays_in_sight(desk, monkeypatch):
@@ -216,6 +215,6 @@ def test_what_is_ticked_stays_in_sight(desk, monkeypatch):
 def test_a_repainted_picture_hangs_in_the_gallery_beside_what_it_was(desk, mask):
     asked = studio.RepaintRequest(desk.library.pictures()[-1].path, mask, "a red jacket", steps=1)
     (picture,) = desk.start(asked).result()
-    before = gallery.before_of(desk, picture)
-    assert before and before.stem in gallery.detail_view(picture, "", before)
-    assert gallery.before_of(desk, desk.library.pictures()[-1]) is None
+    before = before_of(desk, picture)
+    assert before and before.stem in detail_view(picture, "", before)
+    assert before_of(desk, desk.library.pictures()[-1]) is None

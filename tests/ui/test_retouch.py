@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import inspect
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,9 @@ from studio.contracts.requests import DrawRequest, MaskRequest
 from studio.library.family_files import built_in
 from studio.settings import Settings
 from studio.ui.app import build, look
-from studio.ui.tabs.retouch import layout as retouch
+from studio.ui.tabs.retouch.easel_pictures import canvas_size
+from studio.ui.tabs.retouch.handlers import EASEL_ACTS
+from studio.ui.tabs.retouch.views import known
 
 SDXL = built_in()["sdxl"]
 
@@ -48,9 +51,19 @@ def ref(desk):
 
 def asked(desk, **act):
     """The easel's answer to an act, or None."""
-    with ThreadPoolExecutor() as pool:  # this thread's loop is Playwright's once a browser journey has run
-        answer = pool.submit(asyncio.run, retouch.act_on_easel(desk, act, "pocket")).result()
-    return json.loads(answer) if isinstance(answer, str) else None
+    handler = EASEL_ACTS[act["act"]]
+    page = {"family": "pocket", "prompt": "typed"}
+    given = {name: value for name, value in page.items() if name in inspect.signature(handler).parameters}
+
+    async def answered():
+        return await handler(desk, act, **given)
+
+    if inspect.iscoroutinefunction(handler):
+        with ThreadPoolExecutor() as pool:  # this thread's loop is Playwright's once a browser journey has run
+            answer = pool.submit(asyncio.run, answered()).result()
+    else:
+        answer = handler(desk, act, **given)
+    return json.loads(answer["easel"]) if answer else None
 
 
 def disc(size=(64, 48)):
@@ -78,10 +91,10 @@ def test_a_page_that_opens_is_told_what_the_family_can_find_and_gets_its_picture
 
 
 def test_a_family_from_the_hub_says_what_will_be_fetched(desk):
-    told = retouch.known(SDXL)
+    told = known(SDXL)
     assert told["segmenters"][0] == "SAM huge" and told["segmenter"] == "SAM huge"
     assert "IDEA-Research/grounding-dino-tiny" in told["note"] and "GB" in told["note"]
-    assert retouch.known(desk.family)["note"] == ""
+    assert known(desk.family)["note"] == ""
 
 
 @pytest.mark.parametrize("operation", ["grow", "shrink", "feather", "fill", "clean", "invert"])
@@ -102,7 +115,7 @@ def test_a_mask_with_opacity_as_the_browser_paints_it_is_read(desk, ref):
 
 def test_the_saved_mask_has_the_picture_s_own_size_even_where_the_easel_was_smaller(desk):
     large = desk.library.keep_image(Image.new("RGB", (3000, 1500), "white"))
-    assert retouch.canvas_size((3000, 1500)) == (2048, 1024)
+    assert canvas_size((3000, 1500)) == (2048, 1024)
     mask = Image.new("L", (2048, 1024))
     ImageDraw.Draw(mask).rectangle((0, 0, 1023, 1023), fill=255)
     answer = asked(desk, act="export", ref=f"images/{large.name}", mask=as_url(mask))

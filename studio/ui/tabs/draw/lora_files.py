@@ -4,22 +4,44 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import gradio as gr
 
 from studio.session import Studio
-from studio.ui.loras import MoreLoras, lora_choices, renewed
+from studio.ui.loras import MoreLorasView, lora_choices, renewed
 from studio.ui.wiring import Wiring
 
 LAYOUTS, FULL_LAYOUTS = ["diffusers", "kohya"], ["single file", "diffusers"]
 WEIGHTS = ".safetensors"
 
 
-def lora_files(wiring: Wiring, form: Mapping[str, Any], more: MoreLoras, family: gr.Dropdown) -> None:
-    """Lays it out and wires it; it is about the LoRA under Who."""
+@dataclass(frozen=True)
+class LoraFiles:
+    """The folded part of Draw."""
+
+    save: gr.Button
+    bring: gr.UploadButton
+    publish: gr.Button
+    parts: dict[str, Any]
+
+
+class Brought(MoreLorasView, total=False):
+    """The LoRAs to choose from, a new one among them."""
+
+    lora: gr.Dropdown
+
+
+class Published(TypedDict):
+    published: str
+    token: str
+
+
+def lora_files() -> LoraFiles:
+    """Lays it out; it is about the LoRA under Who."""
     with gr.Accordion("LoRA files", open=False, elem_classes=["lora-files"]):
         with gr.Row(elem_classes=["pair"]):
             layout = gr.Dropdown(
@@ -49,16 +71,19 @@ def lora_files(wiring: Wiring, form: Mapping[str, Any], more: MoreLoras, family:
             private = gr.Checkbox(True, label="Private", scale=3, min_width=140)
             publish = gr.Button("Publish to the Hub", size="md", scale=2, min_width=120)
         published = gr.HTML("", apply_default_css=False)
-    lora = form["lora"]
-    wiring.listen(save.click, save_lora, [lora, layout], file, show_progress="minimal")
-    wiring.listen(lora.input, lambda desk: gr.File(visible=False), None, file)
-    wiring.listen(lora.change, layouts_of, lora, layout)
-    wiring.listen(
-        bring.upload, bring_lora, [bring, family, *more.choices], [lora, *more.choices], show_progress="minimal"
-    )
-    wiring.listen(
-        publish.click, publish_lora, [lora, repository, token, private], [published, token], show_progress="minimal"
-    )
+    fields = {"layout": layout, "repository": repository, "token": token, "private": private}
+    return LoraFiles(save, bring, publish, {**fields, "file": file, "brought": bring, "published": published})
+
+
+def connect(wiring: Wiring, made: LoraFiles, form: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
+    """Says what happens where; `form` is Draw's, `choices` are its further LoRAs."""
+    parts = {**form, **made.parts}
+    listen, lora = wiring.listen, form["lora"]
+    listen(made.save.click, save_lora, parts, parts["file"], show_progress="minimal")
+    listen(lora.input, lambda desk: gr.File(visible=False), to=parts["file"])
+    listen(lora.change, layouts_of, parts, parts["layout"])
+    listen(made.bring.upload, bring_lora, parts, others=choices, show_progress="minimal")
+    listen(made.publish.click, publish_lora, parts, show_progress="minimal")
 
 
 async def save_lora(desk: Studio, lora: str, layout: str) -> gr.File:
@@ -73,19 +98,20 @@ def layouts_of(desk: Studio, lora: str) -> gr.Dropdown:
     return gr.Dropdown(layouts, value=layouts[0])
 
 
-async def bring_lora(desk: Studio, path: str, family: str, *others: str) -> list[gr.Dropdown]:
+async def bring_lora(desk: Studio, brought: str, family: str, **choices: str) -> Brought:
     """The file becomes a LoRA of the library, and is chosen."""
-    made = await asyncio.to_thread(desk.import_lora, Path(path), Path(path).name.removesuffix(WEIGHTS), family)
+    made = await asyncio.to_thread(desk.import_lora, Path(brought), Path(brought).name.removesuffix(WEIGHTS), family)
     gr.Info(escape(f"{made.name} is in the library." + (f" Its trigger is {made.trigger}." if made.trigger else "")))
     chosen = desk.families[family]
-    return [gr.Dropdown(lora_choices(desk, chosen), value=made.slug), *renewed(desk, chosen, others)]
+    who = gr.Dropdown(lora_choices(desk, chosen), value=made.slug)
+    return {"lora": who, **renewed(desk, chosen, choices)}
 
 
-async def publish_lora(desk: Studio, lora: str, repository: str, token: str, private: bool) -> tuple[str, str]:
+async def publish_lora(desk: Studio, lora: str, repository: str, token: str, private: bool) -> Published:
     """Where it lies now; the token is forgotten."""
     address = await asyncio.to_thread(desk.publish, _chosen(lora), repository, token, private)
     link = f'<a href="{escape(address, quote=True)}" target="_blank" rel="noopener">{escape(address)}</a>'
-    return f'<p class="note">Published: {link}</p>', ""
+    return {"published": f'<p class="note">Published: {link}</p>', "token": ""}
 
 
 def _chosen(lora: str) -> str:

@@ -10,12 +10,13 @@ from studio.library.set_files import Layout, layout_of
 from studio.session import Studio
 from studio.ui import html
 from studio.ui.estimate_tags import tags
-from studio.ui.stage import live_headline
+from studio.ui.picture_parts import live_headline
+from studio.ui.run_lookup import newest
 
 
 def run_of_set(desk: Studio, id: str) -> Run | None:
     """The newest run of this set in this process."""
-    return next((run for run in desk.runs(kind="set") if run.request.id == id), None) if id else None
+    return newest(desk, "set", where=lambda run: run.request.id == id) if id else None
 
 
 def set_of(desk: Studio, id: str) -> PictureSet | None:

@@ -6,36 +6,59 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, TypedDict
 
 import gradio as gr
 
 from studio.contracts.requests import WearRequest
 from studio.session import Studio
 from studio.ui import html
-from studio.ui.polling import Polling
-from studio.ui.progress import run_of
-from studio.ui.sidebar import prompt_of, told_anew
-from studio.ui.tabs.dress.block_scales_panel import Acting, Acts, uses, written
+from studio.ui.picture_parts import mark, prompt_of
+from studio.ui.polling import Polling, told_anew, told_until_it_rests
+from studio.ui.run_lookup import run_of, stop_run
+from studio.ui.tabs.dress.block_scales.handlers import written
+from studio.ui.tabs.dress.block_scales.views import Acts, uses
 from studio.ui.tabs.dress.cards import toggle
-from studio.ui.tabs.retouch.repaint_panel import act_on_run, painted_view
+from studio.ui.tabs.retouch.repaint.views import painted_view
 from studio.ui.wiring import Wiring
 
 SHOWN = 12  # of the library's newest pictures
 
 
 @dataclass(frozen=True)
-class InPictures:
-    """The folded part of Dress: pictures to tick, and what came of them."""
+class TryOn:
+    """The folded part of Dress: pictures to tick, and what came of them where `parts["worn"]` is laid out."""
 
-    shelf: gr.HTML
-    ticked: gr.State
     dress: gr.Button
+    parts: dict[str, Any]
 
 
-def in_pictures() -> InPictures:
+class Shelf(TypedDict):
+    """Which pictures are ticked."""
+
+    ticked: list[str]
+    shelf: str
+
+
+class ShelfLooked(TypedDict, total=False):
+    shelf: str
+    seen: dict
+
+
+class Worn(TypedDict, total=False):
+    """What came of the pictures, by run."""
+
+    runs: list[str]
+    worn: str
+
+
+class WornLooked(TypedDict, total=False):
+    worn: str
+    seen: dict
+
+
+def try_on_panel() -> TryOn:
     """Lays the choice out."""
-    ticked = gr.State([])
     with gr.Accordion("Or in a picture they are in", open=False, elem_id="in-pictures"):
         gr.HTML(
             '<p class="faint">The clothes in it are found and repainted; all else stays, to the pixel. Scenes do '
@@ -44,33 +67,17 @@ def in_pictures() -> InPictures:
         )
         shelf = html.piece("", "shelf-piece")
         dress = gr.Button("Dress them in these pictures", size="md")
-    return InPictures(shelf, ticked, dress)
+    return TryOn(dress, {"ticked": gr.State([]), "shelf": shelf, "runs": gr.State([])})
 
 
-def connect(
-    wiring: Wiring,
-    made: InPictures,
-    family: gr.Dropdown,
-    chosen: gr.State,
-    together: gr.Checkbox,
-    how: Acting,
-    seed: gr.Number,
-    polling: Polling,
-) -> gr.HTML:
-    """Lays out where the pictures come, and wires it all; that place is given."""
-    runs, seen, before = gr.State([]), gr.State(()), gr.State(())
-    stage = html.piece("", "worn-stage")
-    wiring.on_act(made.shelf, tick, made.ticked, [made.ticked, made.shelf])
-    asked = [made.ticked, chosen, together, how.acts, how.text, how.outfit, seed, family]
-    wiring.listen(made.dress.click, start, asked, [runs, stage], show_progress="minimal", show_progress_on=[stage])
-    polling.look(look, [runs, seen], [stage, seen])
-    polling.look(
-        lambda desk, ticked, before: told_anew([shelf_view(desk, ticked)], before),
-        [made.ticked, before],
-        [made.shelf, before],
-    )
-    wiring.on_act(stage, act_on_run, None, None)
-    return stage
+def connect(wiring: Wiring, made: TryOn, dressing: Mapping[str, Any], polling: Polling) -> None:
+    """Says what happens where; `dressing` are the parts of Dress."""
+    parts, worn = {**dressing, **made.parts}, made.parts["worn"]
+    wiring.acts(parts["shelf"], {"tick": tick, "tick_all": tick_all, "tick_none": tick_none}, parts)
+    wiring.listen(made.dress.click, start, parts, show_progress="minimal", show_progress_on=[worn])
+    for look in (look_at_shelf, look_at_worn):
+        polling.look(look, {**made.parts, "seen": gr.State({})})
+    wiring.acts(worn, {"cancel": stop_run, "favourite": mark})
 
 
 def shelf_view(desk: Studio, ticked: Sequence[str]) -> str:
@@ -93,17 +100,21 @@ def shelf_view(desk: Studio, ticked: Sequence[str]) -> str:
     return f'<div class="small-pictures">{cells}</div><div class="row">{every}</div>'
 
 
-def tick(desk: Studio, act: dict, ticked: list) -> tuple:
-    what, id = act.get("act"), str(act.get("slug"))
-    if what == "tick_all":
-        ticked = [picture.id for picture in desk.library.pictures()[:SHOWN]]
-    elif what == "tick_none":
-        ticked = []
-    elif what == "tick":
-        ticked = [one for one in ticked if one != id] if id in ticked else [*ticked, id]
-    else:
-        return gr.skip(), gr.skip()
-    return ticked, shelf_view(desk, ticked)
+def tick(desk: Studio, act: dict, ticked: list) -> Shelf:
+    id = str(act.get("slug"))
+    return _ticked(desk, [one for one in ticked if one != id] if id in ticked else [*ticked, id])
+
+
+def tick_all(desk: Studio, act: dict) -> Shelf:
+    return _ticked(desk, [picture.id for picture in desk.library.pictures()[:SHOWN]])
+
+
+def tick_none(desk: Studio, act: dict) -> Shelf:
+    return _ticked(desk, [])
+
+
+def _ticked(desk: Studio, ticked: list[str]) -> Shelf:
+    return {"ticked": ticked, "shelf": shelf_view(desk, ticked)}
 
 
 async def start(
@@ -113,17 +124,17 @@ async def start(
     together: bool,
     acts: Acts,
     text: str,
-    of: str,
+    outfit: str,
     seed: int | None,
     family: str,
-) -> tuple:
+) -> Worn:
     """A run for each outfit, or for all of them together."""
     known = desk.families[family]
     here = {picture.id: picture for picture in desk.library.pictures()}
     pictures = [here[id].path for id in ticked if id in here]
     if not pictures:
         raise ValueError("Tick a picture first, in the fold under the prompt.")
-    worn = uses([slug for slug in chosen if slug], written(desk, text, acts, of, family), known)
+    worn = uses([slug for slug in chosen if slug], written(desk, text, acts, outfit, family), known)
     if not worn:
         raise ValueError("Tick an outfit first.")
     asked = [
@@ -139,17 +150,18 @@ async def start(
                 raise
             gr.Warning(f"{len(runs)} of {len(asked)} outfits are being put on. {error}")
             break
-    return runs, runs_view(desk, runs)
+    return {"runs": runs, "worn": runs_view(desk, runs)}
 
 
-def look(desk: Studio, runs: list, seen: tuple) -> tuple:
+def look_at_shelf(desk: Studio, ticked: list, seen: dict) -> ShelfLooked:
+    return told_anew({"shelf": shelf_view(desk, ticked)}, seen)
+
+
+def look_at_worn(desk: Studio, runs: list, seen: dict) -> WornLooked:
     """The pictures as they come; runs that have ended are not looked at again."""
     found = [run_of(desk, id) for id in runs]
     rests = (tuple(runs), all(run is None or run.ended for run in found))
-    if rests[1] and seen[:2] == rests:
-        return gr.skip(), gr.skip()
-    stage, after = told_anew([runs_view(desk, runs)], seen[2:])
-    return stage, (*rests, *after)
+    return told_until_it_rests(lambda: {"worn": runs_view(desk, runs)}, rests, seen)
 
 
 def runs_view(desk: Studio, runs: Sequence[Any]) -> str:

@@ -31,6 +31,7 @@ PLACES = (
     ("take", "Take away", "What is found leaves the mask"),
     ("alone", "Alone", "What is found becomes the whole mask"),
 )
+EASEL_FREE = "() => { document.dispatchEvent(new Event('easel-failed')); }"  # it waits no longer
 
 
 def easel() -> gr.HTML:

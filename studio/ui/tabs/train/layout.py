@@ -1,4 +1,4 @@
-"""Train: a subject, a preset, one button; then the loss, the samples, and the LoRA."""
+"""Train as it is laid out: a subject, a preset, one button; then the loss, the samples, and the LoRA."""
 
 from __future__ import annotations
 
@@ -9,68 +9,24 @@ from typing import Any
 import gradio as gr
 
 from studio.contracts.family import TARGETS, ModelFamily
-from studio.contracts.requests import MAX_SEED, METHODS, OPTIMISERS, PRECISIONS, PRIOR_REGIONS, SCHEDULES, TrainRequest
-from studio.execution.run import Run
-from studio.session import Studio
+from studio.contracts.requests import MAX_SEED, METHODS, OPTIMISERS, PRECISIONS, PRIOR_REGIONS, SCHEDULES
 from studio.ui import html
-from studio.ui.polling import Polling
-from studio.ui.progress import IN_WORDS, look_at_training, training_view
-from studio.ui.sidebar import stop, told_anew
-from studio.ui.tabs.train.training_cost import preset_label
-from studio.ui.wiring import Wiring
-
-USUAL = "Balanced"
-LATEST, LISTED = "The latest", 40
-FOLDED = (
-    "method",
-    "rank",
-    "alpha",
-    "steps",
-    "learning_rate",
-    "batch_size",
-    "resolution",
-    "class_images",
-    "prior_loss_weight",
-    "prior_region",
-    "class_checks",
-    "targets",
-    "dropout",
-    "text_encoder_learning_rate",
-    "optimiser",
-    "schedule",
-    "warm_up",
-    "snr_gamma",
-    "noise_offset",
-    "accumulation",
-    "gradient_checkpointing",
-    "precision",
-    "more_resolutions",
-    "buckets",
-    "portrait",
-    "describe",
-    "garment_weight",
-    "checkpoint_every",
-    "sample_every",
-    "pick_best",
-)
+from studio.ui.tabs.train.views import LATEST, USUAL, folded_presets, shown_presets, training_view, values_of
 
 
 @dataclass(frozen=True)
 class TrainTab:
-    """What the rest of the page may touch."""
+    """What the tab is made of; `parts` has every component by the name that handlers know it by."""
 
     tab: gr.Tab
     form: dict[str, Any]  # a component for each field of TrainRequest but the family
-    preset: gr.Radio
-    other: gr.Dropdown  # presets that few want
-    view: gr.HTML
-    face: gr.HTML
+    parts: dict[str, Any]
 
 
-def train_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, polling: Polling) -> TrainTab:
-    """Lays the tab out and wires it; every tick brings it up to date, in every open page."""
+def train_tab(first: ModelFamily) -> TrainTab:
+    """Lays the tab out."""
     with gr.Tab("Train", id="train", elem_classes=["tab-train"]) as tab, gr.Row(elem_classes=["columns"]):
-        seen = gr.State(())
+        seen = gr.State({})
         with gr.Column(scale=4, min_width=300, elem_classes=["controls"]):
             subject = gr.Dropdown([], label="Subject", elem_id="train-subject")
             face = gr.HTML("", elem_classes=["face"], apply_default_css=False)
@@ -97,20 +53,9 @@ def train_tab(wiring: Wiring, family: gr.Dropdown, first: ModelFamily, polling: 
                 elem_classes=["which-run"],
             )
             view = html.piece(training_view(None, None), "training-piece")
-    made = TrainTab(tab, form, preset, other, view, face)
-
-    for pressed, begin in ((button, start), (both, start_both)):
-        wiring.on(
-            pressed.click, TrainRequest, begin, {**form, "family": family}, outputs=[view, which], trigger_mode="once"
-        )
-    polling.look(look, [which, seen], [view, which, seen])
-    wiring.listen(which.input, lambda desk, run: look_at_training(desk, run_of(of_trainings(desk), run)), which, view)
-    # One choice in two places: what is chosen here is let go of there.
-    for chosen, letting_go in ((preset, other), (other, preset)):
-        wiring.listen(chosen.input, chosen_preset, [chosen, family], [letting_go, *(form[name] for name in FOLDED)])
-    wiring.listen(subject.change, face_of, subject, face)
-    wiring.on_act(view, direct, None, view)
-    return made
+    buttons = {"train": button, "both": both}
+    shown = {"face": face, "preset": preset, "other": other, "which": which, "view": view, "seen": seen}
+    return TrainTab(tab, form, {**buttons, **shown, **form})
 
 
 def _folded(first: ModelFamily) -> dict[str, Any]:
@@ -211,136 +156,3 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
             usual.get("more_resolutions"), label="Further resolutions", max_length=80, placeholder="such as 512, 768"
         )
     return made
-
-
-def others_of(desk: Studio, family: ModelFamily) -> gr.Dropdown:
-    """The family's further presets with what each takes here, none of them chosen."""
-    return gr.Dropdown(
-        [(preset_label(desk, family, name).replace("\n", " · "), name) for _, name in folded_presets(family)],
-        value=None,
-    )
-
-
-def start(desk: Studio, request: TrainRequest) -> tuple:
-    return _begun(desk, desk.start(request))
-
-
-def start_both(desk: Studio, request: TrainRequest) -> tuple:
-    begun = _begun(desk, desk.start_both(request)[0])
-    gr.Info("Two trainings from one seed, one after the other: with class images, and without.")
-    return begun
-
-
-def _begun(desk: Studio, run: Run) -> tuple:
-    """The run on the page, and chosen, though another may be under way before it."""
-    known = list(trainings(of_trainings(desk)))
-    return look_at_training(desk, run), gr.Dropdown(known, value=run.id, visible=True)
-
-
-def direct(desk: Studio, act: dict[str, Any]) -> Any:
-    """A button under the run: pause, go on, train on, stop."""
-    run = str(act.get("run", ""))
-    if act.get("act") == "pause":
-        desk.run(run).pause()
-    elif act.get("act") == "resume":
-        desk.resume(run)
-    elif act.get("act") == "pick":
-        desk.pick_checkpoint(run, int(act.get("step") or 0))
-    elif act.get("act") == "extend":
-        desk.extend(run, int(act.get("steps") or 0))
-    else:
-        stop(desk, act)
-    return look_at_training(desk, desk.run(run)) if run else gr.skip()
-
-
-def look(desk: Studio, which: str, seen: tuple) -> tuple:
-    """The training that is chosen, else the newest; this is how a page that was reloaded finds it again."""
-    runs = of_trainings(desk)
-    known = trainings(runs)
-    there = which in {id for _, id in known}
-    view, list_, seen = told_anew([look_at_training(desk, run_of(runs, which)), (known, there)], seen)
-    if isinstance(list_, tuple):  # with what is chosen: a list must hold it
-        list_ = gr.Dropdown(list(known), value=which if there else "", visible=len(known) > 2)
-    return view, list_, seen
-
-
-def of_trainings(desk: Studio) -> list[Run]:
-    """The library's trainings, newest first."""
-    return desk.runs(kind="train")
-
-
-def run_of(runs: Sequence[Run], which: str) -> Run | None:
-    """The training of this id; where there is none, the one under way, else the last one that was asked for."""
-    chosen = next((run for run in runs if run.id == which), None)
-    return chosen or next((run for run in runs if run.status == "running"), runs[0] if runs else None)
-
-
-def trainings(runs: Sequence[Run]) -> tuple[tuple[str, str], ...]:
-    """The trainings to look at, newest first, as choices."""
-    return (
-        (LATEST, ""),
-        *(
-            (
-                f"{run.title.removeprefix('Training ')}, {IN_WORDS[run.status]}, {run.created[:16].replace('T', ' ')}",
-                run.id,
-            )
-            for run in runs[:LISTED]
-        ),
-    )
-
-
-def values_of(family: ModelFamily, preset: str | None) -> dict[str, Any]:
-    """The fields of TrainRequest that a preset decides, whole."""
-    return {**family.training, **(family.presets[preset].training if preset in family.presets else {})}
-
-
-def shown_presets(family: ModelFamily) -> list[str]:
-    return [name for name, preset in family.presets.items() if not preset.folded]
-
-
-def folded_presets(family: ModelFamily) -> list[tuple[str, str]]:
-    """Those that few want, each with when to take it."""
-    return [(f"{name}: {preset.when}", name) for name, preset in family.presets.items() if preset.folded]
-
-
-def chosen_preset(desk: Studio, preset: str | None, family: str) -> list[Any]:
-    """Nothing for a list that was left without a choice; else no choice in the other list, and the fields."""
-    if not preset:
-        return [gr.skip()] * (1 + len(FOLDED))
-    return [None, *defaults_of(desk.families[family], preset)]
-
-
-def choices(desk: Studio) -> list[tuple[str, str]]:
-    return [(subject.name, subject.slug) for subject in desk.library.subjects()]
-
-
-def preset_choices(desk: Studio, family: ModelFamily) -> list[tuple[str, str]]:
-    return [(preset_label(desk, family, name), name) for name in shown_presets(family)]
-
-
-def presets_of(desk: Studio, family: ModelFamily, preset: str | None) -> gr.Radio:
-    """The family's presets with what each takes here; the chosen one stays if it has one of that name."""
-    return gr.Radio(preset_choices(desk, family), value=_kept(family, preset))
-
-
-def defaults_of(family: ModelFamily, preset: str | None) -> list[Any]:
-    """Values of the FOLDED fields after a change of family."""
-    values = values_of(family, _kept(family, preset))
-    return [values.get(name) for name in FOLDED]
-
-
-def _kept(family: ModelFamily, preset: str | None) -> str | None:
-    return preset if preset in family.presets else USUAL if USUAL in family.presets else None
-
-
-def face_of(desk: Studio, slug: str | None) -> str:
-    """Who is to be taught: a row of the subject's photos."""
-    subject = next((subject for subject in desk.library.subjects() if subject.slug == slug), None)
-    if subject is None:
-        return html.note("Make a subject first: a few pictures and a name." if not desk.library.subjects() else "")
-    photos: Sequence[str] = [html.image(photo.path) for photo in subject.photos[:6]]
-    words = f"{len(subject.photos)} photos" if len(subject.photos) != 1 else "1 photo"
-    return (
-        f'<div class="photos">{"".join(photos)}</div><p class="faint">{words}, taught as '
-        f"{html.tag(subject.trigger, 'trigger')}</p>"
-    )

@@ -1,195 +1,186 @@
-"""Events as something to look at: what goes on now, how a training comes along, a picture half drawn."""
+"""What Train shows: the presets of a family with what each takes here, and a training as it comes along."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from html import escape
-from typing import Any
+from typing import Any, TypedDict
 
-from studio.contracts.events import (
-    CheckpointPicked,
-    CheckpointScored,
-    ClassChecked,
-    LoraSaved,
-    PictureDrawn,
-    SampleDrawn,
-    StepFinished,
-)
-from studio.execution.executor import Now
+import gradio as gr
+
+from studio.contracts.events import SampleDrawn
+from studio.contracts.family import ModelFamily
 from studio.execution.run import Run
-from studio.library import Picture
 from studio.session import Studio
-from studio.tasks.train import TRAIN
 from studio.ui import html
-from studio.ui.charts import frontier_chart, loss_chart, smoothed, thinned
+from studio.ui.charts import frontier_chart, loss_chart
+from studio.ui.tabs.train.training_cost import preset_label
+from studio.ui.training_events import IN_WORDS, Training
 
-EVERY = 0.1  # seconds between looks at a run that is waited for
-IN_WORDS = {
-    "queued": "waiting",
-    "running": "running",
-    "paused": "paused",
-    "finished": "finished",
-    "cancelled": "stopped",
-    "failed": "failed",
-}
+USUAL = "Balanced"
+LATEST, LISTED = "The latest", 40
 
 
-@dataclass(frozen=True)
-class Training:
-    """A training run as its events tell it."""
+class PresetValues(TypedDict, total=False):
+    """The fields of TrainRequest that a preset decides."""
 
-    run: Run
-    steps: tuple[int, ...]
-    losses: tuple[float, ...]
-    samples: tuple[SampleDrawn, ...]
-    scores: dict[int, tuple[float, float]]  # step -> identity and obedience; 0 is the base
-    picked: int | None
-    reason: str
-    lora: str | None
-    taken: int | None  # the step whose checkpoint is the LoRA
-    checked: ClassChecked | None  # what became of the bare class
-
-    @classmethod
-    def of(cls, run: Run) -> Training:
-        events = run.snapshot()
-        done = [event for event in events if isinstance(event, StepFinished)]
-        saved = [event for event in events if isinstance(event, LoraSaved)]
-        picked = [event for event in events if isinstance(event, CheckpointPicked)]
-        checked = [event for event in events if isinstance(event, ClassChecked)]
-        scores = {
-            event.step: (event.identity, event.obedience) for event in events if isinstance(event, CheckpointScored)
-        }
-        return cls(
-            run,
-            tuple(event.step for event in done),
-            tuple(event.loss for event in done),
-            tuple({event.path: event for event in events if isinstance(event, SampleDrawn)}.values()),
-            scores,
-            picked[-1].step if picked else None,
-            picked[-1].reason if picked else "",
-            saved[-1].slug if saved else None,
-            saved[-1].step if saved else None,
-            checked[-1] if checked else None,
-        )
-
-    @property
-    def kept(self) -> set[int]:
-        """The steps whose checkpoints are still there, by a look at the disk."""
-        folder = self.run.library.run_folder(self.run.id) / "checkpoints"
-        return {int(path.stem) for path in folder.glob("*.safetensors")}
-
-    @property
-    def total(self) -> int:
-        return self.run.request.steps or 0
+    method: str
+    rank: int
+    alpha: float
+    steps: int
+    learning_rate: float
+    batch_size: int
+    resolution: int
+    class_images: int
+    prior_loss_weight: float
+    prior_region: str
+    class_checks: int
+    targets: str
+    dropout: float
+    text_encoder_learning_rate: float
+    optimiser: str
+    schedule: str
+    warm_up: int
+    snr_gamma: float
+    noise_offset: float
+    accumulation: int
+    gradient_checkpointing: bool
+    precision: str
+    more_resolutions: str
+    buckets: bool
+    portrait: bool
+    describe: bool
+    garment_weight: float
+    checkpoint_every: int
+    sample_every: int
+    pick_best: bool
 
 
-def run_of(desk: Studio, run: str) -> Run[Any] | None:
-    """The run, or None once nobody remembers it."""
-    try:
-        return desk.run(run) if run else None
-    except ValueError:
-        return None
+class Preset(PresetValues, total=False):
+    """The same, and the preset in the one list."""
+
+    preset: gr.Radio | None
 
 
-def pictures_of(desk: Studio, run: Run) -> list[Picture]:
-    """What the run has drawn and nobody has deleted since."""
-    drawn = [event.path for event in run.snapshot() if isinstance(event, PictureDrawn)]
-    here = {str(picture.path): picture for picture in desk.library.pictures()}
-    return [here[path] for path in drawn if path in here]
+class FurtherPreset(PresetValues, total=False):
+    """The same, and the preset in the other list."""
+
+    other: gr.Dropdown | None
 
 
-def status(run: Run) -> dict[str, Any]:
-    """How far a run is, for the API: plain values, the loss curve with at most 300 points."""
-    progress = run.progress()
-    told: dict[str, Any] = {
-        "run": run.id,
-        "kind": run.kind,
-        "title": run.title,
-        "status": run.status,
-        "created": run.created,
-        "message": run.message,
-        "fraction": round(progress.fraction, 4),
-        "eta": progress.seconds_left,
-        "words": progress.words,
-        "request": asdict(run.request) if run.request else {},
-    }
-    return told | TOLD_OF.get(run.kind, _told_pictures)(run)
+class OfFamily(Preset, FurtherPreset, total=False):
+    """What a family brings along."""
 
 
-def _told_pictures(run: Run[Any]) -> dict[str, Any]:
-    return {"pictures": [event.path for event in run.snapshot() if isinstance(event, PictureDrawn)]}
+class Look(TypedDict, total=False):
+    """A training, and those to look at."""
+
+    view: str
+    which: gr.Dropdown
+    seen: dict
 
 
-def _told_training(run: Run[Any]) -> dict[str, Any]:
-    training = Training.of(run)
-    trend = smoothed(training.losses)
+class Begun(TypedDict):
+    """A training that was just asked for, and those to look at."""
+
+    view: str
+    which: gr.Dropdown
+
+
+class ToTeach(TypedDict, total=False):
+    """Whom to teach, and how."""
+
+    subject: gr.Dropdown
+    preset: gr.Radio
+
+
+def others_of(desk: Studio, family: ModelFamily) -> gr.Dropdown:
+    """The family's further presets with what each takes here, none of them chosen."""
+    return gr.Dropdown(
+        [(preset_label(desk, family, name).replace("\n", " · "), name) for _, name in folded_presets(family)],
+        value=None,
+    )
+
+
+class Opened(ToTeach, total=False):
+    """Everything as it is when a page opens."""
+
+    other: gr.Dropdown
+    seed: None
+
+
+def opening(desk: Studio) -> Opened:
+    """Everything as it is when a page opens: the first subject, and the usual preset."""
+    known = choices(desk)
     return {
-        "step": training.steps[-1] if training.steps else 0,
-        "total": training.total,
-        "loss": [list(point) for point in thinned(list(zip(training.steps, training.losses, strict=True)))],
-        "loss_smoothed": [list(point) for point in thinned(list(zip(training.steps, trend, strict=True)))],
-        "samples": [
-            {"step": sample.step, "prompt": sample.prompt, "stored_at": sample.path} for sample in training.samples
-        ],
-        "scores": [
-            {"step": step, "identity": pair[0], "obedience": pair[1]} for step, pair in sorted(training.scores.items())
-        ],
-        "checkpoints": sorted(training.kept),
-        "picked": training.picked,
-        "reason": training.reason,
-        "lora": training.lora,
-        "taken": training.taken,
-        "class": _told_class(training.checked),
+        "subject": gr.Dropdown(known, value=next((slug for _, slug in known), None)),
+        "preset": presets_of(desk, desk.family, USUAL),
+        "other": others_of(desk, desk.family),
+        "seed": None,
     }
 
 
-TOLD_OF = {TRAIN.kind: _told_training}  # what a status says beside what all say; of others the pictures
-
-
-def _told_class(checked: ClassChecked | None) -> dict[str, Any] | None:
-    if checked is None:
-        return None
-    return {
-        "prompt": checked.prompt,
-        "diversity": checked.diversity,
-        "before": checked.before,
-        "drift": checked.drift,
-        "stored_at": list(checked.pictures),
-        "base_stored_at": list(checked.base_pictures),
-    }
-
-
-async def carried_out(desk: Studio, request: Any) -> Any:
-    """Start the request and wait for its result without holding a thread. Raises what `start` and `result` raise."""
-    run = await run_to_its_end(desk, request)
-    return await asyncio.to_thread(run.result)
-
-
-async def run_to_its_end(desk: Studio, request: Any) -> Run:
-    """The run of the request, ended in whatever way. Raises what `start` raises."""
-    run = await asyncio.to_thread(desk.start, request)
-    while not run.wait(0):
-        await asyncio.sleep(EVERY)
-    return run
-
-
-def now_view(now: Sequence[Now]) -> str:
-    """What the one pipeline is doing, for whom, how long still."""
-    if not now:
-        return '<div class="now idle"><h2>Now</h2><p>Nothing on stage.</p></div>'
-    return '<div class="now"><h2>Now</h2>' + "".join(_one_now(one) for one in now) + "</div>"
-
-
-def _one_now(now: Now) -> str:
-    left = html.duration(now.seconds_left)
-    waiting = f"{now.waiting} waiting behind it" if now.waiting else ""
-    stop = html.button("Stop", "cancel", "stop", quiet=True, run=now.run_id) if now.run_id else ""
-    words = html.joined([now.words, f"{left} left" if left else "", waiting])
+def trainings(runs: Sequence[Run]) -> tuple[tuple[str, str], ...]:
+    """The trainings to look at, newest first, as choices."""
     return (
-        f'<div class="act {now.kind}"><div class="row"><b>{escape(now.title)}</b>{stop}</div>'
-        f"{html.bar(now.fraction, now.title)}<p>{escape(words)}</p></div>"
+        (LATEST, ""),
+        *(
+            (
+                f"{run.title.removeprefix('Training ')}, {IN_WORDS[run.status]}, {run.created[:16].replace('T', ' ')}",
+                run.id,
+            )
+            for run in runs[:LISTED]
+        ),
+    )
+
+
+def values_of(family: ModelFamily, preset: str | None) -> dict[str, Any]:
+    """The fields of TrainRequest that a preset decides, whole."""
+    return {**family.training, **(family.presets[preset].training if preset in family.presets else {})}
+
+
+def shown_presets(family: ModelFamily) -> list[str]:
+    return [name for name, preset in family.presets.items() if not preset.folded]
+
+
+def folded_presets(family: ModelFamily) -> list[tuple[str, str]]:
+    """Those that few want, each with when to take it."""
+    return [(f"{name}: {preset.when}", name) for name, preset in family.presets.items() if preset.folded]
+
+
+def choices(desk: Studio) -> list[tuple[str, str]]:
+    return [(subject.name, subject.slug) for subject in desk.library.subjects()]
+
+
+def preset_choices(desk: Studio, family: ModelFamily) -> list[tuple[str, str]]:
+    return [(preset_label(desk, family, name), name) for name in shown_presets(family)]
+
+
+def presets_of(desk: Studio, family: ModelFamily, preset: str | None) -> gr.Radio:
+    """The family's presets with what each takes here; the chosen one stays if it has one of that name."""
+    return gr.Radio(preset_choices(desk, family), value=_kept(family, preset))
+
+
+def defaults_of(family: ModelFamily, preset: str | None) -> PresetValues:
+    """Values of the fields that a preset decides, after a change of family."""
+    values = values_of(family, _kept(family, preset))
+    return PresetValues(**{name: values.get(name) for name in PresetValues.__annotations__})
+
+
+def _kept(family: ModelFamily, preset: str | None) -> str | None:
+    return preset if preset in family.presets else USUAL if USUAL in family.presets else None
+
+
+def face_of(desk: Studio, subject: str | None) -> str:
+    """Who is to be taught: a row of the subject's photos."""
+    shown = next((one for one in desk.library.subjects() if one.slug == subject), None)
+    if shown is None:
+        return html.note("Make a subject first: a few pictures and a name." if not desk.library.subjects() else "")
+    photos: Sequence[str] = [html.image(photo.path) for photo in shown.photos[:6]]
+    words = f"{len(shown.photos)} photos" if len(shown.photos) != 1 else "1 photo"
+    return (
+        f'<div class="photos">{"".join(photos)}</div><p class="faint">{words}, taught as '
+        f"{html.tag(shown.trigger, 'trigger')}</p>"
     )
 
 

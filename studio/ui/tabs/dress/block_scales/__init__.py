@@ -1,0 +1,1 @@
+"""How outfits act: the folded panel of Dress."""
