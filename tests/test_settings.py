@@ -64,7 +64,7 @@ def test_a_quota_of_nothing_is_refused():
     "asked, said",
     [
         ({"method": "full"}, "train a LoRA"),
-        ({"accumulation": 8, "batch_size": 2}, "batch size times accumulation"),
+        ({"gradient_accumulation_steps": 8, "batch_size": 2}, "batch size times accumulation"),
         ({"more_resolutions": "2048"}, "more resolutions"),
         ({"checkpoint_every": 1, "steps": 500}, "looked at 20 times"),
     ],

@@ -23,7 +23,7 @@ RUNS = tuple((name, seed) for seed in (0, 1) for name in SUBJECTS if SUBJECTS[na
 SCENES = ("street at night", "kitchen", "snow", "beach")  # the validation prompts have others
 SEEDS = 2
 # So long, at a constant rate, that some are overtrained: at the default 200 steps the last one is as good as any.
-ASKED = {"steps": 500, "schedule": "constant", "class_images": 0, "checkpoint_every": 100, "sample_every": 100}
+ASKED = {"steps": 500, "lr_scheduler": "constant", "class_images": 0, "checkpoint_every": 100, "sample_every": 100}
 TIE = 0.01  # of the judge's score: less is chance
 
 
@@ -76,7 +76,7 @@ def _try(desk: studio.Studio, name: str, seed: int, settings: Mapping[str, Any],
     run = desk.start(studio.TrainRequest(subject=subject.slug, seed=seed, **settings))
     picked = run.result().steps
     scores = {
-        event.step: (event.identity, event.obedience)
+        event.step: (event.subject_fidelity, event.prompt_fidelity)
         for event in run.snapshot()
         if isinstance(event, studio.CheckpointScored)
     }

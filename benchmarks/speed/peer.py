@@ -109,7 +109,7 @@ def clock_of(device: str) -> Callable[[], float]:
 
 
 def told_at_exit(device: str) -> None:
-    """Print figures when this process ends: step=, the median seconds between optimiser steps; whole=, those of all
+    """Print figures when this process ends: step=, the median seconds between optimizer steps; whole=, those of all
     of it; on a GPU peak=, the GiB it took there."""
     now = clock_of(device)
     began = 0.0 if device == "cpu" else time.perf_counter()

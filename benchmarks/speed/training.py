@@ -3,7 +3,7 @@
     python -m benchmarks speed training path/to/train_dreambooth_lora_sdxl.py [--pairs 5]
 
 Pocket at 64 px, the sample subject's photos, rank 8 on attention, AdamW, float32, one thread, no class images: the same
-for both. The clock is the CPU time of processes; a step is the median from one step of the optimiser to the next.
+for both. The clock is the CPU time of processes; a step is the median from one step of the optimizer to the next.
 
     python -m benchmarks speed training path/to/train_dreambooth_lora_sdxl.py --device cuda [--pairs 3] \\
         --sd15-script path/to/train_dreambooth_lora.py
@@ -40,9 +40,9 @@ OURS = {
     "rank": RANK,
     "alpha": float(RANK),
     "targets": "attention",
-    "optimiser": "AdamW",
-    "schedule": "constant",
-    "warm_up": 0,
+    "optimizer": "AdamW",
+    "lr_scheduler": "constant",
+    "lr_warmup_steps": 0,
     "learning_rate": 1e-4,
     "snr_gamma": 0.0,
     "class_images": 0,

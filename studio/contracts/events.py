@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from studio.contracts.former_names import renamed
+
 
 @dataclass(frozen=True)
 class StageReported:
@@ -20,7 +22,7 @@ class StageReported:
 
 @dataclass(frozen=True)
 class StepFinished:
-    """One optimiser step; `seconds_left` is the estimate for the rest of the run."""
+    """One optimizer step; `seconds_left` is the estimate for the rest of the run."""
 
     step: int
     total: int
@@ -45,11 +47,11 @@ class CheckpointSaved:
 
 @dataclass(frozen=True)
 class CheckpointScored:
-    """How like the subject (CLIP-I) and how obedient (CLIP-T) the samples of a step are; step 0 is the base."""
+    """How like the photos (CLIP-I) and how close to their prompts (CLIP-T) a step's samples are; step 0 is the base."""
 
     step: int
-    identity: float
-    obedience: float
+    subject_fidelity: float
+    prompt_fidelity: float
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,6 @@ def from_json(data: dict[str, Any]) -> Event:
     if kind is None:
         raise ValueError(f"unknown event {data.get('event')!r}; known are {', '.join(_KINDS)}")
     try:
-        return kind(**values)
+        return kind(**renamed(kind.__name__, values))
     except TypeError as error:
         raise ValueError(f"{kind.__name__}: {error}") from error

@@ -26,7 +26,7 @@ DEVICES, DTYPES = ("cpu", "cuda", "mps"), ("float32", "float16", "bfloat16")
 
 # What a family that says nothing else begins with.
 DRAWING = {"steps": 30, "guidance": 5.0, "scheduler": "DDIM"}
-REPAINTING = {"strength": 1.0, "fill": "original"}
+REPAINTING = {"strength": 1.0, "masked_content": "original"}
 TRAINING = {
     "method": "LoRA",
     "rank": 16,
@@ -36,13 +36,13 @@ TRAINING = {
     "steps": 800,
     "learning_rate": 1e-4,
     "text_encoder_learning_rate": 0.0,
-    "optimiser": "AdamW",
-    "schedule": "cosine",
-    "warm_up": 10,
+    "optimizer": "AdamW",
+    "lr_scheduler": "cosine",
+    "lr_warmup_steps": 10,
     "snr_gamma": 5.0,
     "noise_offset": 0.0,
     "batch_size": 1,
-    "accumulation": 1,
+    "gradient_accumulation_steps": 1,
     "gradient_checkpointing": False,
     "precision": "auto",
     "more_resolutions": "",

@@ -34,17 +34,17 @@ MAX_SEED = 2**32 - 1
 MOST_VALIDATION = 8
 MOST_RESOLUTIONS = 4
 LORA, FULL = METHODS = ("LoRA", "full")
-ADAMW, ADAMW_8BIT, PRODIGY = OPTIMISERS = ("AdamW", "AdamW 8-bit", "Prodigy")
+ADAMW, ADAMW_8BIT, PRODIGY = OPTIMIZERS = ("AdamW", "AdamW 8-bit", "Prodigy")
 NEEDS_BITSANDBYTES = (
     f"{ADAMW_8BIT} needs the package bitsandbytes: install it with pip install bitsandbytes, or choose {ADAMW}."
 )
-CONSTANT, COSINE = SCHEDULES = ("constant", "cosine")
+CONSTANT, COSINE = LR_SCHEDULERS = ("constant", "cosine")
 WHOLE, GARMENTS = PRIOR_REGIONS = ("picture", "garments")
 PRECISIONS = ("auto", "bf16", "fp16", "fp32")  # that a step computes in; what is learnt is always kept in fp32
 MOST_PHRASES, LONGEST_PHRASE = 20, 60
 DRAW_STEPS, GUIDANCES, STRENGTHS = (1, 200), (0.0, 30.0), (0.05, 1.0)  # least and most
 MOST_RANK, MOST_ROWS = 256, 24
-ORIGINAL, SURROUNDINGS = FILLS = ("original", "surroundings")
+ORIGINAL, SURROUNDINGS = MASKED_CONTENTS = ("original", "surroundings")
 MOST_PIXELS, MOST_SIDE, MOST_PICTURES = 512, 20_000, 64  # of a mask's edge, of a picture's side, and in one go
 
 # Fields of a set that count in its id though they are None, since they did in the first sets; later ones do not.
@@ -68,13 +68,13 @@ class TrainRequest:
     steps: int | None = None
     learning_rate: float | None = None
     text_encoder_learning_rate: float | None = None  # 0: the text encoders stay as they are
-    optimiser: str | None = None
-    schedule: str | None = None
-    warm_up: int | None = None  # steps until the learning rate is whole
+    optimizer: str | None = None
+    lr_scheduler: str | None = None
+    lr_warmup_steps: int | None = None  # steps of the optimizer until the learning rate is whole
     snr_gamma: float | None = None  # of min-SNR weighting (Hang et al. 2023); 0: every timestep counts the same
     noise_offset: float | None = None
     batch_size: int | None = None
-    accumulation: int | None = None  # batches for one step of the optimiser
+    gradient_accumulation_steps: int | None = None  # batches for one step of the optimizer
     gradient_checkpointing: bool | None = None  # saves memory, takes a third more time; where memory is short, always
     precision: str | None = None
     resolution: int | None = None
@@ -105,13 +105,13 @@ class TrainRequest:
         within("steps", self.steps, 1, 100_000)
         within("learning_rate", self.learning_rate, 1e-8, 2.0)
         within("text_encoder_learning_rate", self.text_encoder_learning_rate, 0.0, 2.0)
-        one_of("optimiser", self.optimiser, OPTIMISERS)
-        one_of("schedule", self.schedule, SCHEDULES)
-        within("warm_up", self.warm_up, 0, 100_000)
+        one_of("optimizer", self.optimizer, OPTIMIZERS)
+        one_of("lr_scheduler", self.lr_scheduler, LR_SCHEDULERS)
+        within("lr_warmup_steps", self.lr_warmup_steps, 0, 100_000)
         within("snr_gamma", self.snr_gamma, 0.0, 100.0)
         within("noise_offset", self.noise_offset, 0.0, 1.0)
         within("batch_size", self.batch_size, 1, 64)
-        within("accumulation", self.accumulation, 1, 64)
+        within("gradient_accumulation_steps", self.gradient_accumulation_steps, 1, 64)
         one_of("precision", self.precision, PRECISIONS)
         within("resolution", self.resolution, 64, 2048)
         multiple_of_8("resolution", self.resolution)
@@ -136,7 +136,7 @@ class TrainRequest:
             )
         within("seed", self.seed, 0, MAX_SEED)
         text_rate = self.text_encoder_learning_rate
-        if self.optimiser == PRODIGY and text_rate and self.learning_rate and text_rate != self.learning_rate:
+        if self.optimizer == PRODIGY and text_rate and self.learning_rate and text_rate != self.learning_rate:
             raise ValueError(
                 f"{PRODIGY} finds one learning rate for all: set text_encoder_learning_rate to 0 or to "
                 f"{self.learning_rate:g}, as learning_rate is; got {text_rate:g}."
@@ -339,7 +339,9 @@ class RepaintRequest(Wearing):
     lora_scale: float = 1.0
     outfit: str | list | None = None
     strength: float | None = None  # how far from what is there: 1 begins anew
-    fill: str | None = None  # what stands under the mask at the beginning: the "original", or its "surroundings"
+    masked_content: str | None = (
+        None  # what stands under the mask at the beginning: the "original", or its "surroundings"
+    )
     feather: int | None = None  # pixels round the mask in which new and old may be joined; None: by the picture's size
     # Pixels round the mask that are looked at, at the family's full resolution; None: the whole picture, unless it is
     # larger than what the family draws.
@@ -358,7 +360,7 @@ class RepaintRequest(Wearing):
         object.__setattr__(self, "prompt", self.prompt or "")  # null is none at all
         _check_sampling(self)
         within("strength", self.strength, *STRENGTHS)
-        one_of("fill", self.fill, FILLS)
+        one_of("masked_content", self.masked_content, MASKED_CONTENTS)
         within("feather", self.feather, 0, MOST_PIXELS)
         within("padding", self.padding, 0, MOST_SIDE)
         within("count", self.count, 1, 64)

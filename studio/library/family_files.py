@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from studio.contracts.family import ASSETS, ModelFamily
+from studio.contracts.former_names import renamed
 from studio.contracts.validation import known_only, of_type, one_of
 
 try:
@@ -66,6 +67,7 @@ def _family_of(given: dict[str, Any], path: Path) -> ModelFamily:
     base = {"name": path.stem, **(_start_of(layout, path) if layout else {})}
     if "segmenters" in given and base.get("masking"):  # the usual one of others' is none of these
         base["masking"] = {name: value for name, value in base["masking"].items() if name != "segmenter"}
+    given |= _under_todays_names(given)
     for name in MERGED:
         if name in given:
             given[name] = {**base.get(name, {}), **given[name]}
@@ -73,6 +75,21 @@ def _family_of(given: dict[str, Any], path: Path) -> ModelFamily:
     if missing := [name for name in needed if name not in {**base, **given}]:
         raise ValueError(f"a family must have {', '.join(missing)} too, or a layout to begin with")
     return ModelFamily(**{**base, **_placed(given, path.parent)})
+
+
+def _under_todays_names(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file says of requests, whichever version it was written for."""
+    told = {
+        name: renamed(kind, given[name])
+        for name, kind in (("training", "TrainRequest"), ("repainting", "RepaintRequest"))
+        if name in given
+    }
+    if "presets" in given:
+        told["presets"] = {
+            name: renamed("TrainRequest", preset) if isinstance(preset, Mapping) else preset
+            for name, preset in given["presets"].items()
+        }
+    return told
 
 
 def _start_of(layout: str, path: Path) -> dict[str, Any]:

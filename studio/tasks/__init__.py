@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from studio.contracts.former_names import renamed
 from studio.tasks.draw import DRAW
 from studio.tasks.draw_set import DRAW_SET
 from studio.tasks.mask import FIND_MASKS
@@ -31,12 +32,12 @@ def task_of(request: Any, tasks: Iterable[Task[Any, Any]] = TASKS) -> Task[Any, 
 
 
 def request_from_json(data: Mapping[str, Any], tasks: Iterable[Task[Any, Any]] = TASKS) -> Any:
-    """What `as_json` told. Raises ValueError for a type or a field that this version does not know."""
+    """What `as_json` told, in this version or one before. Raises ValueError for a type or a field that this version does not know."""
     values, kinds = dict(data), {task.request.__name__: task.request for task in tasks}
     named = values.pop("type", None)
     if named not in kinds:
         raise ValueError(f"unknown request {named!r}; known are {', '.join(kinds)}")
     try:
-        return kinds[named](**values)
+        return kinds[named](**renamed(named, values))
     except TypeError as error:
         raise ValueError(f"{named}: {error}") from error

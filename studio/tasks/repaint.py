@@ -29,7 +29,7 @@ class Intent:
     title: str
     about: str
     strength: float
-    fill: str
+    masked_content: str
     padding: float | None  # None: the whole picture
     wears: bool = False  # it takes an outfit
     says: bool = True  # it takes words and LoRAs

@@ -23,7 +23,7 @@ def check(request: TrainRequest, library: Library, family: ModelFamily) -> None:
     subjects = {subject.slug: subject for subject in library.subjects()}
     is_there("subject", request.subject, subjects)
     check_photos(subjects[request.subject])
-    if request.optimiser == ADAMW_8BIT and find_spec("bitsandbytes") is None:
+    if request.optimizer == ADAMW_8BIT and find_spec("bitsandbytes") is None:
         raise ValueError(NEEDS_BITSANDBYTES)
 
 
@@ -40,7 +40,11 @@ def resolve(request: TrainRequest, library: Library, family: ModelFamily) -> Tra
 def limit(request: TrainRequest, quota: Quota, library: Library) -> None:
     if request.method == FULL and not quota.full:
         raise ValueError("On this shared host a full fine-tune is too large; train a LoRA.")
-    at_most("batch size times accumulation", quota.batch_size, (request.batch_size or 1) * (request.accumulation or 1))
+    at_most(
+        "batch size times accumulation",
+        quota.batch_size,
+        (request.batch_size or 1) * (request.gradient_accumulation_steps or 1),
+    )
     at_most("resolution", quota.side, request.resolution)
     for side in sides(request.more_resolutions):
         at_most("more resolutions", quota.side, side)

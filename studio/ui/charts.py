@@ -1,4 +1,4 @@
-"""A training in small drawings: its loss with the trend, and its checkpoints by likeness and obedience."""
+"""A training in small drawings: its loss with the trend, and its checkpoints by subject fidelity and prompt fidelity."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def loss_chart(steps: Sequence[int], losses: Sequence[float], total: int) -> str
 
 
 def frontier_chart(scores: Mapping[int, tuple[float, float]], picked: int | None) -> str:
-    """SVG of (identity, obedience) of each step: identity to the right, obedience upwards; step 0 is the base."""
+    """SVG of each step: subject fidelity to the right, prompt fidelity upwards; step 0 is the base."""
     if len(scores) < 2:
         return ""
     spans = [_span([pair[axis] for pair in scores.values()]) for axis in (0, 1)]
@@ -66,7 +66,7 @@ def frontier_chart(scores: Mapping[int, tuple[float, float]], picked: int | None
     for step in steps:
         x, y = place(scores[step])
         kind = "picked" if step == picked else "base" if step == 0 else "other"
-        told = f"{_step_name(step)}: likeness {scores[step][0]:.3f}, obedience {scores[step][1]:.3f}"
+        told = f"{_step_name(step)}: like the photos {scores[step][0]:.3f}, as asked {scores[step][1]:.3f}"
         radius = 6 if step == picked else 4
         dots += f'<g class="{kind}"><title>{told}</title><circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
         labels.append(_free_place(x, y, labels))
@@ -75,10 +75,12 @@ def frontier_chart(scores: Mapping[int, tuple[float, float]], picked: int | None
     frame = (
         f'<g class="frame"><line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>'
         f'<line x1="{LEFT}" x2="{LEFT}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
-        f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" text-anchor="end">liker the photos</text>'
-        f'<text x="{LEFT - 8}" y="{TOP}" text-anchor="end" transform="rotate(-90 {LEFT - 8} {TOP})">as asked</text></g>'
+        f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" text-anchor="end">more like the photos</text>'
+        f'<text x="{LEFT - 8}" y="{TOP}" text-anchor="end" transform="rotate(-90 {LEFT - 8} {TOP})">more as asked</text></g>'
     )
-    words = f"Likeness by obedience of {len(steps) - 1} checkpoints" + (f"; step {picked} is taken" if picked else "")
+    words = f"{len(steps) - 1} checkpoints, by how like the photos and how much as asked" + (
+        f"; step {picked} is taken" if picked else ""
+    )
     named = attributes(class_="chart frontier", viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=words)
     return f'<svg{named}>{frame}<polyline class="raw" points="{path}"/>{dots}</svg>'
 

@@ -55,7 +55,7 @@ def report(run: Run, root: Path) -> str:
             f"<p>{escape(training.reason)}</p>",
             frontier_chart(training.scores, training.taken or training.picked),
             _table(
-                ["step", "likeness (CLIP-I)", "obedience (CLIP-T)"],
+                ["step", "subject fidelity (CLIP-I)", "prompt fidelity (CLIP-T)"],
                 [
                     [step or "base", f"{pair[0]:.4f}", f"{pair[1]:.4f}"]
                     for step, pair in sorted(training.scores.items())

@@ -46,7 +46,8 @@ def _told_training(run: Run[Any]) -> dict[str, Any]:
             {"step": sample.step, "prompt": sample.prompt, "stored_at": sample.path} for sample in training.samples
         ],
         "scores": [
-            {"step": step, "identity": pair[0], "obedience": pair[1]} for step, pair in sorted(training.scores.items())
+            {"step": step, "subject_fidelity": pair[0], "prompt_fidelity": pair[1]}
+            for step, pair in sorted(training.scores.items())
         ],
         "checkpoints": sorted(training.kept),
         "picked": training.picked,

@@ -32,7 +32,7 @@ class Training:
     steps: tuple[int, ...]
     losses: tuple[float, ...]
     samples: tuple[SampleDrawn, ...]
-    scores: dict[int, tuple[float, float]]  # step -> identity and obedience; 0 is the base
+    scores: dict[int, tuple[float, float]]  # step -> subject fidelity and prompt fidelity; 0 is the base
     picked: int | None
     reason: str
     lora: str | None
@@ -47,7 +47,9 @@ class Training:
         picked = [event for event in events if isinstance(event, CheckpointPicked)]
         checked = [event for event in events if isinstance(event, ClassChecked)]
         scores = {
-            event.step: (event.identity, event.obedience) for event in events if isinstance(event, CheckpointScored)
+            event.step: (event.subject_fidelity, event.prompt_fidelity)
+            for event in events
+            if isinstance(event, CheckpointScored)
         }
         return cls(
             run,

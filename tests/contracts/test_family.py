@@ -79,7 +79,7 @@ def test_a_rate_may_be_written_as_people_write_it(tmp_path):
         ("drawing: {steps: '20'}", "drawing: steps must be a whole number, got '20'"),
         ("drawing: {steps: 20.5}", "drawing: steps must be a whole number, got 20.5"),
         ("drawing: {seed: 7}", "drawing: there is no field 'seed'"),
-        ("repainting: {fil: original}", r"repainting: there is no field 'fil' \(did you mean 'fill'\?\)"),
+        ("repainting: {fethaer: 3}", r"repainting: there is no field 'fethaer' \(did you mean 'feather'\?\)"),
         ("repainting: {strength: 2}", "repainting: strength must be 0.05 to 1, got 2"),
         ("masking: {box_treshold: 0.3}", r"masking: .*'box_treshold' \(did you mean 'box_threshold'\?\)"),
         ("masking: {segmenter: SAM bass}", "masking: segmenter must be one of SAM huge.*did you mean 'SAM base'"),

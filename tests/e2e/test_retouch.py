@@ -286,7 +286,7 @@ def test_the_jacket_becomes_another_outfit_by_phrase_by_click_and_by_brush(serve
     expect(page.locator(".about-intent")).to_contain_text("surroundings")
     page.keyboard.press("Control+Enter")
     await_another(page, served.library, detail)
-    assert newest_recipe(served.library).request["fill"] == "surroundings"
+    assert newest_recipe(served.library).request["masked_content"] == "surroundings"
 
 
 def newest_recipe(library: Path) -> studio.Recipe:

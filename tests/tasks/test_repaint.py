@@ -168,7 +168,7 @@ def test_a_mask_may_be_a_transparent_picture_as_other_tools_save_them(library):
 
 def test_what_the_family_decides_is_its_own(library):
     request = resolved(RepaintRequest(photo(), mask_of((128, 128), (3, 3, 30, 30))), POCKET.repainting)
-    assert (request.strength, request.fill, request.steps, request.guidance, request.scheduler) == (
+    assert (request.strength, request.masked_content, request.steps, request.guidance, request.scheduler) == (
         1.0,
         "original",
         20,
@@ -176,7 +176,7 @@ def test_what_the_family_decides_is_its_own(library):
         "DDIM",
     )
     own = replace(SDXL, repainting={"strength": 0.9}).repainting
-    assert own["strength"] == 0.9 and own["steps"] == SDXL.drawing["steps"] and own["fill"] == "original"
+    assert own["strength"] == 0.9 and own["steps"] == SDXL.drawing["steps"] and own["masked_content"] == "original"
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_an_intent_is_settings_that_a_request_takes(library, name):
         photo(),
         mask_of((128, 128), (3, 3, 30, 30)),
         strength=intent.strength,
-        fill=intent.fill,
+        masked_content=intent.masked_content,
         padding=None if intent.padding is None else round(intent.padding * 27),
         outfit="red-coat" if intent.wears else None,
     )
@@ -223,7 +223,7 @@ def test_an_intent_is_settings_that_a_request_takes(library, name):
 
 
 def test_only_what_is_removed_begins_with_its_surroundings_and_only_an_outfit_begins_anew():
-    assert {name for name, one in INTENTS.items() if one.fill == "surroundings"} == {"remove"}
+    assert {name for name, one in INTENTS.items() if one.masked_content == "surroundings"} == {"remove"}
     assert {name for name, one in INTENTS.items() if one.strength == 1.0} == {"outfit"}
     assert {name for name, one in INTENTS.items() if one.wears} == {"outfit"}
 
@@ -237,7 +237,7 @@ def test_only_what_is_removed_begins_with_its_surroundings_and_only_an_outfit_be
         ({"prompt": 3}, "prompt must be text, got 3"),
         ({"strength": 0.0}, "strength must be 0.05 to 1, got 0"),
         ({"strength": 1.1}, "strength must be"),
-        ({"fill": "noise"}, "fill must be one of original, surroundings"),
+        ({"masked_content": "noise"}, "masked_content must be one of original, surroundings"),
         ({"feather": -1}, "feather must be 0 to 512"),
         ({"padding": -1}, "padding must be 0 to 20000"),
         ({"steps": 0}, "steps must be"),
@@ -290,7 +290,7 @@ def test_a_picture_is_dressed_with_its_own_words_and_lora(library, lora):
     request = wear(library, own.path, seed=4, count=3, steps=7, feather=9)
     assert request.prompt == "sks girl in the snow" and list(request.loras) == [LoraUse(lora.slug, 0.6, 0.6)]
     assert (request.seed, request.count, request.steps, request.feather, request.padding) == (4, 3, 7, 0, 128)
-    assert (request.strength, request.fill, request.family) == (1.0, "original", "pocket")
+    assert (request.strength, request.masked_content, request.family) == (1.0, "original", "pocket")
     said = wear(library, own.path, prompt="a boy", lora=[], lora_scale=0.5)
     assert said.prompt == "a boy" and not said.loras
 

@@ -81,7 +81,7 @@ def test_wear_dresses_several_pictures_and_takes_their_own_words(client, desk):
     [
         ({"outfit": "a-ball-gown"}, "There is no outfit 'a-ball-gown'"),
         ({"strength": 7}, "strength must be 0.05 to 1, got 7"),
-        ({"fill": "noise"}, "fill must be one of original, surroundings"),
+        ({"masked_content": "noise"}, "masked_content must be one of original, surroundings"),
         ({"feather": -1}, "feather must be 0 to 512"),
         ({"lora": "nobody"}, "There is no LoRA 'nobody'"),
     ],
@@ -122,7 +122,11 @@ def test_each_intent_says_the_settings_that_it_stands_for(desk):
     for name, meant in INTENTS.items():
         told = repainting.intended(desk, name, "")
         assert f"Strength {meant.strength:g}" in told["about"]
-        assert (told["strength"], told["fill"], told["padding"]) == (meant.strength, meant.fill, None)
+        assert (told["strength"], told["masked_content"], told["padding"]) == (
+            meant.strength,
+            meant.masked_content,
+            None,
+        )
         assert bool(told["outfits"]) == meant.wears
 
 
@@ -149,7 +153,7 @@ def test_a_reload_leaves_who_is_repainted_as_it_was(desk, kept, who):
 
 
 def test_nobody_is_nobody_and_not_whoever_the_picture_was_drawn_with():
-    fields = {"prompt": "a girl", "lora": None, "padding": None, "fill": "original"}
+    fields = {"prompt": "a girl", "lora": None, "padding": None, "masked_content": "original"}
     for who, lora in ((None, ()), ("mika", "mika")):
         given = {**fields, "lora": who}
         assert repainting._request(Path("a.png"), None, "red-coat", "pocket", INTENTS["outfit"], given).lora == lora
@@ -168,7 +172,7 @@ def test_a_run_that_failed_shows_the_reason_and_what_was_finished(desk, monkeypa
 
 
 def test_what_is_removed_is_painted_over_without_words_or_lora():
-    given = {"prompt": "a girl", "lora": "mika", "padding": None, "fill": "surroundings"}
+    given = {"prompt": "a girl", "lora": "mika", "padding": None, "masked_content": "surroundings"}
     asked = repainting._request(Path("a.png"), Image.new("L", (8, 8), 255), "", "pocket", INTENTS["remove"], given)
     assert asked.prompt == "" and asked.lora is None
 

@@ -29,7 +29,7 @@ def desk_with(tmp_path):
         ({"gradient_checkpointing": True}, {}),
         ({}, {"batch_size": 4}),
         ({}, {"method": "full"}),
-        ({"method": "full", "optimiser": "AdamW 8-bit"}, {"method": "full"}),
+        ({"method": "full", "optimizer": "AdamW 8-bit"}, {"method": "full"}),
     ],
 )
 def test_more_of_anything_takes_more_memory(less, more):
@@ -37,7 +37,7 @@ def test_more_of_anything_takes_more_memory(less, more):
 
 
 def test_estimates_are_in_the_range_that_is_known():
-    plain = {"class_images": 0, "targets": "attention", "rank": 16, "optimiser": "AdamW"}
+    plain = {"class_images": 0, "targets": "attention", "rank": 16, "optimizer": "AdamW"}
     assert 10 < memory_for(SDXL, plain, "cuda") < 15, "11 to 12 GB without checkpointing (facts)"
     assert 15 < memory_for(SD15, {"method": "full", "class_images": 0}, "cuda") < 20
     assert memory_for(SDXL, SDXL.presets["16 GB card"].training, "cuda") < 12

@@ -24,7 +24,7 @@ class Trainable(Protocol):
     """What learns. Between `inject` and `eject` the pipeline computes with it; outside it is as it was."""
 
     def groups(self, rate: float, text_rate: float) -> list[dict[str, Any]]:
-        """The optimiser's groups: all parameters of the denoiser's part, then of the text encoders', if these learn."""
+        """The optimizer's groups: all parameters of the denoiser's part, then of the text encoders', if these learn."""
 
     def inject(self, pipeline: Any) -> None: ...
     def eject(self, pipeline: Any) -> None: ...
@@ -147,7 +147,7 @@ class TrainableModel:
 
 
 def _groups(learning: Mapping[str, list[nn.Parameter]], rate: float, text_rate: float) -> list[dict[str, Any]]:
-    """The optimiser's groups of what learns, by the names of its components."""
+    """The optimizer's groups of what learns, by the names of its components."""
     denoiser = [p for name, part in learning.items() if not is_text_encoder(name) for p in part]
     texts = [p for name, part in learning.items() if is_text_encoder(name) for p in part]
     return [{"params": denoiser, "lr": rate}, *([{"params": texts, "lr": text_rate}] if texts else [])]

@@ -152,7 +152,7 @@ class _Repainting:
         window = window_of(soft, request.padding or 0, family.resolution)
         seen, where = window.cut(image), window.cut(soft)
         part = InpaintRegion(
-            surrounded(seen, where) if request.fill == SURROUNDINGS else seen, where, request.strength or 1.0
+            surrounded(seen, where) if request.masked_content == SURROUNDINGS else seen, where, request.strength or 1.0
         )
         worn = prompts_of(self.adapters.outfits, where, pipelines=pipelines, family=family)
         work = _Work(

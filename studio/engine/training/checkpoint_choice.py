@@ -4,36 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-WORTH = 1.0  # of obedience against identity
+WORTH = 1.0  # of prompt fidelity against subject fidelity
 CLEARLY = 0.05  # by which an earlier step must be better than the last one
 
 
 def pick(scores: Mapping[int, tuple[float, float]]) -> tuple[int, str]:
-    """The step to take, and why, from (identity, obedience) of each step; step 0 is the base, which is not taken.
+    """The step to take, and why, from (subject fidelity, prompt fidelity) of each; step 0 is the base, which is not taken.
 
-    Identity counts as the way from the base's to 1, obedience as the share of the base's that is left; where the best
+    Subject fidelity counts as the way from the base's to 1, prompt fidelity as the share of the base's that is left; where the best
     is not CLEARLY better than the last, the last is taken.
     """
-    base_identity, base_obedience = scores.get(0, (0.0, 1.0))
-    gained = {
-        step: (identity - base_identity) / max(1 - base_identity, 1e-6)
-        for step, (identity, _) in scores.items()
-        if step
-    }
-    left = {step: min(1.0, obeyed / max(base_obedience, 1e-6)) for step, (_, obeyed) in scores.items() if step}
+    base_subject, base_prompt = scores.get(0, (0.0, 1.0))
+    gained = {step: (like - base_subject) / max(1 - base_subject, 1e-6) for step, (like, _) in scores.items() if step}
+    left = {step: min(1.0, close / max(base_prompt, 1e-6)) for step, (_, close) in scores.items() if step}
     worth = {step: gained[step] + WORTH * left[step] for step in gained}
     best, last = max(worth, key=lambda step: (worth[step], -step)), max(worth)
     if worth[best] - worth[last] < CLEARLY:
         return (
             last,
-            "No earlier step is clearly better than the last one: likeness "
-            f"{scores[last][0]:.2f}, obedience {scores[last][1]:.2f}.",
+            "No earlier step is clearly better than the last one: subject fidelity "
+            f"{scores[last][0]:.2f}, prompt fidelity {scores[last][1]:.2f}.",
         )
     more, less = scores[best][1] - scores[last][1], scores[last][0] - scores[best][0]
     gives = (
-        f"obeys its prompts better than step {last} ({scores[best][1]:.2f} against {scores[last][1]:.2f})"
+        f"follows its prompts better than step {last} ({scores[best][1]:.2f} against {scores[last][1]:.2f})"
         if more > 0
-        else f"is liker than step {last} ({scores[best][0]:.2f} against {scores[last][0]:.2f})"
+        else f"is more like the photos than step {last} ({scores[best][0]:.2f} against {scores[last][0]:.2f})"
     )
     costs = (
         f", and gives up little likeness ({scores[best][0]:.2f} against {scores[last][0]:.2f})"

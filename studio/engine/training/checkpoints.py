@@ -1,4 +1,4 @@
-"""A training at rest: what it learnt, its optimiser and its step in one safetensors file, written whole or not."""
+"""A training at rest: what it learnt, its optimizer and its step in one safetensors file, written whole or not."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from torch import Tensor
 
 from studio.engine.training.optimizers import memory_of, remember
 
-OPTIMISER = "optimiser"
+OPTIMIZER = "optimiser"  # as the first checkpoints spelt it: theirs and those of today are read alike
 
 
 def save_checkpoint(
     folder: Path,
     step: int,
     learnt: Mapping[str, Tensor],
-    optimiser: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer,
     scaler: Mapping[str, Any],
     metadata: Mapping[str, str],
     *,
@@ -46,9 +46,9 @@ def save_checkpoint(
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{step:06d}.safetensors"
-    tensors, plain = memory_of(optimiser)
-    told = {**metadata, "step": str(step), OPTIMISER: json.dumps(plain), "scaler": json.dumps(dict(scaler))}
-    write_tensors({**learnt, **{f"{OPTIMISER}.{name}": tensor for name, tensor in tensors.items()}}, path, told)
+    tensors, plain = memory_of(optimizer)
+    told = {**metadata, "step": str(step), OPTIMIZER: json.dumps(plain), "scaler": json.dumps(dict(scaler))}
+    write_tensors({**learnt, **{f"{OPTIMIZER}.{name}": tensor for name, tensor in tensors.items()}}, path, told)
     there = sorted(folder.glob("*.safetensors"), reverse=True)
     for later in there[: there.index(path)]:  # written by a process that was killed before it could say so
         later.unlink()
@@ -64,9 +64,9 @@ def save_checkpoint(
 def _slim(path: Path) -> None:
     """Leave what was learnt alone: the rest is as large again and twice."""
     told = metadata_of(path)
-    if OPTIMISER in told:
+    if OPTIMIZER in told:
         write_tensors(
-            learnt_in(path), path, {name: value for name, value in told.items() if name not in (OPTIMISER, "scaler")}
+            learnt_in(path), path, {name: value for name, value in told.items() if name not in (OPTIMIZER, "scaler")}
         )
 
 
@@ -76,29 +76,29 @@ def learnt_in(path: Path) -> dict[str, Tensor]:
 
 
 def _parted(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """What was learnt, and what the optimiser remembers, each by its own names."""
+    """What was learnt, and what the optimizer remembers, each by its own names."""
     learnt: dict[str, Tensor] = {}
     memory: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        of_optimiser = name.startswith(f"{OPTIMISER}.")
-        (memory if of_optimiser else learnt)[name.removeprefix(f"{OPTIMISER}.")] = tensor
+        of_optimizer = name.startswith(f"{OPTIMIZER}.")
+        (memory if of_optimizer else learnt)[name.removeprefix(f"{OPTIMIZER}.")] = tensor
     return learnt, memory
 
 
 def load_checkpoint(
-    path: Path, optimiser: torch.optim.Optimizer, run: str
+    path: Path, optimizer: torch.optim.Optimizer, run: str
 ) -> tuple[int, dict[str, Tensor], dict[str, Any]]:
-    """Put the optimiser where the checkpoint has it; returns its step, what was learnt, and the scaler's state.
+    """Put the optimizer where the checkpoint has it; returns its step, what was learnt, and the scaler's state.
 
     Raises ValueError for a damaged file, for one of another training, and for one that no training can go on from.
     """
     told = metadata_of(path)
     if told.get("run") != run:
         raise ValueError(f"{path.name} is a checkpoint of another training; start this one anew.")
-    if OPTIMISER not in told:
+    if OPTIMIZER not in told:
         raise ValueError(f"{path.name} keeps what was learnt only; go on from a later checkpoint, or train anew.")
     learnt, memory = _parted(load_file(path))
-    remember(optimiser, memory, json.loads(told[OPTIMISER]))
+    remember(optimizer, memory, json.loads(told[OPTIMIZER]))
     return int(told["step"]), learnt, json.loads(told.get("scaler", "{}"))
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from studio.contracts.events import CheckpointPicked, CheckpointSaved, Event, LoraSaved, StageReported, StepFinished
 from studio.contracts.family import ModelFamily
+from studio.contracts.former_names import formerly
 from studio.contracts.requests import ADAMW, COSINE, FULL, DrawRequest, TrainRequest
 from studio.engine.adapters.exporting import keep_lora
 from studio.engine.adapters.trainables import trainable_of
@@ -28,7 +29,7 @@ from studio.engine.training.buckets import batch_at
 from studio.engine.training.checkpoints import learnt_in, load_checkpoint, save_checkpoint
 from studio.engine.training.dataset import Examples, Picture, draw_class_pictures, encode, instance_pictures, joined
 from studio.engine.training.losses import prior_preservation_loss
-from studio.engine.training.optimizers import new_optimiser, rate_of
+from studio.engine.training.optimizers import new_optimizer, rate_of
 from studio.engine.training.pace import Pace
 from studio.engine.training.photo_analysis import look_at, seen_in
 from studio.engine.training.precision import computed_in, quickest, scaler_like
@@ -105,7 +106,7 @@ class _Run:
     folder: Path
 
     def prepare(self, class_pictures: list[Picture], checkpoint: Path | None) -> None:
-        """Caches latents and text embeddings, makes what learns and its optimiser, and takes up the checkpoint."""
+        """Caches latents and text embeddings, makes what learns and its optimizer, and takes up the checkpoint."""
         request, driver = self.request, driver_of(self.family)
         if request.text_encoder_learning_rate and not driver.capabilities.trains_text_encoders:
             raise ValueError(
@@ -145,7 +146,7 @@ class _Run:
             self._sparing = on_gpu and free_bytes(self._device.type) < ROOM_GB * 2**30 * size
             self.pipelines.move_in(pipeline, self)
             self._weights_dtype = denoiser_of(driver, pipeline).dtype  # asked once: it walks over all modules
-        self._optimiser = new_optimiser(request.optimiser or ADAMW, groups)
+        self._optimizer = new_optimizer(request.optimizer or ADAMW, groups)
         self._rates = [group["lr"] for group in groups]
         self._texts_learn = taught_texts
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=self._dtype == torch.float16)
@@ -154,7 +155,7 @@ class _Run:
             request, self.subject, self.family, self.pipelines, self.library, self.folder, faces, self._draw
         )
         if checkpoint is not None:
-            self._step, learnt, scaler = load_checkpoint(checkpoint, self._optimiser, self._identity())
+            self._step, learnt, scaler = load_checkpoint(checkpoint, self._optimizer, self._identity())
             self._trainable.load(learnt)
             if scaler and self._scaler.is_enabled():  # another machine may compute in another type
                 self._scaler.load_state_dict(scaler)
@@ -255,7 +256,7 @@ class _Run:
         return self.folder / "checkpoints" / f"{step:06d}.safetensors"
 
     def _take_step(self) -> float:
-        """One optimiser step on photos and class images; returns its loss. Steps down once when memory runs out."""
+        """One optimizer step on photos and class images; returns its loss. Steps down once when memory runs out."""
         while True:
             try:
                 return self._try_step()
@@ -268,26 +269,28 @@ class _Run:
                         "a smaller family."
                     ) from error
             with self.pipelines.lend(self.family, tenant=self):
-                self._optimiser.zero_grad(set_to_none=True)
+                self._optimizer.zero_grad(set_to_none=True)
                 self._sparing = True
                 self._spare(True)
                 self._scaler = scaler_like(self._scaler, self._device.type)  # it may be in the middle of a step
 
     def _try_step(self) -> float:
-        parts, losses = self.request.accumulation or 1, []
+        parts, losses = self.request.gradient_accumulation_steps or 1, []
         with self.pipelines.lend(self.family, tenant=self) as pipeline, torch.enable_grad():
             for part in range(parts):
                 losses.append(self._learn_from(pipeline, self._step * parts + part) / parts)
-            self._scaler.unscale_(self._optimiser)
-            learning = [p for group in self._optimiser.param_groups for p in group["params"]]
+            self._scaler.unscale_(self._optimizer)
+            learning = [p for group in self._optimizer.param_groups for p in group["params"]]
             torch.nn.utils.clip_grad_norm_(learning, LONGEST_GRADIENT)
             request = self.request
-            share = rate_of(request.schedule or COSINE, request.warm_up or 0, self._step, request.steps or 1)
-            for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
+            share = rate_of(
+                request.lr_scheduler or COSINE, request.lr_warmup_steps or 0, self._step, request.steps or 1
+            )
+            for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
                 group["lr"] = rate * share
-            self._scaler.step(self._optimiser)
+            self._scaler.step(self._optimizer)
             self._scaler.update()
-            self._optimiser.zero_grad(set_to_none=True)
+            self._optimizer.zero_grad(set_to_none=True)
             self._step += 1
             return sum(losses)
 
@@ -307,7 +310,7 @@ class _Run:
             errors = [self._errors(pipeline, one, chances) for one in batch]
             instances = self.request.batch_size or 1
             loss = prior_preservation_loss(torch.cat(errors), instances, self.request.prior_loss_weight or 0.0)
-            self._scaler.scale(loss / (self.request.accumulation or 1)).backward()
+            self._scaler.scale(loss / (self.request.gradient_accumulation_steps or 1)).backward()
         return loss.item()
 
     def _batch(self, turn: int, chances: torch.Generator) -> list[Examples]:
@@ -367,7 +370,7 @@ class _Run:
             self.folder / "checkpoints",
             self._step,
             learnt,
-            self._optimiser,
+            self._optimizer,
             self._scaler.state_dict(),
             {"run": self._identity()},
             resumable=1 if full else RESUMABLE,
@@ -387,6 +390,7 @@ class _Run:
         """What a checkpoint must have been made of to be taken up: the request, the trigger, photos and captions."""
         photos = [(photo.file, photo.caption, photo.crop) for photo in self.subject.photos]
         asked = {name: value for name, value in vars(self.request).items() if name not in LOOKS and value is not None}
+        asked = formerly("TrainRequest", asked)  # so that a run begun by an earlier version goes on
         whole = json.dumps([asked, self.subject.trigger, photos], sort_keys=True, default=str)
         return hashlib.sha256(whole.encode()).hexdigest()
 

@@ -18,8 +18,8 @@ WEIGHT_DECAY = 1e-4
 LAST_RATE = 0.1  # of the learning rate, at the end of its cosine
 
 
-def new_optimiser(name: str, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """The optimiser of that name over parameter groups, each with its learning rate.
+def new_optimizer(name: str, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """The optimizer of that name over parameter groups, each with its learning rate.
 
     Raises ValueError, with the remedy, for 8-bit AdamW where bitsandbytes is not installed.
     """
@@ -32,7 +32,7 @@ def new_optimiser(name: str, groups: list[dict[str, Any]]) -> torch.optim.Optimi
             raise ValueError(NEEDS_BITSANDBYTES) from error
         return kind(groups, weight_decay=WEIGHT_DECAY)
     if name != PRODIGY:
-        raise ValueError(f"There is no optimiser {name!r}.")
+        raise ValueError(f"There is no optimizer {name!r}.")
     # The settings of its authors for diffusion models (Mishchenko and Defazio 2023).
     with redirect_stdout(StringIO()):  # it prints
         return import_module("prodigyopt").Prodigy(
@@ -40,17 +40,17 @@ def new_optimiser(name: str, groups: list[dict[str, Any]]) -> torch.optim.Optimi
         )
 
 
-def rate_of(schedule: str, warm_up: int, step: int, total: int) -> float:
+def rate_of(lr_scheduler: str, lr_warmup_steps: int, step: int, total: int) -> float:
     """Share of the learning rate at a step: a linear warm-up, then all of it, or a cosine down to LAST_RATE."""
-    warm = min(1.0, (step + 1) / max(1, warm_up))
-    if schedule != COSINE:
+    warm = min(1.0, (step + 1) / max(1, lr_warmup_steps))
+    if lr_scheduler != COSINE:
         return warm
     return warm * (LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * step / total)) / 2)
 
 
-def memory_of(optimiser: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What the optimiser remembers: tensors by name, and plain values for JSON."""
-    state = optimiser.state_dict()
+def memory_of(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What the optimizer remembers: tensors by name, and plain values for JSON."""
+    state = optimizer.state_dict()
     tensors: dict[str, Tensor] = {}
     plain: dict[str, Any] = {"state": {}, "groups": []}
     places: set[int] = set()
@@ -76,8 +76,8 @@ def _flat(values: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str, An
             yield f"{before}{name}", value
 
 
-def remember(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
-    """The way back of `memory_of`, for an optimiser over the same parameters."""
+def remember(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
+    """The way back of `memory_of`, for an optimizer over the same parameters."""
     state: dict[int, dict[str, Any]] = {}
     for name, value in {**plain["state"], **tensors}.items():
         number, *path, last = name.split(".")
@@ -86,6 +86,6 @@ def remember(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor], pl
             within = within.setdefault(one, {})
         within[last] = value
     groups = [
-        {**group, **kept} for group, kept in zip(optimiser.state_dict()["param_groups"], plain["groups"], strict=True)
+        {**group, **kept} for group, kept in zip(optimizer.state_dict()["param_groups"], plain["groups"], strict=True)
     ]
-    optimiser.load_state_dict({"state": state, "param_groups": groups})
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

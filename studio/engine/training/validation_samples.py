@@ -15,7 +15,7 @@ from studio.contracts.family import ModelFamily
 from studio.contracts.requests import DrawRequest, TrainRequest, resolved
 from studio.engine.models.pipeline_cache import PipelineCache
 from studio.engine.training.checkpoint_choice import pick
-from studio.engine.vision.clip_scores import clip_of, diversity, drift, likeness, obedience
+from studio.engine.vision.clip_scores import clip_of, diversity, drift, prompt_fidelity, subject_fidelity
 from studio.errors import explain
 from studio.library.store import read_json, write_json
 from studio.words.articles import with_article
@@ -40,7 +40,7 @@ class Samples:
     folder: Path
     photos: list[Image.Image]
     render: Callable[[DrawRequest, int | None], Image.Image]
-    scores: dict[int, tuple[float, float]] = field(default_factory=dict)  # step -> identity and obedience
+    scores: dict[int, tuple[float, float]] = field(default_factory=dict)  # step -> subject fidelity and prompt fidelity
     _references: tuple[Tensor, Tensor] | None = None
 
     def __post_init__(self) -> None:
@@ -97,7 +97,7 @@ class Samples:
             yield StageReported(f"Checkpoints are not scored, the last one is taken: {explain(error)}")
             return
         photos, texts = self._references
-        self.scores[step] = likeness(pictures, photos), obedience(pictures, texts)
+        self.scores[step] = subject_fidelity(pictures, photos), prompt_fidelity(pictures, texts)
         write_json(self.folder / SCORES, {str(at): list(pair) for at, pair in self.scores.items()})
         yield CheckpointScored(step, *self.scores[step])
 

@@ -61,12 +61,12 @@ def clip_of(pipelines: PipelineCache, family: ModelFamily) -> Iterator[Clip]:
         yield Clip(pipeline.image_encoder, pipeline.text_encoder_2, pipeline.feature_extractor, pipeline.tokenizer_2)
 
 
-def likeness(pictures: Tensor, photos: Tensor) -> float:
+def subject_fidelity(pictures: Tensor, photos: Tensor) -> float:
     """CLIP-I of embeddings, [n, width] and [m, width]: the mean cosine of every picture and every photo."""
     return float((pictures @ photos.T).mean())
 
 
-def obedience(pictures: Tensor, prompts: Tensor) -> float:
+def prompt_fidelity(pictures: Tensor, prompts: Tensor) -> float:
     """CLIP-T of embeddings, both [n, width]: the mean cosine of each picture and its own prompt."""
     return float((pictures * prompts).sum(1).mean())
 

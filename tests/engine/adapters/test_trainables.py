@@ -16,7 +16,7 @@ from studio.engine.models.layouts import driver_of
 from studio.engine.models.noise import weights_of
 from studio.engine.models.weights import read_header
 from studio.engine.training.buckets import batch_at, size_for
-from studio.engine.training.checkpoints import OPTIMISER
+from studio.engine.training.checkpoints import OPTIMIZER
 from studio.engine.training.optimizers import rate_of
 
 SMALL = {"class_images": 0, "steps": 3, "checkpoint_every": 2, "sample_every": 3}
@@ -27,10 +27,15 @@ WAYS = {
     "text encoders": {"text_encoder_learning_rate": 1e-2},
     "full": {"method": "full", "learning_rate": 1e-3},
     "full, with text encoders": {"method": "full", "learning_rate": 1e-3, "text_encoder_learning_rate": 1e-3},
-    "Prodigy": {"optimiser": "Prodigy", "learning_rate": 1.0},
-    "8-bit Adam": {"optimiser": "AdamW 8-bit", "rank": 32, "targets": "everything"},
-    "constant, offset noise": {"schedule": "constant", "warm_up": 0, "noise_offset": 0.05, "snr_gamma": 0.0},
-    "accumulated, checkpointed": {"accumulation": 2, "batch_size": 1, "gradient_checkpointing": True},
+    "Prodigy": {"optimizer": "Prodigy", "learning_rate": 1.0},
+    "8-bit Adam": {"optimizer": "AdamW 8-bit", "rank": 32, "targets": "everything"},
+    "constant, offset noise": {
+        "lr_scheduler": "constant",
+        "lr_warmup_steps": 0,
+        "noise_offset": 0.05,
+        "snr_gamma": 0.0,
+    },
+    "accumulated, checkpointed": {"gradient_accumulation_steps": 2, "batch_size": 1, "gradient_checkpointing": True},
     "bf16": {"precision": "bf16"},
     "fp16": {"precision": "fp16"},
     "fp32": {"precision": "fp32"},
@@ -87,9 +92,9 @@ def test_a_finished_run_goes_on_for_more_steps(trains, library):
 def test_older_checkpoints_keep_what_was_learnt_only(trains, library):
     list(trains("kept", **{**SMALL, "steps": 4, "checkpoint_every": 1}))
     files = sorted((library.root / "runs" / "kept" / "checkpoints").glob("*.safetensors"))
-    whole = [OPTIMISER in read_header(file)["__metadata__"] for file in files]
+    whole = [OPTIMIZER in read_header(file)["__metadata__"] for file in files]
     assert whole == [False, False, True, True]
-    names = {frozenset(name for name in load_file(file) if not name.startswith(OPTIMISER)) for file in files}
+    names = {frozenset(name for name in load_file(file) if not name.startswith(OPTIMIZER)) for file in files}
     assert len(names) == 1 and all("lora_" in name for name in next(iter(names)))
     with pytest.raises(ValueError, match="keeps what was learnt only; go on from a later"):
         list(trains("kept", checkpoint=files[0], **{**SMALL, "steps": 4, "checkpoint_every": 1}))
@@ -104,7 +109,7 @@ def test_a_full_fine_tune_of_another_base_is_refused(toys, trains, draws):
 def test_8_bit_adam_without_its_package_names_the_remedy(trains, monkeypatch):
     monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
     with pytest.raises(ValueError, match="pip install bitsandbytes"):
-        list(trains(**SMALL, optimiser="AdamW 8-bit"))
+        list(trains(**SMALL, optimizer="AdamW 8-bit"))
 
 
 def test_targets_that_are_not_there_are_named(pipelines, toy):
@@ -120,19 +125,19 @@ def test_targets_that_are_not_there_are_named(pipelines, toy):
     "wrong",
     [
         {"method": "hypernetwork"},
-        {"optimiser": "SGD"},
-        {"schedule": "linear"},
+        {"optimizer": "SGD"},
+        {"lr_scheduler": "linear"},
         {"precision": "int4"},
         {"rank": 257},
         {"dropout": 1.0},
-        {"accumulation": 0},
+        {"gradient_accumulation_steps": 0},
         {"more_resolutions": "512, big"},
         {"more_resolutions": "513"},
         {"garment_weight": 1.5},
         {"noise_offset": 2.0},
-        {"warm_up": -1},
+        {"lr_warmup_steps": -1},
         {"text_encoder_learning_rate": -1.0},
-        {"optimiser": "Prodigy", "learning_rate": 1.0, "text_encoder_learning_rate": 0.5},
+        {"optimizer": "Prodigy", "learning_rate": 1.0, "text_encoder_learning_rate": 0.5},
     ],
 )
 def test_what_cannot_be_trained_is_refused_in_a_sentence(wrong):

@@ -130,7 +130,7 @@ def calls_of(*networks):
 @pytest.mark.parametrize("size", [(128, 128), (256, 256), (131, 97), (480, 130), (40, 61)])
 @pytest.mark.parametrize(
     "asked",
-    [{}, {"padding": 5}, {"feather": 0, "padding": 0}, {"fill": "surroundings"}],
+    [{}, {"padding": 5}, {"feather": 0, "padding": 0}, {"masked_content": "surroundings"}],
     ids=["as usual", "the part round it", "the mask alone", "from its surroundings"],
 )
 def test_outside_of_the_soft_mask_every_pixel_stays_and_inside_they_change(desk, girl, size, asked):
@@ -289,7 +289,9 @@ def test_from_its_surroundings_what_was_there_is_gone(desk, asked):
     ImageDraw.Draw(marked).rectangle((8, 90, 40, 118), fill=(220, 20, 20))
     ImageDraw.Draw(mask).rectangle((5, 87, 43, 121), fill=255)
     asked = {"prompt": "a blue cup on the beach", "strength": 0.3, "steps": 6, **asked}
-    kept, gone = (repainted(desk, marked, mask, fill=fill, **asked)[0] for fill in ("original", "surroundings"))
+    kept, gone = (
+        repainted(desk, marked, mask, masked_content=content, **asked)[0] for content in ("original", "surroundings")
+    )
     assert redness(kept, mask) > 80 and redness(gone, mask) < 60
 
 
@@ -574,6 +576,10 @@ def test_a_lora_of_the_base_acts_in_the_checkpoint_made_for_inpainting(
 def test_the_large_layouts_do_without_guidance_and_with_a_low_strength(layout, toys, pipelines, library, girl):
     family, before = toys(layout)[0], girl.resize((70, 200))
     mask = middle(before.size)
-    for asked in ({"guidance": 0.0}, {"guidance": 1.0, "strength": 0.3}, {"fill": "surroundings", "padding": 3}):
+    for asked in (
+        {"guidance": 0.0},
+        {"guidance": 1.0, "strength": 0.3},
+        {"masked_content": "surroundings", "padding": 3},
+    ):
         (after,) = over(family, pipelines, library, before, mask, **asked)
         assert changed_outside(before, after.image, soft_of(library, after)) == 0 and change(before, after, mask) > 0.5

@@ -113,7 +113,7 @@ def test_another_layout_is_taught_by_the_same_code_and_leaves_its_networks_as_th
     "way",
     [
         {"method": "full", "learning_rate": 1e-3},
-        {"gradient_checkpointing": True, "accumulation": 2},
+        {"gradient_checkpointing": True, "gradient_accumulation_steps": 2},
         {"buckets": True, "more_resolutions": "128", "noise_offset": 0.1},
         {"precision": "bf16", "targets": "transformers"},
     ],

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import threading
 from dataclasses import replace
@@ -23,9 +24,10 @@ from studio.contracts.family import ModelFamily
 from studio.contracts.requests import TrainRequest, resolved
 from studio.engine.adapters.lora import fingerprint
 from studio.engine.models.noise import stratified_timesteps, weights_of
+from studio.engine.models.weights import metadata_of
 from studio.engine.training.checkpoint_choice import pick
 from studio.engine.training.dataset import Seen, class_prompts, draw_class_pictures, instance_pictures
-from studio.engine.training.dreambooth import train
+from studio.engine.training.dreambooth import LOOKS, train
 from studio.engine.training.losses import prior_preservation_loss
 from studio.library.family_files import built_in
 from tests.engine.toys import new_library
@@ -57,7 +59,7 @@ def test_a_run_tells_its_steps_and_leaves_samples_checkpoints_and_a_lora(trains,
     assert all(Image.open(library.root / sample.path).size == (128,) * 2 for sample in samples)
     scores = of(events, CheckpointScored)
     assert [score.step for score in scores] == [0, 2, 4]
-    assert all(-1 <= value <= 1 for score in scores for value in (score.identity, score.obedience))
+    assert all(-1 <= value <= 1 for score in scores for value in (score.subject_fidelity, score.prompt_fidelity))
     (picked,) = of(events, CheckpointPicked)
     assert picked.step in (2, 4) and picked.reason
     assert isinstance(events[-1], LoraSaved) and (events[-1].step, events[-1].trained) == (picked.step, 4)
@@ -182,11 +184,11 @@ def test_a_scorer_that_cannot_be_had_ends_no_training(trains, toy):
     [
         ({0: (0.3, 0.5), 50: (0.6, 0.5), 100: (0.8, 0.5)}, 100, "No earlier step is clearly better"),
         ({0: (0.3, 0.5), 50: (0.81, 0.5), 100: (0.8, 0.5)}, 100, "No earlier step is clearly better"),
-        ({0: (0.3, 0.5), 50: (0.78, 0.5), 100: (0.8, 0.2)}, 50, "obeys its prompts better than step 100"),
-        ({0: (0.3, 0.5), 50: (0.9, 0.5), 100: (0.8, 0.5)}, 50, "is liker than step 100"),
+        ({0: (0.3, 0.5), 50: (0.78, 0.5), 100: (0.8, 0.2)}, 50, "follows its prompts better than step 100"),
+        ({0: (0.3, 0.5), 50: (0.9, 0.5), 100: (0.8, 0.5)}, 50, "is more like the photos than step 100"),
     ],
 )
-def test_the_pick_weighs_likeness_against_obedience_and_says_why(scores, best, told):
+def test_the_pick_weighs_subject_against_prompt_fidelity_and_says_why(scores, best, told):
     step, reason = pick(scores)
     assert step == best and told in reason
 
@@ -206,6 +208,24 @@ def test_a_training_that_goes_on_from_a_checkpoint_ends_in_the_same_bytes(trains
     rest = list(trains("parts", checkpoint=checkpoint))
     assert [event.step for event in of(rest, StepFinished)] == [3, 4]
     assert weights(library, rest[-1].slug) == whole
+
+
+def test_a_checkpoint_names_its_run_as_the_first_version_did_so_that_older_ones_go_on(trains, library, toy):
+    events = list(trains("parts", until=2))
+    request = resolved(TrainRequest("mika", seed=5), toy.training)
+    asked = {name: value for name, value in vars(request).items() if value is not None and name not in LOOKS}
+    first = {
+        "optimiser": "optimizer",
+        "schedule": "lr_scheduler",
+        "warm_up": "lr_warmup_steps",
+        "accumulation": "gradient_accumulation_steps",
+    }
+    asked |= {name: asked.pop(today) for name, today in first.items()}
+    subject = library.subject("mika")
+    photos = [(photo.file, photo.caption, photo.crop) for photo in subject.photos]
+    run = json.dumps([asked, subject.trigger, photos], sort_keys=True, default=str)
+    told = metadata_of(library.root / "runs" / "parts" / of(events, CheckpointSaved)[-1].path)
+    assert told["run"] == hashlib.sha256(run.encode()).hexdigest() and "optimiser" in told
 
 
 def test_a_training_left_at_any_step_goes_on_from_its_last_checkpoint(trains, library, pipelines, toy, whole):

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from studio.contracts.family import TARGETS, ModelFamily
-from studio.contracts.requests import MAX_SEED, METHODS, OPTIMISERS, PRECISIONS, PRIOR_REGIONS, SCHEDULES
+from studio.contracts.requests import LR_SCHEDULERS, MAX_SEED, METHODS, OPTIMIZERS, PRECISIONS, PRIOR_REGIONS
 from studio.ui import html
 from studio.ui.tabs.train.views import LATEST, USUAL, folded_presets, shown_presets, training_view, values_of
 
@@ -115,11 +115,13 @@ def _folded(first: ModelFamily) -> dict[str, Any]:
             made["dropout"] = number("dropout", "Dropout", whole=False, info="of the LoRA's inputs")
     with gr.Accordion("How it learns", open=False):
         with gr.Row(elem_classes=["pair"]):
-            made["optimiser"] = choice("optimiser", "Optimiser", OPTIMISERS, info="Prodigy wants a rate of 1")
-            made["schedule"] = choice("schedule", "Schedule", SCHEDULES)
+            made["optimizer"] = choice("optimizer", "Optimizer", OPTIMIZERS, info="Prodigy wants a rate of 1")
+            made["lr_scheduler"] = choice("lr_scheduler", "Schedule", LR_SCHEDULERS)
         with gr.Row(elem_classes=["pair"]):
-            made["warm_up"] = number("warm_up", "Warm-up steps")
-            made["accumulation"] = number("accumulation", "Accumulation", info="batches for one step")
+            made["lr_warmup_steps"] = number("lr_warmup_steps", "Warm-up steps")
+            made["gradient_accumulation_steps"] = number(
+                "gradient_accumulation_steps", "Gradient accumulation", info="batches for one step"
+            )
         with gr.Row(elem_classes=["pair"]):
             made["snr_gamma"] = number("snr_gamma", "min-SNR gamma", whole=False, info="0: off")
             made["noise_offset"] = number("noise_offset", "Noise offset", whole=False)

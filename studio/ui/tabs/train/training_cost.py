@@ -29,7 +29,7 @@ def seconds_for(desk: Studio, family: ModelFamily, preset: Mapping[str, Any]) ->
     per_picture = _measured(desk, family) or _known(desk, family)
     learnt = (
         asked.get("steps", 0)
-        * (asked.get("accumulation") or 1)
+        * (asked.get("gradient_accumulation_steps") or 1)
         * _in_a_step(asked.get("batch_size"), asked.get("class_images"))
         * ((asked.get("resolution") or family.resolution) / family.resolution) ** 2
     )
@@ -46,7 +46,7 @@ def memory_for(family: ModelFamily, preset: Mapping[str, Any], device: str) -> f
         if asked["method"] == FULL
         else millions * asked["rank"] * ADAPTED.get(asked["targets"], ADAPTED["everything"])
     )
-    kept = millions * width + learns * (8 + REMEMBERED[asked["optimiser"]])
+    kept = millions * width + learns * (8 + REMEMBERED[asked["optimizer"]])
     pictures = _in_a_step(asked["batch_size"], asked["class_images"]) * (asked["resolution"] / 1024) ** 2
     active = ACTIVATIONS * (millions / 2567) ** 0.7 * pictures
     return kept / 1000 + active * (CHECKPOINTED if asked["gradient_checkpointing"] else 1.0) + WORKSPACE
@@ -93,7 +93,9 @@ def _measured(desk: Studio, family: ModelFamily) -> float | None:
         steps = [event for event in run.snapshot() if isinstance(event, StepFinished)]
         early = next((event for event in steps[4:] if event.total > event.step), None)
         if early is not None:
-            pictures = _in_a_step(run.request.batch_size, run.request.class_images) * (run.request.accumulation or 1)
+            pictures = _in_a_step(run.request.batch_size, run.request.class_images) * (
+                run.request.gradient_accumulation_steps or 1
+            )
             pictures *= ((run.request.resolution or family.resolution) / family.resolution) ** 2
             ahead = (early.total - early.step) * pictures + _samples(vars(run.request), early.step) * DRAWN
             return early.seconds_left / ahead

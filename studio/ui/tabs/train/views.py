@@ -38,12 +38,12 @@ class PresetValues(TypedDict, total=False):
     targets: str
     dropout: float
     text_encoder_learning_rate: float
-    optimiser: str
-    schedule: str
-    warm_up: int
+    optimizer: str
+    lr_scheduler: str
+    lr_warmup_steps: int
     snr_gamma: float
     noise_offset: float
-    accumulation: int
+    gradient_accumulation_steps: int
     gradient_checkpointing: bool
     precision: str
     more_resolutions: str
@@ -272,7 +272,7 @@ def _remark(training: Training) -> str:
 
 
 def _frontier(training: Training) -> str:
-    """The checkpoints by likeness and obedience, the pick and why."""
+    """The checkpoints by subject fidelity and prompt fidelity, the pick and why."""
     chart = frontier_chart(training.scores, training.taken or training.picked)
     if not chart:
         return ""

@@ -96,7 +96,7 @@ def _request(
         return RepaintRequest(path, mask, outfit=worn or None, family=family, padding=padding, **given)
     if not worn:
         raise ValueError("Choose an outfit above, then press it again.")
-    del given["fill"]
+    del given["masked_content"]
     given["lora"] = given["lora"] or []  # nobody is nobody, and not whoever it was drawn with
     return WearRequest(path, worn, family=family, **given)
 
@@ -109,7 +109,7 @@ def intended(desk: Studio, intent: str, outfit: str) -> Intended:
         "outfits": outfits_view(desk, outfit) if meant.wears else "",
         "wear": gr.Button(visible=meant.wears),
         "strength": meant.strength,
-        "fill": meant.fill,
+        "masked_content": meant.masked_content,
         "padding": None,
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from studio.contracts.family import ModelFamily
-from studio.contracts.requests import DRAW_STEPS, FILLS, GUIDANCES, MAX_SEED, MOST_PIXELS, MOST_SIDE
+from studio.contracts.requests import DRAW_STEPS, GUIDANCES, MASKED_CONTENTS, MAX_SEED, MOST_PIXELS, MOST_SIDE
 from studio.contracts.sampling import LORA_SCALES
 from studio.tasks.repaint import INTENTS
 from studio.ui import html
@@ -85,8 +85,11 @@ def _more(first: ModelFamily) -> dict[str, Any]:
         strength = gr.Slider(
             0.05, 1.0, asked["strength"], step=0.05, label="Strength", min_width=130, buttons=[], info="1 begins anew"
         )
-        fill = gr.Radio(
-            [(name.capitalize(), name) for name in FILLS], value=asked["fill"], label="Begin with", min_width=130
+        masked_content = gr.Radio(
+            [(name.capitalize(), name) for name in MASKED_CONTENTS],
+            value=asked["masked_content"],
+            label="Begin with",
+            min_width=130,
         )
     with gr.Row(elem_classes=["pair"]):
         feather = gr.Number(
@@ -108,7 +111,7 @@ def _more(first: ModelFamily) -> dict[str, Any]:
     scheduler = gr.Dropdown(list(first.schedulers), value=asked["scheduler"], label="Scheduler")
     return {
         "strength": strength,
-        "fill": fill,
+        "masked_content": masked_content,
         "feather": feather,
         "padding": padding,
         "negative_prompt": negative,

@@ -49,7 +49,7 @@ class Intended(TypedDict, total=False):
     outfits: str
     wear: gr.Button
     strength: float
-    fill: str
+    masked_content: str
     padding: None
 
 
@@ -173,7 +173,7 @@ def about_intent(intent: str) -> str:
         if meant.padding is None
         else f"padding {meant.padding:.0%} of the mask's size, at full resolution"
     )
-    begins = "what is there" if meant.fill == ORIGINAL else "the surroundings"
+    begins = "what is there" if meant.masked_content == ORIGINAL else "the surroundings"
     said = f"Strength {meant.strength:g}, begins with {begins}, {whole}."
     return f'<p class="about-intent">{escape(meant.about)}<br><span class="faint">{said}</span></p>'
 
