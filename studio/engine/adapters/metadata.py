@@ -80,7 +80,9 @@ class LoraMetadata:
         modelspec = {name.removeprefix(MODELSPEC): value for name, value in told.items() if name.startswith(MODELSPEC)}
         tags = _tags(told.get(TAGS, ""))
         return cls(
-            trigger=(modelspec.get("trigger_phrase") or told.get("trigger") or _commonest(tags))[:LONGEST_TRIGGER],
+            trigger=(modelspec.get("trigger_phrase") or told.get("trigger") or told.get("activation text") or "")[
+                :LONGEST_TRIGGER
+            ],
             base=told.get("base", ""),
             method=told.get("method", ""),
             rank=int(_number(told, "rank", "ss_network_dim")),
@@ -125,12 +127,6 @@ class LoraMetadata:
 def adapted_network(part: str, rank: int | None, alpha: float | None, targets: Iterable[str]) -> dict[str, Any]:
     """PEFT's configuration of one network, "unet" or "text_encoder", as diffusers keeps it in a header."""
     return {f"{part}.r": rank, f"{part}.lora_alpha": alpha, f"{part}.target_modules": list(targets)}
-
-
-def _commonest(tags: Mapping[str, Mapping[str, int]]) -> str:
-    """The tag that most pictures had: what trainers elsewhere call a subject by."""
-    counts = [pair for folder in tags.values() for pair in folder.items()]
-    return max(counts, key=lambda pair: pair[1])[0] if counts else ""
 
 
 def _tags(text: str) -> dict[str, dict[str, int]]:

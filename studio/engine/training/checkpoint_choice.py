@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 WORTH = 1.0  # of prompt fidelity against subject fidelity
@@ -14,6 +15,8 @@ def pick(scores: Mapping[int, tuple[float, float]]) -> tuple[int, str]:
     Subject fidelity counts as the way from the base's to 1, prompt fidelity as the share of the base's that is left; where the best
     is not CLEARLY better than the last, the last is taken.
     """
+    sound = {step: two for step, two in scores.items() if not step or all(math.isfinite(one) for one in two)}
+    scores = sound if any(sound) else scores
     base_subject, base_prompt = scores.get(0, (0.0, 1.0))
     gained = {step: (like - base_subject) / max(1 - base_subject, 1e-6) for step, (like, _) in scores.items() if step}
     left = {step: min(1.0, close / max(base_prompt, 1e-6)) for step, (_, close) in scores.items() if step}

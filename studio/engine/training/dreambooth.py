@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,10 @@ def train(
         yield from run.go(until or request.steps or 0, stop, pause)
     finally:
         run.leave_for_good()
+
+
+class _NotFinite(ArithmeticError):
+    """A loss or its gradient that is NaN or Inf; nothing was learnt from it."""
 
 
 @dataclass
@@ -201,8 +206,11 @@ class _Run:
         elif self._step and self._sampled(self._step) and self._samples.lacking(self._step):  # paused amidst them
             yield from _till(self._samples.drawn(self._step), interrupted)
         while self._step < min(until, total) and not interrupted():
-            with pace.step():
-                loss = self._take_step()
+            try:
+                with pace.step():
+                    loss = self._take_step()
+            except _NotFinite as error:
+                yield from self._broke_down(error)
             yield StepFinished(self._step, total, loss, pace.seconds_left(self._step))
             if self._looked_at(self._step):
                 with pace.look():
@@ -217,6 +225,22 @@ class _Run:
             yield from self._finish(stop, pause)
         elif stop():
             yield self._save_lora(self._step)
+
+    def _broke_down(self, error: Exception) -> Iterator[Event]:
+        """The last good checkpoint becomes the LoRA; raises ValueError, which says at which step and what to lower."""
+        for path in sorted((self.folder / "checkpoints").glob("*.safetensors"), reverse=True):
+            learnt, step = learnt_in(path), int(path.stem)
+            if step and all(torch.isfinite(tensor).all() for tensor in learnt.values()):
+                yield self._save_lora(step, learnt)
+                kept = f"What was learnt until step {step} is kept as a LoRA."
+                break
+        else:
+            kept = "There is no checkpoint from before to keep."
+        wider = "" if self._dtype == torch.float32 else ", or train in precision float32 or bfloat16"
+        raise ValueError(
+            f"The loss is not a number at step {self._step + 1}: the training broke down and was stopped. Lower the "
+            f"learning rate{wider}. {kept}"
+        ) from error
 
     def _kept(self, step: int) -> bool:
         """Whether a step leaves a checkpoint that may be picked; the base, at step 0, is what they are held against."""
@@ -281,7 +305,11 @@ class _Run:
                 losses.append(self._learn_from(pipeline, self._step * parts + part) / parts)
             self._scaler.unscale_(self._optimizer)
             learning = [p for group in self._optimizer.param_groups for p in group["params"]]
-            torch.nn.utils.clip_grad_norm_(learning, LONGEST_GRADIENT)
+            length = torch.nn.utils.clip_grad_norm_(learning, LONGEST_GRADIENT)
+            loss = sum(losses)
+            # The scaler itself passes over gradients that are too large for half precision; nothing else may.
+            if not math.isfinite(loss) or not (self._scaler.is_enabled() or torch.isfinite(length)):
+                raise _NotFinite
             request = self.request
             share = rate_of(
                 request.lr_scheduler or COSINE, request.lr_warmup_steps or 0, self._step, request.steps or 1
@@ -292,7 +320,7 @@ class _Run:
             self._scaler.update()
             self._optimizer.zero_grad(set_to_none=True)
             self._step += 1
-            return sum(losses)
+            return loss
 
     def _learn_from(self, pipeline: Any, turn: int) -> float:
         """Gradients of one batch, added to those that are there; returns its loss."""

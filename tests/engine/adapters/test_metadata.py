@@ -56,7 +56,8 @@ def test_a_file_of_kohyas_tells_its_trigger_rank_and_steps():
     told = LoraMetadata.from_header(TAUGHT.kohya_header("Mika", "sdxl_base_v1-0"))
     assert (told.trigger, told.rank, told.alpha, told.steps) == ("sks girl", 8, 4.0, 300)
     tags = json.dumps({"5_mika": {"mika girl": 5, "smile": 2}})
-    assert LoraMetadata.from_header({"ss_tag_frequency": tags}).trigger == "mika girl"
+    assert LoraMetadata.from_header({"ss_tag_frequency": tags}).trigger == ""
+    assert LoraMetadata.from_header({"ss_tag_frequency": tags, "activation text": "mika"}).trigger == "mika"
 
 
 @pytest.mark.parametrize(

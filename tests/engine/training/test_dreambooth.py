@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from studio.contracts.events import (
     CheckpointPicked,
@@ -27,7 +28,7 @@ from studio.engine.models.noise import stratified_timesteps, weights_of
 from studio.engine.models.weights import metadata_of
 from studio.engine.training.checkpoint_choice import pick
 from studio.engine.training.dataset import Seen, class_prompts, draw_class_pictures, instance_pictures
-from studio.engine.training.dreambooth import LOOKS, train
+from studio.engine.training.dreambooth import LOOKS, _Run, train
 from studio.engine.training.losses import prior_preservation_loss
 from studio.library.family_files import built_in
 from tests.engine.toys import new_library
@@ -435,3 +436,33 @@ def test_where_garments_alone_count_class_images_weigh_what_is_worn(pipelines, l
     monkeypatch.setattr("studio.engine.training.dataset.outline", None)
     again = list(draw_class_pictures(request, subject, pipelines, family, library))
     assert [np.array_equal(one.counts, two.counts) for one, two in zip(pictures, again, strict=True)] == [True] * 3
+
+
+@pytest.mark.parametrize("breaks_at", [1, 4])
+def test_a_loss_that_is_no_number_ends_the_training_and_keeps_the_last_good_checkpoint(
+    breaks_at, trains, library, family, monkeypatch
+):
+    usual, turns = _Run._learn_from, []
+
+    def broken(run, pipeline, turn):
+        turns.append(turn)
+        loss = usual(run, pipeline, turn)
+        return float("nan") if len(turns) == breaks_at else loss
+
+    monkeypatch.setattr(_Run, "_learn_from", broken)
+    events = []
+    with pytest.raises(ValueError, match=f"not a number at step {breaks_at}: .*Lower the learning rate") as caught:
+        for event in trains(family=family, class_images=0, steps=6, checkpoint_every=2, sample_every=6):
+            events.append(event)
+    saved = [event for event in events if isinstance(event, LoraSaved)]
+    assert len(turns) == breaks_at  # it stopped at once
+    if breaks_at == 1:
+        assert not saved and "no checkpoint" in str(caught.value)
+    else:
+        assert saved[0].step == 2 and "until step 2" in str(caught.value)
+        assert all(tensor.isfinite().all() for tensor in load_file(library.lora(saved[0].slug).path).values())
+
+
+def test_scores_that_are_no_numbers_are_never_picked():
+    nan = float("nan")
+    assert pick({0: (0.3, 1.0), 2: (0.6, 0.9), 4: (nan, nan)})[0] == 2
