@@ -79,7 +79,7 @@ def repainting_of(
         str(library.keep_image(mask)),
         prompt or "",
         lora=lora,
-        fill=ORIGINAL,
+        masked_content=ORIGINAL,
         feather=0,
         padding=usual_padding(size_of(picture), mask, family),
         **same,
