@@ -17,7 +17,7 @@ help:
 	@echo "make setup   make .venv with the tested versions"
 	@echo "make run     serve the studio on the pocket family"
 	@echo "make test    ruff and every test, the browser's too"
-	@echo "make check   ruff and the quick tests"
+	@echo "make check   ruff, pyright and the quick tests"
 	@echo "make bench   the benchmarks of speed, into benchmarks/RESULTS.md; python -m benchmarks lists all"
 	@echo "make deploy  put the studio on a Hugging Face Space as Spacefile says; FLAGS=--dry-run only tells the plan"
 	@echo "make clean   remove .venv and caches; your library stays"
@@ -35,6 +35,7 @@ test: .venv/.tests .venv/.chromium
 check: .venv/.tests .venv/.chromium
 	$(python) -m ruff format --check -q .
 	$(python) -m ruff check .
+	.venv/bin/basedpyright
 	$(parallel) --ignore=tests/e2e --ignore=tests/engine --ignore=tests/pocketworld --ignore=tests/benchmarks/quality $(FLAGS)
 
 bench: .venv/.studio

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deploy.manifest import Manifest, files, read_manifest, with_front_matter
 
@@ -73,8 +73,9 @@ def deploy(manifest: Manifest, root: Path, environment: Mapping[str, str], hub: 
     """
     owner = "" if "/" in manifest.space else f"{hub.whoami()['name']}/"
     space = f"{owner}{manifest.space}"
-    url = hub.create_repo(space, repo_type="space", space_sdk="gradio", visibility=manifest.visibility, exist_ok=True)
-    hub.update_repo_settings(space, repo_type="space", visibility=manifest.visibility)
+    visibility: Any = manifest.visibility  # checked by the manifest against the hub's own words
+    url = hub.create_repo(space, repo_type="space", space_sdk="gradio", visibility=visibility, exist_ok=True)
+    hub.update_repo_settings(space, repo_type="space", visibility=visibility)
     for name, value in manifest.variables.items():
         hub.add_space_variable(space, name, value)
     for name in manifest.secrets:
@@ -93,7 +94,8 @@ def deploy(manifest: Manifest, root: Path, environment: Mapping[str, str], hub: 
         delete_patterns=["*"],
     )
     if hub.get_space_runtime(space).requested_hardware != manifest.hardware or manifest.sleep_time is not None:
-        hub.request_space_hardware(space, manifest.hardware, sleep_time=manifest.sleep_time)
+        hardware: Any = manifest.hardware
+        hub.request_space_hardware(space, hardware, sleep_time=manifest.sleep_time)
     stage = hub.wait_for_space(space, timeout=WAIT).stage
     if stage != "RUNNING":
         raise ValueError(f"{space} is in stage {stage}; its log says why: {url}?logs=container")
@@ -105,7 +107,7 @@ def _sleep(seconds: int | None) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m deploy.space", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m deploy.space", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dry-run", action="store_true", help="only tell the plan")
     parser.add_argument("--write-readme", action="store_true", help="renew README.md's front matter")
     return parser

@@ -67,7 +67,7 @@ WITHOUT = (
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.sample_library", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tools.sample_library", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("assets/examples"))
     parser.add_argument("--steps", type=int, default=None, help="of the training; the family's own by default")
     given = parser.parse_args(arguments)
@@ -116,7 +116,7 @@ def posed(character: Spec, rng: random.Random, number: int, scene: str) -> Spec:
 def caption(trigger: str, spec: Spec) -> str:
     """What is in the photo besides the subject's own looks, which the trigger is to learn."""
     place = PLACES[spec.scene][0] if spec.scene in PLACES else f"on a plain {spec.ground_colour} background"
-    acting = (spec.expression, POSE_WORDS.get(spec.pose, spec.pose))
+    acting = (spec.expression, spec.pose and POSE_WORDS.get(spec.pose, spec.pose))
     return ", ".join(part for part in (f"a cartoon of {trigger}", *acting, place) if part)
 
 

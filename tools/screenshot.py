@@ -16,18 +16,18 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.conftest import Served, serve
 from tests.e2e.chromium import chromium
 
-SIZE = {"width": 1280, "height": 880}
+SIZE = ViewportSize(width=1280, height=880)
 PATIENCE = 300_000  # ms
 SEED = 27
 
 
 def main(flags: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.screenshot", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tools.screenshot", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--folder", type=Path, default=Path("docs/images"))
     folder = parser.parse_args(flags).folder
     folder.mkdir(parents=True, exist_ok=True)

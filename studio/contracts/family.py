@@ -246,7 +246,7 @@ class ModelFamily:
 
     def check_scheduler(self, name: str | None) -> None:
         """Raises ValueError, with the reason where the family gives one, for a scheduler that it does not offer."""
-        if name in self.unfit_schedulers:
+        if name is not None and name in self.unfit_schedulers:
             why = self.unfit_schedulers[name].rstrip(".")
             raise ValueError(f"{self.title} has no scheduler {name}: {why}. Known are {', '.join(self.schedulers)}.")
         if name is not None:

@@ -66,8 +66,11 @@ def of_type(name: str, value: Any, annotation: str) -> None:
     fits = bool in wanted if isinstance(value, bool) else any(isinstance(value, kind) for kind in wanted)
     if kinds and not fits:
         raise ValueError(f"{name} must {' or '.join(said for _, said in kinds)}, got {value!r:.80}")
-    texts = [*value] if isinstance(value, Mapping) or annotation == "tuple[str, ...]" else []
-    texts += value.values() if annotation == "Mapping[str, str]" else []
+    texts: list[Any] = []
+    if isinstance(value, Mapping):
+        texts = [*value, *(value.values() if annotation == "Mapping[str, str]" else ())]
+    elif annotation == "tuple[str, ...]" and not isinstance(value, bool):
+        texts = [*value]
     for one in texts:
         of_type(f"each of {name}", one, "str")
 

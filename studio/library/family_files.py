@@ -31,7 +31,7 @@ MERGED = ("pipelines", "dtype", "drawing", "repainting", "training", "presets", 
 PLACES = ("weights", "vae", "config", "detector", "scorer")  # where something lies: a folder, a file, or at the hub
 
 
-class _Loader(SafeLoader):
+class _Loader(SafeLoader):  # pyright: ignore[reportGeneralTypeIssues] - one of two
     """YAML as people write it: 1e-4 is a number, though YAML 1.1 takes it for text."""
 
 

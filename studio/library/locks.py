@@ -64,6 +64,7 @@ def _waited_for(folder: Path) -> int | None:
     except OSError:  # the library is gone; the write itself will say so
         return None
     try:
+        assert fcntl is not None  # asked for by whoever calls this
         fcntl.flock(held, fcntl.LOCK_EX)
     except OSError:
         os.close(held)

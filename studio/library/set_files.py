@@ -40,7 +40,7 @@ def layout_of(kept: PictureSet, library: Library) -> Layout:
     rows = [", ".join(outfits.get(use.slug, use.slug) for use in row) or AS_THEY_ARE for row in request.rows]
     several = request.seeds > 1
     columns = [
-        scenes.get(scene, scene) + (f", seed {(request.seed or 0) + number}" if several else "")
+        f"{scenes.get(scene, scene)}" + (f", seed {(request.seed or 0) + number}" if several else "")
         for scene in request.scenes
         for number in range(request.seeds)
     ]

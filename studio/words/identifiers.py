@@ -226,9 +226,10 @@ def _from_merges(folder: Path) -> Tokenizer:
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
     merges = [
-        tuple(line.split())
+        (first, second)
         for line in (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
         if line and not line.startswith("#version")
+        for first, second in (line.split(),)
     ]
     vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, end_of_word_suffix="</w>"))
