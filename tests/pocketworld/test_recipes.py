@@ -233,7 +233,8 @@ def test_latents_of_every_frame_have_their_captions_and_go_on_where_they_stopped
     whole, again = Latents(tmp_path, (64, 96)), tmp_path / "again"
     encode(vae, again, (64, 96), "training", count=5)
     assert whole.rows.shape == (5, 4, 12, 8) and whole.parts.shape == (5, 24, 16)
-    assert torch.equal(whole.take(np.arange(5)), Latents(again, (64, 96)).take(np.arange(5)))
+    # Products of bfloat16 round otherwise in a batch of another size.
+    assert torch.allclose(whole.take(np.arange(5)), Latents(again, (64, 96)).take(np.arange(5)), atol=0.02)
     assert [whole.captions(index) for index in range(5)] == training_pictures(tmp_path, 64, count=5).captions
 
 
