@@ -1,4 +1,4 @@
-"""Fields under the names that earlier versions wrote into files, and users into theirs: read for good, written no more."""
+"""Fields by the names that files of earlier versions have them under: read for good, written no more."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def task_of(request: Any, tasks: Iterable[Task[Any, Any]] = TASKS) -> Task[Any, 
 
 
 def request_from_json(data: Mapping[str, Any], tasks: Iterable[Task[Any, Any]] = TASKS) -> Any:
-    """What `as_json` told, in this version or one before. Raises ValueError for a type or a field that this version does not know."""
+    """What `as_json` told, in this version or one before. Raises ValueError for an unknown type or field."""
     values, kinds = dict(data), {task.request.__name__: task.request for task in tasks}
     named = values.pop("type", None)
     if named not in kinds:

@@ -1,4 +1,4 @@
-"""A training in small drawings: its loss with the trend, and its checkpoints by subject fidelity and prompt fidelity."""
+"""A training in small drawings: its loss with the trend, and its checkpoints by subject and prompt fidelity."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ LONGEST_TRIGGER = 200
 class LoraMetadata:
     """What was learnt, on which base, and how it is called; of a file from elsewhere as much as that says.
 
-    `modelspec` has the keys of that standard without their beginning, `tags` how often each tag of the captions came, by
-    folder, and `adapted` PEFT's configuration of each network, under "unet.r" and the like.
+    `modelspec` has the keys of that standard without their beginning, `tags` how often each tag of the captions came,
+    by folder, and `adapted` PEFT's configuration of each network, under "unet.r" and the like.
     """
 
     trigger: str = ""

@@ -10,10 +10,10 @@ CLEARLY = 0.05  # by which an earlier step must be better than the last one
 
 
 def pick(scores: Mapping[int, tuple[float, float]]) -> tuple[int, str]:
-    """The step to take, and why, from (subject fidelity, prompt fidelity) of each; step 0 is the base, which is not taken.
+    """The step to take, and why, from (subject fidelity, prompt fidelity) of each; step 0, the base, is never taken.
 
-    Subject fidelity counts as the way from the base's to 1, prompt fidelity as the share of the base's that is left; where the best
-    is not CLEARLY better than the last, the last is taken.
+    Subject fidelity counts as the way from the base's to 1, prompt fidelity as the share of the base's that is left;
+    where the best is not CLEARLY better than the last, the last is taken.
     """
     sound = {step: two for step, two in scores.items() if not step or all(math.isfinite(one) for one in two)}
     scores = sound if any(sound) else scores
