@@ -182,7 +182,7 @@ def test_its_own_file_paints_it_again_to_the_pixel(desk, girl, worn, lora):
         desk,
         girl.resize((200, 150)),
         soft_edge.resize((200, 150)),
-        fill="surroundings",
+        masked_content="surroundings",
         strength=0.7,
         padding=9,
         lora=[LoraUse(lora, 0.8)],
