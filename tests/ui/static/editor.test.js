@@ -9,7 +9,7 @@ const FAMILY = {
 };
 
 /** The editor on its frame with a server that a test plays; `says` is what the server answers. */
-const begun = (first = '', upload = async () => ({ path: '/tmp/x.png' })) => {
+const begun = (first = '', upload = async () => ({ path: '/uploads/x.png' })) => {
     const said = [], props = { value: first };
     let changed = () => {};
     const piece = {
@@ -249,7 +249,7 @@ test('a question that failed is waited for no longer', async () => {
 test('a file is sent and then opened; one that cannot be sent is said', async () => {
     const { editor, said } = await withPicture();
     await editor.bring(new File(['x'], 'mine.png'), 'open_file');
-    equal([said.at(-1).act, said.at(-1).path, said.at(-1).name], ['open_file', '/tmp/x.png', 'mine.png']);
+    equal([said.at(-1).act, said.at(-1).path, said.at(-1).name], ['open_file', '/uploads/x.png', 'mine.png']);
     const broken = begun('', async () => { throw new Error('no'); });
     await broken.answers('gone');
     await broken.editor.bring(new File(['x'], 'mine.png'), 'open_file');
