@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypedDict
 
@@ -75,6 +76,11 @@ def test_one_act_has_one_handler(parts):
         wiring.acts(parts["piece"], {"open": lambda desk, act: None, "close": lambda desk, act: None})
 
 
+def aside(waiting):
+    with ThreadPoolExecutor() as pool:  # this thread's loop is Playwright's once a browser journey has run
+        return pool.submit(asyncio.run, waiting).result()
+
+
 def test_an_act_reaches_its_own_handler_alone(parts):
     async def waits(desk, act: dict, seed: int) -> Answer:
         return {"seed": seed + act["by"]}
@@ -93,8 +99,8 @@ def test_an_act_reaches_its_own_handler_alone(parts):
             async def every():
                 return [answer async for answer in served]
 
-            return asyncio.run(every())
-        return asyncio.run(served) if asyncio.iscoroutine(served) else served
+            return aside(every())
+        return aside(served) if asyncio.iscoroutine(served) else served
 
     def again(desk, act: dict, prompt: str) -> Answer:
         return draws(desk, prompt)
