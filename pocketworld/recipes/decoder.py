@@ -23,6 +23,7 @@ from pocketworld.recipes.texts import Texts
 from pocketworld.recipes.unet import PlainAttention, predict
 from pocketworld.recipes.vae import (
     FIGURE_WEIGHT,
+    WHOLE,
     Adversary,
     Contest,
     ContestOptimiser,
@@ -87,9 +88,9 @@ class Pairs:
     def __init__(self, pictures: Pictures, latents: Latents, redrawn: np.ndarray, rng: np.random.Generator):
         self.pictures, self.latents, self.redrawn, self.rng = pictures, latents, redrawn, rng
 
-    def draw(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Latents [count, 4, CROP, CROP], pixels [count, 3, side, side] in -1..1, weights [count, 1, side, side]."""
-        side, room = CROP * FACTOR, SQUARE[0] // FACTOR - CROP
+    def draw(self, count: int, crop: int = CROP) -> tuple[Tensor, Tensor, Tensor]:
+        """Latents [count, 4, crop, crop], pixels [count, 3, side, side] in -1..1, weights [count, 1, side, side]."""
+        side, room = crop * FACTOR, SQUARE[0] // FACTOR - crop
         made = count // 2
         rows = [int(self.rng.integers(len(self.redrawn))) for _ in range(made)]
         rows += [int(self.rng.integers(min(len(self.pictures), len(self.latents)))) for _ in range(count - made)]
@@ -97,7 +98,7 @@ class Pairs:
         for number, row in enumerate(rows):
             top, left = int(self.rng.integers(room + 1)), int(np.clip(self.rng.normal(room / 2, room / 4), 0, room))
             source = self.redrawn if number < made else self.latents.rows
-            latents.append(source[row][:, top : top + CROP, left : left + CROP].astype(np.float32))
+            latents.append(source[row][:, top : top + crop, left : left + crop].astype(np.float32))
             y, x = top * FACTOR, left * FACTOR
             pixels.append(self.pictures.pixels[row][y : y + side, x : x + side])
             parts.append(self.pictures.parts[row][y : y + side, x : x + side])
@@ -120,14 +121,15 @@ def train(work: Path, minutes: float = MINUTES, device: str = "cpu") -> None:
     loop = Loop(work / "decoder", contest, optimiser, minutes=minutes, warmup=20, ema_decay=0.995)
     pairs = Pairs(training_pictures(work, SQUARE[0], len(redrawn)), Latents(work), redrawn, loop.rng)
     for step in loop:
-        latents, pictures, weights = (part.to(device) for part in pairs.draw(BATCH))
+        cut = (BATCH // 4, SQUARE[0] // FACTOR) if loop.rng.random() < WHOLE else (BATCH, CROP)
+        latents, pictures, weights = (part.to(device) for part in pairs.draw(*cut))
         with torch.autocast(device, torch.bfloat16):
             rebuilt = vae.decode(latents).sample.float()
             loss = reconstruction_loss(rebuilt, pictures, weights)
             if loop.fraction > ADVERSARY_FROM:
                 loss = loss + contest.adversary.loss(pictures, rebuilt).float()
                 loss = loss + ADVERSARY_WEIGHT * contest.adversary.judged(rebuilt).float()
-        loop.descend(loss, samples=BATCH)
+        loop.descend(loss, samples=len(latents))
         if step % 400 == 399:
             with loop.averaged():
                 loop.journal(validation=psnr(vae, held_out))
