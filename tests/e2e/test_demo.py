@@ -155,17 +155,16 @@ def choose(guide: Guide, outfit: str) -> None:
 def draw_again_from_the_gallery(guide: Guide, served: Served) -> None:
     page = guide.page
     guide.tab("Gallery").click()
-    page.locator(".wall .cell button").first.click()
-    expect(page.locator(".detail dl")).to_contain_text("Seed")
     before = newest(served.library)
+    page.locator(f'.wall .cell button[data-id="{before.stem}"]').click()
+    expect(page.locator(f'.detail [data-act="replay"][data-id="{before.stem}"]')).to_be_visible()  # not the one before
     guide.button("Draw again").click()
     expect(guide.tab("Draw")).to_have_attribute("aria-selected", "true")
     expect(page.locator(".stage .headline:not(.live)")).to_be_visible(timeout=DRAWING)
     expect(page.locator(".stage .picture .frame img")).to_have_count(1, timeout=DRAWING)
     after = newest(served.library)
     assert after != before
-    with Image.open(before) as first, Image.open(after) as second:
-        assert first.tobytes() == second.tobytes()
+    assert same_pixels(before, after)
 
 
 def draw(guide: Guide) -> None:
@@ -180,6 +179,11 @@ def draw(guide: Guide) -> None:
 
 def prompt(page: Page) -> Locator:
     return page.locator("#prompt textarea")
+
+
+def same_pixels(first: Path, second: Path) -> bool:
+    with Image.open(first) as one, Image.open(second) as other:
+        return one.tobytes() == other.tobytes()
 
 
 def newest(library: Path) -> Path:
