@@ -37,7 +37,7 @@ REDRAWN = 2_400  # pictures that the UNet draws again
 STRENGTHS = (0.15, 0.25, 0.35)  # of the redrawing; from 0.5 on it is another picture
 STEPS, GUIDANCE = 20, 4.0  # as the family draws
 BATCH, CROP = 8, 16  # half of them redrawn; a side of the crops, in latents
-ADVERSARY_WEIGHT = 0.08
+ADVERSARY_SHARE = 0.5  # a bolder one than the VAE's own
 ADVERSARY_FROM = 0.05
 FACTOR = 8
 
@@ -126,10 +126,11 @@ def train(work: Path, minutes: float = MINUTES, device: str = "cpu") -> None:
         with torch.autocast(device, torch.bfloat16):
             rebuilt = vae.decode(latents).sample.float()
             loss = reconstruction_loss(rebuilt, pictures, weights)
+            figures = {}
             if loop.fraction > ADVERSARY_FROM:
-                loss = loss + contest.adversary.loss(pictures, rebuilt).float()
-                loss = loss + ADVERSARY_WEIGHT * contest.adversary.judged(rebuilt).float()
-        loop.descend(loss, samples=len(latents))
+                loss, figures["judged"] = contest.adversary.contested(loss, rebuilt, ADVERSARY_SHARE)
+            told_apart = contest.adversary.loss(pictures, rebuilt).float()
+        loop.descend(loss + told_apart, samples=len(latents), told_apart=told_apart.item(), **figures)
         if step % 400 == 399:
             with loop.averaged():
                 loop.journal(validation=psnr(vae, held_out))

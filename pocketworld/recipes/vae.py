@@ -36,8 +36,9 @@ KL_WEIGHT = 5e-4
 SMOOTH_WEIGHT = 0.1
 NEAR_WEIGHT = 0.5
 NOISE = 0.35  # the most that is put on the latents, in their own deviations
-ADVERSARY_WEIGHT = 0.05
+ADVERSARY_SHARE = 0.3  # of its gradient on a decoded pixel, beside the reconstruction's
 SHARPNESS = 8.0  # of the adversary's verdicts
+SMALL_STEP = 0.03  # between neighbouring pixels, of 2: the adversary sees half of it already
 ADVERSARY_FROM = 0.25  # of the budget; it learns for a little while before it is heard
 
 
@@ -96,17 +97,24 @@ def start_as_identity(vae: AutoencoderKL) -> None:
 
 
 class Adversary(nn.Sequential):
-    """Tells renders from decoded pictures, patch by patch: [batch, 3, height, width] -> [batch, 1, h / 4, w / 4]."""
+    """Tells renders from decoded pictures, patch by patch: [batch, 3, height, width] -> [batch, 1, h / 4, w / 4].
+
+    It looks at the steps from pixel to pixel as well, small ones enlarged: flat ground of a render has none, while a
+    decoded one has some everywhere, too faint to be told from colours alone.
+    """
 
     def __init__(self):
         layers: list[nn.Module] = []
-        for inputs, outputs, kernel, stride in ((3, 32, 4, 2), (32, 64, 4, 2), (64, 96, 3, 1)):
+        for inputs, outputs, kernel, stride in ((9, 32, 4, 2), (32, 64, 4, 2), (64, 96, 3, 1)):
             layers += [spectral_norm(nn.Conv2d(inputs, outputs, kernel, stride, 1)), nn.LeakyReLU(0.2)]
         super().__init__(*layers, spectral_norm(nn.Conv2d(96, 1, 3, 1, 1)))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Verdicts, positive for drawn. Unscaled, a spectrally normed network can hardly tell soft from clean."""
-        return SHARPNESS * super().forward(pictures)
+        down = F.pad(_steps(pictures, -2), (0, 0, 0, 1))
+        across = F.pad(_steps(pictures, -1), (0, 1))
+        enlarged = [steps / (steps.abs() + SMALL_STEP) for steps in (down, across)]
+        return SHARPNESS * super().forward(torch.cat([pictures, *enlarged], 1))
 
     def loss(self, drawn: Tensor, decoded: Tensor) -> Tensor:
         """Its own hinge loss; nothing of it reaches the decoder."""
@@ -116,6 +124,15 @@ class Adversary(nn.Sequential):
         """How little `decoded` looks drawn; nothing of it reaches the adversary."""
         frozen = {name: value.detach() for name, value in self.named_parameters()}
         return -functional_call(self, frozen, (decoded,)).mean()
+
+    def contested(self, loss: Tensor, decoded: Tensor, share: float) -> tuple[Tensor, float]:
+        """`loss` of the decoded pictures with the adversary's judgement added, and that judgement.
+
+        Its gradient on a pixel is `share` of the loss's own, however sure it is (Esser et al. 2021, equation 7).
+        """
+        judged = self.judged(decoded).float()
+        own, others = (torch.autograd.grad(one, decoded, retain_graph=True)[0].norm() for one in (loss, judged))
+        return loss + share * own / (others + 1e-8) * judged, judged.item()
 
 
 class Contest(nn.Module):
@@ -277,10 +294,9 @@ def _contested(
     figures = {"psnr": 10 * np.log10(4 / square)}
     if spent > ADVERSARY_FROM - 0.03:
         with torch.autocast(pictures.device.type, torch.bfloat16):
-            loss = loss + contest.adversary.loss(pictures, rebuilt).float()
             if spent > ADVERSARY_FROM:
-                judged = contest.adversary.judged(rebuilt).float()
-                loss, figures["judged"] = loss + ADVERSARY_WEIGHT * judged, judged.item()
+                loss, figures["judged"] = contest.adversary.contested(loss, rebuilt, ADVERSARY_SHARE)
+            loss = loss + contest.adversary.loss(pictures, rebuilt).float()
     return loss, figures
 
 

@@ -26,7 +26,7 @@ from pocketworld.recipes.unet import (
     predict,
     size_conditioning,
 )
-from pocketworld.recipes.vae import Adversary, crops, new_vae, vae_loss, with_noise
+from pocketworld.recipes.vae import Adversary, crops, new_vae, reconstruction_loss, vae_loss, with_noise
 from pocketworld.render import render
 from pocketworld.world import Spec
 
@@ -271,6 +271,37 @@ def test_the_adversary_and_the_vae_do_not_learn_each_others_lesson(tmp_path, vae
     assert any(parameter.grad is not None for parameter in painter.decoder.parameters())
     assert all(torch.equal(now.grad, then) for now, then in zip(adversary.parameters(), taught, strict=True))
     assert loss.isfinite()
+
+
+def test_haze_on_flat_ground_costs_more_than_the_same_among_lines():
+    ground, across = torch.zeros(1, 3, 32, 32), torch.arange(32)
+    lines = ((across + across[:, None]) % 2).expand(1, 3, 32, 32).float()
+    weights, haze = torch.ones(1, 1, 32, 32), 0.02 * torch.sign(torch.randn(1, 3, 32, 32))
+    assert reconstruction_loss(ground + haze, ground, weights) > 1.4 * reconstruction_loss(lines + haze, lines, weights)
+
+
+def test_the_adversary_soon_tells_faint_haze_from_flat_ground():
+    torch.manual_seed(0)
+    adversary = Adversary()
+    optimiser = torch.optim.AdamW(adversary.parameters(), lr=1e-3)
+    for _ in range(40):
+        flat = torch.rand(4, 3, 1, 1).expand(4, 3, 32, 32) * 2 - 1
+        loss = adversary.loss(flat, flat + 0.01 * torch.randn_like(flat))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert loss < 0.5
+
+
+def test_the_adversary_is_heard_by_its_share_however_sure_it_is():
+    torch.manual_seed(0)
+    adversary = Adversary()
+    decoded = torch.rand(2, 3, 32, 32, requires_grad=True)
+    for loudness in (1, 100):
+        plain = loudness * decoded.square().mean()
+        contested, _ = adversary.contested(plain, decoded, share=0.5)
+        own, both = (torch.autograd.grad(loss, decoded, retain_graph=True)[0] for loss in (plain, contested))
+        assert ((both - own).norm() / own.norm()).item() == pytest.approx(0.5, abs=0.01)
 
 
 def test_a_vae_near_the_usual_one_is_punished_for_other_latents(vae):
