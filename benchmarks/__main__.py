@@ -30,6 +30,7 @@ BENCHMARKS = {
     },
     "quality": {
         "prompts": Benchmark("prompts", "how well pictures obey their prompts", "10 min"),
+        "cleanliness": Benchmark("cleanliness", "how flat and sharp drawings are, beside renders", "4 min"),
         "identity": Benchmark("identity", "how alike five taught characters come out", "30 min"),
         "masks": Benchmark("masks", "how well clothing, hair and faces are found", "2 min"),
         "leakage": Benchmark("outfit_leakage", "whether characters take off what they were taught in", "1.5 h"),
