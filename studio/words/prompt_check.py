@@ -93,6 +93,27 @@ SYNONYMS: Mapping[str, str] = {
     "jumping": "arms raised",
     "cheering": "arms raised",
 }
+# What people bring, by what a small family may have that is built alike; the first one that it knows is the nearest.
+BUILT_ALIKE: Mapping[tuple[str, ...], str] = {
+    ("girl", "woman"): """princess daughter sister schoolgirl fairy elf mermaid heroine witch doll""",
+    ("woman", "girl"): """mother mom wife aunt queen grandmother granny nurse lady witch goddess sorceress actress""",
+    ("boy", "man"): """son brother prince schoolboy baby toddler dwarf goblin hobbit child kid""",
+    (
+        "man",
+        "boy",
+    ): """father dad husband uncle king knight wizard pirate soldier samurai ninja cowboy grandfather viking
+        superhero hero doctor chef astronaut sailor monk vampire person human actor guy""",
+    ("cat", "rabbit"): """dog puppy fox wolf bear lion tiger leopard panther panda raccoon badger otter ferret weasel
+        monkey ape horse pony cow pig sheep goat deer elephant dragon dinosaur lizard bird owl penguin duck frog animal
+        pet creature kitten""",
+    ("rabbit", "cat"): """hare mouse rat hamster hedgehog squirrel guinea-pig chinchilla kangaroo bunny""",
+    ("robot",): """android cyborg droid machine mech automaton car truck train spaceship drone""",
+    ("alien",): """monster ghost demon martian slime blob spirit zombie extraterrestrial octopus""",
+    ("cup", "teapot"): """mug glass bottle bowl vase jug can tin candle pot goblet""",
+    ("teapot", "cup"): """kettle pitcher watering-can""",
+    ("backpack",): """bag handbag suitcase rucksack purse satchel shoe boot toy plush teddy""",
+    ("lamp",): """lantern torch light chair clock tree flower plant mushroom""",
+}
 LONGEST_LIST = 4  # unknown words that a note names
 
 
@@ -113,6 +134,28 @@ def note(prompt: str, words: Mapping[str, Sequence[str]], trigger: str = "", fam
     nearest = [f"'{near}' for '{word}'" for word in named if (near := _nearest(word, known))]
     advice = f"try {', '.join(nearest)}." if nearest else "it will draw the rest of the prompt."
     return f"{family} does not know {_listed(named, rest)}; {advice}"
+
+
+def noun_note(noun: str, words: Mapping[str, Sequence[str]], family: str = "This family") -> str:
+    """A sentence on a class noun that the family was not taught, with the nearest one that it draws; "" for one it was.
+
+    Of several words the last counts: a "young dragon" is a dragon. `words` as for `note`.
+    """
+    ready = [*words.get("nouns", ()), *words.get("objects", ())]
+    said = _split(noun)
+    if not ready or not said or any(form in ready for form in (noun.strip().lower(), said[-1])):
+        return ""
+    nearest = _built_alike(said[-1], ready) or _nearest(said[-1], frozenset(ready))
+    rest = ", ".join(ready)
+    advice = f"the nearest that it draws is '{nearest}'" if nearest else f"it draws {rest}"
+    return f"{family} never saw '{noun.strip()}' and would learn it from your pictures alone; {advice}."
+
+
+def _built_alike(noun: str, ready: Sequence[str]) -> str | None:
+    for kinds, members in BUILT_ALIKE.items():
+        if {noun, noun.removesuffix("s")} & set(members.split()):
+            return next((kind for kind in kinds if kind in ready), None)
+    return None
 
 
 def _split(text: str) -> list[str]:

@@ -1,6 +1,6 @@
 import pytest
 
-from studio.words.prompt_check import note
+from studio.words.prompt_check import note, noun_note
 
 WORDS = {
     "nouns": ["girl", "cat", "rabbit"],
@@ -47,3 +47,30 @@ def test_a_long_list_of_unknown_words_is_cut():
 
 def test_a_family_of_the_open_world_gets_no_note():
     assert note("a dragon on a bicycle", {}) == ""
+
+
+@pytest.mark.parametrize(
+    "noun, nearest",
+    [
+        ("dog", "cat"),
+        ("a young dragon", "cat"),
+        ("hedgehog", "rabbit"),
+        ("Knight", "man"),
+        ("mug", "cup"),
+        ("gril", None),
+    ],
+)
+def test_a_noun_that_was_not_taught_is_told_with_the_nearest(noun, nearest):
+    words = {"nouns": ["girl", "man", "cat", "rabbit"], "objects": ["cup"]}
+    said = noun_note(noun, words, "Pocket")
+    assert said.startswith(f"Pocket never saw '{noun}'")
+    assert f"'{nearest}'" in said if nearest else "'girl'" in said
+
+
+@pytest.mark.parametrize("noun", ["girl", " Cat", "old man", ""])
+def test_a_noun_that_was_taught_needs_no_note(noun):
+    assert not noun_note(noun, {"nouns": ["girl", "man", "cat"]}, "Pocket")
+
+
+def test_a_family_of_the_open_world_knows_every_noun():
+    assert not noun_note("dragon", {}, "SDXL")

@@ -16,6 +16,7 @@ from studio.ui.tabs.subject.views import (
     Photos,
     Removal,
     Taken,
+    noun_view,
     of_family,
     opened,
     photos_view,
@@ -32,6 +33,7 @@ def connect_subject(wiring: Wiring, made: SubjectTab, family: gr.Dropdown) -> No
     listen(parts["save"].click, save_subject, parts)
     listen(parts["remove"].click, ask_to_remove, parts)
     listen(parts["really"].click, remove_subject, parts)
+    listen(parts["noun"].change, judge_noun, parts, parts["noun_verdict"], trigger_mode="always_last")
     listen(parts["identifier"].change, judge, parts, parts["verdict"], trigger_mode="always_last")
     listen(parts["another"].click, propose_another, parts, parts["identifier"])
     listen(parts["shift"].click, propose_from_name, parts, parts["identifier"])
@@ -88,6 +90,10 @@ def remove_subject(desk: Studio, selected: str, family: str) -> Opened:
 
 def judge(desk: Studio, identifier: str, selected: str, family: str) -> str:
     return verdict_view(subject_actions.verdict(desk, desk.families[family], identifier, selected))
+
+
+def judge_noun(desk: Studio, noun: str | None, family: str) -> str:
+    return noun_view(noun, desk.families[family])
 
 
 def propose_another(desk: Studio, identifier: str, family: str) -> str:

@@ -63,6 +63,7 @@ def _fields(first: ModelFamily) -> dict[str, Any]:
         elem_id="subject-noun",
         info="The class noun: girl, cat, cup",
     )
+    noun_verdict = gr.HTML("", apply_default_css=False)
     identifier = gr.Textbox(
         label="Identifier token", max_length=40, elem_id="subject-token", info="Stands for the subject in prompts"
     )
@@ -70,7 +71,7 @@ def _fields(first: ModelFamily) -> dict[str, Any]:
     with gr.Row(elem_classes=["pair"]):
         another = gr.Button("Propose another", size="sm", min_width=110)
         shift = gr.Button("From the name", size="sm", min_width=110)
-    fields = {"name": name, "noun": noun, "identifier": identifier}
+    fields = {"name": name, "noun": noun, "noun_verdict": noun_verdict, "identifier": identifier}
     return {**fields, "verdict": verdict, "another": another, "shift": shift}
 
 

@@ -12,6 +12,7 @@ from studio.library import Subject
 from studio.session import Studio
 from studio.ui import html, subject_actions
 from studio.ui.tabs.subject.photo_grid import Pending, Refused, cropper_view, sheet_view, shelf_view, verdict_view
+from studio.words.prompt_check import noun_note
 
 PEOPLE = "{family} knows drawn figures only: photos of real people want SDXL or SD 1.5 (the switch is at the top)."
 NOUNS = ("person", "woman", "man", "girl", "boy", "dog", "cat", "toy", "cup")
@@ -60,6 +61,7 @@ class OfFamily(TypedDict):
 
     note: str
     noun: gr.Dropdown
+    noun_verdict: str
 
 
 class AtFirst(Opened, total=False):
@@ -68,17 +70,17 @@ class AtFirst(Opened, total=False):
     note: str
 
 
-def of_family(desk: Studio, family: str) -> OfFamily:
+def of_family(desk: Studio, noun: str | None, family: str) -> OfFamily:
     known = desk.families[family]
-    return {"note": note_for(known), "noun": gr.Dropdown(nouns_of(known))}
+    return {"note": note_for(known), "noun": gr.Dropdown(nouns_of(known)), "noun_verdict": noun_view(noun, known)}
 
 
 def opening(desk: Studio) -> AtFirst:
     """Everything as it is when a page opens, on the first subject."""
     slug = next((subject.slug for subject in desk.library.subjects()), "")
-    shown, brought = opened(desk, desk.family, slug), of_family(desk, desk.family.name)
+    shown = opened(desk, desk.family, slug)
     noun = gr.Dropdown(nouns_of(desk.family), value=shown["noun"])
-    return {**shown, "noun": noun, "note": brought["note"]}
+    return {**shown, "noun": noun, "note": note_for(desk.family)}
 
 
 def opened(
@@ -126,6 +128,12 @@ def nouns_of(family: ModelFamily) -> list[str]:
     """Ready class nouns: what the family knows, or what people bring to one that knows the open world."""
     words = family.words()
     return [*words.get("nouns", ()), *words.get("objects", ())] or list(NOUNS)
+
+
+def noun_view(noun: str | None, family: ModelFamily) -> str:
+    """A gentle note under a class noun that the family was not taught."""
+    said = noun_note(noun or "", family.words(), family.title)
+    return html.note(said, "gentle") if said else ""
 
 
 def note_for(family: ModelFamily) -> str:
