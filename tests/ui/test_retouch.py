@@ -90,6 +90,11 @@ def test_a_page_that_opens_is_told_what_the_family_can_find_and_gets_its_picture
     assert gone["kind"] == "gone" and "picture" not in gone
 
 
+def test_a_picture_that_no_lora_drew_comes_onto_the_easel_with_its_words(desk):
+    told = EASEL_ACTS["newest"](desk, {"act": "newest", "id": 1}, family="pocket")
+    assert (told["prompt"], told["lora"], told["lora_scale"]) == ("a girl", "", 1.0)
+
+
 def test_a_family_from_the_hub_says_what_will_be_fetched(desk):
     told = known(SDXL)
     assert told["segmenters"][0] == "SAM huge" and told["segmenter"] == "SAM huge"

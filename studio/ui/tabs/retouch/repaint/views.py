@@ -153,7 +153,7 @@ def opening(desk: Studio, family: ModelFamily, lora: str, drafts: Mapping[str, A
 def fields_for(desk: Studio, picture: Picture, family: ModelFamily) -> Fields:
     """What the picture was drawn with, its clothes left out."""
     words = str(picture.recipe.request.get("prompt", ""))
-    used = next(iter(used_in(picture.recipe, desk.library, family)), None)
+    used = next(iter(used_in(picture.recipe, desk.library, family) or ()), None)
     lora, scale = (used.slug, used.unet) if used else ("", 1.0)
     return {"prompt": without_clothes(words, family), "lora": lora, "lora_scale": scale}
 
