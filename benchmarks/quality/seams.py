@@ -42,7 +42,7 @@ from studio.contracts.recipes import SEAM, sha256_of
 from studio.engine.generation.outfits import ROOM
 from studio.engine.vision.picture_metrics import changed_outside, seam
 from studio.imaging.compositing import softened
-from studio.imaging.masks import WHITE, box_of, grown, open_mask
+from studio.imaging.masks import box_of, grown, hard, open_mask
 from studio.words.clothing_words import without_clothes
 
 CHARACTERS, OUTFITS, SHOWN = 20, 10, 8
@@ -163,7 +163,7 @@ class Bench:
         name = _digest([full_caption(who.spec), who.number, prompt, seed, vars(worn.spec), worn.number % 2])
         ours, room = self._kept(f"{name}-ours", 2, lambda: self._ours(who, worn, prompt, seed))
         soft = _opened(room)
-        room = soft.point(lambda value: 255 * (value >= WHITE))
+        room = hard(soft)
         plain, roomy = (
             _opened(*self._kept(f"{name}-{way}", 1, lambda mask=mask: [self._plain(who, worn, mask, prompt, seed)]))
             for way, mask in (("plain", who.clothing), ("roomy", room))

@@ -132,10 +132,11 @@ def _spread_by(side: int, values: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 def _resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """[height, width, channels] -> the same at another size (height, width), bilinear."""
+    height, width = size
     planes = [
-        np.asarray(
-            Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32)).resize(size[::-1], Image.Resampling.BILINEAR)
+        Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32)).resize(
+            (width, height), Image.Resampling.BILINEAR
         )
         for plane in np.moveaxis(values, -1, 0)
     ]
-    return np.stack(planes, axis=-1)
+    return np.stack([np.asarray(plane) for plane in planes], axis=-1)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter, ImageOps
@@ -86,7 +87,7 @@ def checked(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
     mask = eight_bits(mask)
     if mask.mode in ("RGBA", "LA", "PA") or "transparency" in mask.info:
         opacity = mask.convert("RGBA").getchannel("A")
-        if opacity.getextrema()[0] < 255:
+        if extrema_of(opacity)[0] < 255:
             return opacity
     return mask.convert("L")
 
@@ -134,22 +135,20 @@ def feathered(mask: Image.Image, pixels: float) -> Image.Image:
 
 def filled(mask: Image.Image) -> Image.Image:
     """The mask without holes, their soft rims included: whatever it surrounds is inside too."""
-    from scipy.ndimage import binary_fill_holes, distance_transform_edt
+    from scipy.ndimage import binary_fill_holes
 
     inside = _inside(mask)
-    whole = binary_fill_holes(inside)
+    whole = np.asarray(binary_fill_holes(inside))
     holes = whole & ~inside
     if not holes.any():
         return mask
-    rims = whole & (distance_transform_edt(~holes) < distance_transform_edt(whole))
+    rims = whole & (_distance(~holes) < _distance(whole))
     return ImageChops.lighter(mask, _image(rims))
 
 
 def cleaned(mask: Image.Image) -> Image.Image:
     """The mask without specks: pieces, soft edge and all, smaller than a hundredth of its largest."""
-    from scipy.ndimage import label
-
-    pieces, count = label(np.asarray(mask) > 0)
+    pieces, count = _pieces(np.asarray(mask) > 0)
     if count == 0:
         return mask
     sizes = np.bincount(pieces[_inside(mask)], minlength=count + 1)
@@ -159,9 +158,7 @@ def cleaned(mask: Image.Image) -> Image.Image:
 
 def meeting(mask: Image.Image, other: Image.Image) -> Image.Image:
     """Those pieces of the mask that meet the other, their edges hard."""
-    from scipy.ndimage import label
-
-    pieces, _ = label(_inside(mask), structure=np.ones((3, 3)))
+    pieces, _ = _pieces(_inside(mask), structure=np.ones((3, 3)))
     met = np.unique(pieces[_inside(checked(other, mask.size)) & (pieces > 0)])
     return _image(np.isin(pieces, met))
 
@@ -174,6 +171,7 @@ def lowered(mask: Image.Image, pixels: int) -> Image.Image:
 
 
 def inverted(mask: Image.Image) -> Image.Image:
+    """The mask with white for black."""
     return ImageChops.invert(mask)
 
 
@@ -187,9 +185,32 @@ def without(mask: Image.Image, other: Image.Image) -> Image.Image:
     return ImageChops.darker(mask, inverted(checked(other, mask.size)))
 
 
+def hard(mask: Image.Image) -> Image.Image:
+    """The mask in black and white alone: what is inside, without its soft edge."""
+
+    def whole(value: int) -> int:
+        return 255 if value >= WHITE else 0
+
+    return mask.point(whole)
+
+
+def halved(mask: Image.Image) -> Image.Image:
+    """The mask with every value half as large."""
+
+    def half(value: int) -> int:
+        return value // 2
+
+    return mask.point(half)
+
+
+def extrema_of(mask: Image.Image) -> tuple[int, int]:
+    """The least and the largest value of a mask, or of another picture of one band with 8 bits a pixel."""
+    return cast("tuple[int, int]", mask.getextrema())  # Pillow's type is of any number of bands
+
+
 def box_of(mask: Image.Image) -> Box | None:
-    """Round what is inside; None where nothing is."""
-    return mask.point(lambda value: 255 if value >= WHITE else 0).getbbox()
+    """The box round what is inside, in pixels; None where nothing is."""
+    return hard(mask).getbbox()
 
 
 def overlap_of(mask: Image.Image, other: Image.Image) -> float:
@@ -259,7 +280,14 @@ def _distance(there: np.ndarray) -> np.ndarray:
     """How far each pixel that is there lies from those that are not, in pixels; 0 for these."""
     from scipy.ndimage import distance_transform_edt
 
-    return distance_transform_edt(there)
+    return np.asarray(distance_transform_edt(there))
+
+
+def _pieces(inside: np.ndarray, structure: np.ndarray | None = None) -> tuple[np.ndarray, int]:
+    """The number of the piece that each pixel belongs to, from 1, or 0 for none; and how many pieces there are."""
+    from scipy.ndimage import label
+
+    return cast("tuple[np.ndarray, int]", label(inside, structure=structure))  # scipy has no types: it is guessed
 
 
 def _inside(mask: Image.Image) -> np.ndarray:

@@ -46,7 +46,8 @@ def size_of(source: Path | str) -> tuple[int, int]:
             exif = image.getexif() if image.format != "PNG" or "exif" in image.info else {}
         except Exception as error:  # as above
             raise ValueError(_damaged(name)) from error
-        return image.size[::-1] if exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8) else image.size
+        turned = exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+        return (image.height, image.width) if turned else image.size
 
 
 def problems(image: Image.Image, resolution: int) -> tuple[str, ...]:

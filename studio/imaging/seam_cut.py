@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.ndimage import maximum_filter
 from scipy.sparse import coo_matrix, csr_matrix
@@ -29,8 +31,8 @@ def joined(old: np.ndarray, new: np.ndarray, must: np.ndarray, may: np.ndarray) 
     return (taken.repeat(side, axis=0).repeat(side, axis=1)[:height, :width] | must) & may
 
 
-def _cells(values: np.ndarray, side: int, of: np.ufunc) -> np.ndarray:
-    """What squares of so many pixels a side come to; those at the end may be smaller."""
+def _cells(values: np.ndarray, side: int, of: Callable[..., np.ndarray]) -> np.ndarray:
+    """What `of`, a reduction such as np.mean, makes of squares of so many pixels a side; the last may be smaller."""
     height, width = values.shape
     padded = np.pad(values, ((0, -height % side), (0, -width % side)), mode="edge")
     return of(padded.reshape(padded.shape[0] // side, side, padded.shape[1] // side, side), axis=(1, 3))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from studio.contracts.family import ModelFamily
 from studio.contracts.requests import MOST_SIDE, ORIGINAL, SURROUNDINGS, RepaintRequest, path_of
-from studio.imaging.masks import WHITE, box_of, checked, open_mask
+from studio.imaging.masks import WHITE, box_of, checked, extrema_of, open_mask
 from studio.imaging.photos import open_image, size_of
 from studio.library import Library, Picture
 from studio.quotas import Quota, at_most
@@ -116,7 +116,7 @@ def check_what_is_left(mask: Image.Image) -> None:
     """Raises ValueError, in a sentence, for a mask (L) that leaves nothing of the picture, or nothing to do."""
     if box_of(mask) is None:
         raise ValueError("The mask is empty: paint over what shall change, or find it by a word.")
-    if mask.getextrema()[0] >= WHITE:  # type: ignore[operator] # of one band
+    if extrema_of(mask)[0] >= WHITE:
         raise ValueError(
             "The mask covers the whole picture, so nothing of it would stay: leave something outside, or "
             "draw a new picture in Draw."

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, adaptive_max_pool2d, max_pool2d
 
 from studio.engine.models.driver import Driver
+from studio.imaging.masks import hard
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class InpaintRegion:
 
     def arguments(self, driver: Driver, pipeline: Any, asked: int) -> dict[str, Any]:
         """Keyword arguments of the pipeline's call, for so many steps asked for."""
-        free = self.soft.point(lambda value: 255 if value >= 128 else 0)
+        free = hard(self.soft)
         if not driver.sees_masks(pipeline):
             side = driver.cell(pipeline)
             cells = self._free(0, self.steps_of(asked), (self.soft.height // side, self.soft.width // side))
@@ -48,11 +49,12 @@ class InpaintRegion:
         steps = self.steps_of(asked)
         if driver.sees_masks(pipeline) or step + 1 >= steps:
             return {}
-        mask = self._free(step + 1, steps, tuple(latents.shape[-2:])).to(latents)
+        mask = self._free(step + 1, steps, (latents.shape[-2], latents.shape[-1])).to(latents)
         return driver.mask_of_step(mask, guided)
 
-    def _free(self, step: int, steps: int, cells: tuple[int, ...]) -> Tensor:
-        """Which latents [1, 1, height, width] are not the picture's after a step, counted from 0.
+    def _free(self, step: int, steps: int, cells: tuple[int, int]) -> Tensor:
+        """Which of so many rows and columns of latents are not the picture's after a step, counted from 0:
+        [1, 1, height, width].
 
         White that fills no latent, and lies beside none that it fills, is free from the first step on: a thin line
         would hardly change anything.

@@ -21,7 +21,7 @@ from studio.engine.models.pipeline_cache import PipelineCache
 from studio.engine.vision.grounded_sam import CLOTHING, outline
 from studio.engine.vision.picture_metrics import changed_outside, seam
 from studio.imaging.compositing import put_back, softened, surrounded, window_of
-from studio.imaging.masks import box_of, open_mask, png_of, united, without
+from studio.imaging.masks import box_of, halved, open_mask, png_of, united, without
 from studio.imaging.photos import open_image
 from studio.tasks.repaint import usual_feather
 from studio.tasks.try_on import repainting_of
@@ -43,7 +43,11 @@ def repaint(
     Raises ValueError, in a sentence, for a mask that is empty, covers everything, or is of another size.
     """
     painting = _Repainting(request, Adapters.of(request, library, pipelines, family), 0, request.count)
-    yield from streamed(lambda tell: painting.run(tell, library, stop))
+
+    def run(tell: Tell) -> None:
+        painting.run(tell, library, stop)
+
+    yield from streamed(run)
 
 
 def wear(
@@ -100,7 +104,7 @@ def wear(
 def soft_room(room: Image.Image, stays: Image.Image, feather: int | None) -> Image.Image:
     """The room (L) with an edge of so many pixels in which it may be joined to the rest, and nothing of what stays."""
     edge = softened(room, usual_feather(room.size) if feather is None else feather)
-    return without(united(room, edge.point(lambda value: value // 2)), stays)
+    return without(united(room, halved(edge)), stays)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from studio.contracts.events import MaskFound
 from studio.contracts.family import ModelFamily
 from studio.contracts.recipes import OUTSIDE
 from studio.contracts.requests import ORIGINAL
-from studio.imaging.masks import read_mask
+from studio.imaging.masks import halved, read_mask
 from studio.imaging.photos import open_image
 from studio.library import Picture
 from studio.session import Studio
@@ -130,7 +130,7 @@ def opening(desk: Studio, family: ModelFamily, lora: str, drafts: Mapping[str, A
     intent = str(drafts.get("intent") if drafts.get("intent") in INTENTS else USUAL)
     slugs, choices = [one.slug for one in desk.library.outfits()], lora_choices(desk, family)
     outfit = str(drafts["outfit"] if drafts.get("outfit") in (*slugs, "") else next(iter(slugs), ""))
-    prompt = drafts.get("prompt") if isinstance(drafts.get("prompt"), str) else ""
+    prompt = drafts.get("prompt")
     lora = drafts["lora"] if drafts.get("lora") in {slug for _, slug in choices} else lora
     live = newest(desk, "repaint", where=lambda run: run.status != "failed")
     run = live.id if live else ""
@@ -140,7 +140,7 @@ def opening(desk: Studio, family: ModelFamily, lora: str, drafts: Mapping[str, A
         "outfit": outfit,
         "outfits": outfits_view(desk, outfit) if INTENTS[intent].wears else "",
         "wear": gr.Button(visible=INTENTS[intent].wears),
-        "prompt": prompt,
+        "prompt": prompt if isinstance(prompt, str) else "",
         "lora": gr.Dropdown(choices, value=lora),
         "run": run,
         "painted": painted_view(desk, run, ""),
@@ -273,7 +273,7 @@ def _masked(path: str, png: bytes) -> bytes:
     """The picture under its mask, as small JPEG bytes."""
     image, mask = open_image(path), read_mask(png)
     image.thumbnail((SHOWN, SHOWN))
-    image.paste(Image.new("RGB", image.size, VELVET), mask=mask.resize(image.size).point(lambda value: value // 2))
+    image.paste(Image.new("RGB", image.size, VELVET), mask=halved(mask.resize(image.size)))
     data = io.BytesIO()
     image.save(data, "JPEG", quality=85)
     return data.getvalue()
