@@ -32,7 +32,7 @@ def speed_up(layer: nn.Module, name: str) -> None:
         dtype = torch.get_autocast_dtype(x.device.type) if casts else x.dtype
         return _Adapted.apply(x.to(dtype), base.weight, base.bias, down.weight, up.weight, scale)
 
-    layer.forward = forward  # type: ignore[method-assign]
+    layer.forward = forward
 
 
 class _Adapted(torch.autograd.Function):
@@ -51,7 +51,7 @@ class _Adapted(torch.autograd.Function):
         return out.view(*x.shape[:-1], -1)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, None, Tensor, Tensor, None]:  # type: ignore
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, None, Tensor, Tensor, None]:
         flat, low, weight, down, up = ctx.saved_tensors
         grad = grad.reshape(-1, grad.shape[-1])
         of_low = torch.mm(grad, up.to(grad.dtype)).mul_(ctx.scale)

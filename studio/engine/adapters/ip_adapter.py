@@ -67,14 +67,14 @@ class _Together(IPAdapterAttnProcessor2_0):
         self,
         attn: Any,
         hidden_states: Tensor,
-        *given: Any,  # type: ignore[override]
+        *given: Any,
         ip_adapter_masks: Sequence[Tensor] | None = None,
         **named: Any,
     ) -> Tensor:
         """As diffusers', whose guess at the latents' height and width, by their number, shears masks of some sizes."""
         if ip_adapter_masks is not None:
-            ip_adapter_masks = [shaped(mask, hidden_states.shape[1]) for mask in ip_adapter_masks]
-        return super().__call__(attn, hidden_states, *given, ip_adapter_masks=ip_adapter_masks, **named)
+            named["ip_adapter_masks"] = [shaped(mask, hidden_states.shape[1]) for mask in ip_adapter_masks]
+        return super().__call__(attn, hidden_states, *given, **named)
 
 
 def shaped(mask: Tensor, count: int) -> Tensor:
@@ -145,7 +145,7 @@ def look(
 
 def adapter_of(family: ModelFamily, use: OutfitUse) -> ImageAdapter:
     """The family's adapter that a settled use names. Raises ValueError for one that is not there."""
-    if use.adapter not in family.image_adapters:
+    if use.adapter is None or use.adapter not in family.image_adapters:
         raise ValueError(f"{family.title} has no image adapter {use.adapter!r}.")
     return family.image_adapters[use.adapter]
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from diffusers import DiffusionPipeline
-from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file
 from torch import nn
 
@@ -49,11 +49,17 @@ class Place:
     component: str  # its name in the pipeline, such as "text_encoder"
     name: str  # of the module, within its network
     parent: nn.Module
-    layer: BaseTunerLayer
+    layer: LoraLayer
 
     @property
     def child(self) -> str:
+        """The name under which the parent has the module."""
         return self.name.rpartition(".")[2]
+
+    @property
+    def module(self) -> nn.Module:
+        """The layer as the module that it is, which PEFT's type does not say."""
+        return cast("nn.Module", self.layer)
 
 
 @dataclass
@@ -70,7 +76,7 @@ class Adapter:
         """The pipeline computes with it from now on, until `eject`; round another LoRA where one is there already."""
         for place in self.places:
             place.layer.base_layer = getattr(place.parent, place.child)
-            setattr(place.parent, place.child, place.layer)
+            setattr(place.parent, place.child, place.module)
 
     def eject(self, pipeline: Any) -> None:
         """Whoever came last leaves first."""
@@ -85,7 +91,11 @@ class Adapter:
 
     def parameters(self) -> list[nn.Parameter]:
         """The matrices A and B of every layer, in the order of the places."""
-        return [matrix[NAME].weight for place in self.places for matrix in (place.layer.lora_A, place.layer.lora_B)]
+        return [
+            matrix[NAME].get_parameter("weight")
+            for place in self.places
+            for matrix in (place.layer.lora_A, place.layer.lora_B)
+        ]
 
 
 def take_out(networks: Mapping[str, nn.Module]) -> Adapter:
@@ -94,7 +104,7 @@ def take_out(networks: Mapping[str, nn.Module]) -> Adapter:
     adapter = Adapter()
     for component, network in networks.items():
         for name, layer in list(network.named_modules()):
-            if isinstance(layer, BaseTunerLayer):
+            if isinstance(layer, LoraLayer):
                 adapter.places.append(Place(component, name, network.get_submodule(name.rpartition(".")[0]), layer))
         for leftover in ("peft_config", "_hf_peft_config_loaded"):
             network.__dict__.pop(leftover, None)
@@ -191,8 +201,12 @@ class FineTune:
 
     def eject(self, pipeline: Any) -> None:
         for name, theirs in self._theirs.items():
-            setattr(pipeline, name, theirs.to(self.networks[name].device) if self.alone else theirs)
+            setattr(pipeline, name, theirs.to(_device_of(self.networks[name])) if self.alone else theirs)
         self._theirs.clear()
+
+
+def _device_of(network: nn.Module) -> torch.device:
+    return next(network.parameters()).device
 
 
 def load_fine_tune(pipeline: DiffusionPipeline, path: Path) -> FineTune:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
@@ -25,6 +25,7 @@ class Trainable(Protocol):
 
     def groups(self, rate: float, text_rate: float) -> list[dict[str, Any]]:
         """The optimizer's groups: all parameters of the denoiser's part, then of the text encoders', if these learn."""
+        ...
 
     def inject(self, pipeline: Any) -> None: ...
     def eject(self, pipeline: Any) -> None: ...
@@ -34,6 +35,7 @@ class Trainable(Protocol):
 
     def tensors(self) -> dict[str, Tensor]:
         """All that was learnt, in single precision, by the names that its file has."""
+        ...
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take up what `tensors` gave. Raises KeyError where something is missing."""
@@ -63,7 +65,7 @@ class TrainableLora:
                 targets = driver.text_targets if of_text else targets_of(request.targets or "", driver, network)
                 config = LoraConfig(
                     r=request.rank or 8,
-                    lora_alpha=request.alpha or request.rank or 8,
+                    lora_alpha=cast("int", request.alpha or request.rank or 8),  # PEFT divides it: any number will do
                     lora_dropout=self._dropout,
                     target_modules=list(targets),
                 )
@@ -74,7 +76,7 @@ class TrainableLora:
             matrix.requires_grad_(True)
         for adapter in self.adapters.values():
             for place in adapter.places:
-                speed_up(place.layer, NAME)
+                speed_up(place.module, NAME)
         self._learn(False)
 
     def groups(self, rate: float, text_rate: float) -> list[dict[str, Any]]:
@@ -100,7 +102,7 @@ class TrainableLora:
         if self._dropout:
             for adapter in self.adapters.values():
                 for place in adapter.places:
-                    place.layer.train(learning)
+                    place.module.train(learning)
 
     def tensors(self) -> dict[str, Tensor]:
         return {

@@ -49,7 +49,11 @@ def draw(
     finished is kept. Raises ValueError, in a sentence, for an unknown scheduler or LoRA and for refused weights.
     """
     drawing = _Drawing(request, Adapters.of(request, library, pipelines, family))
-    yield from streamed(lambda tell: drawing.run(tell, library, stop))
+
+    def run(tell: Callable[[Event], None]) -> None:
+        drawing.run(tell, library, stop)
+
+    yield from streamed(run)
 
 
 class Drawable(Protocol):

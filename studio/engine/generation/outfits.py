@@ -75,7 +75,7 @@ class KeepOutside:
         """The latents [1, channels, height, width] after a step, with the other picture's outside (Avrahami et al.
         2022)."""
         inside = torch.from_numpy(np.array(self.inside, dtype=np.float32) / 255)[None, None]
-        share = adaptive_avg_pool2d(inside, latents.shape[-2:]).to(latents)
+        share = adaptive_avg_pool2d(inside, (latents.shape[-2], latents.shape[-1])).to(latents)
         return torch.lerp(self.latents[step].to(latents), latents, share)
 
     def restored(self, image: Image.Image) -> Image.Image:

@@ -34,12 +34,14 @@ class Noise(Protocol):
 
     def times(self, count: int, chances: torch.Generator) -> Tensor:
         """[count] of them, spread over the whole schedule."""
+        ...
 
     def noised(self, latents: Tensor, noise: Tensor, times: Tensor) -> Tensor: ...
     def target(self, latents: Tensor, noise: Tensor, times: Tensor) -> Tensor: ...
 
     def weights(self, times: Tensor, gamma: float) -> Tensor:
         """[count]: how much each picture counts in the loss; `gamma` is min-SNR's, 0: all alike."""
+        ...
 
 
 class Driver(Protocol):
@@ -59,57 +61,74 @@ class Driver(Protocol):
 
     def pipeline_class(self, name: str) -> type:
         """The class that a family names for a task."""
+        ...
 
     def encode(self, pipeline: Any, prompts: str | list[str], negative: str | None, guided: bool) -> Conditioning:
         """Text embeddings by the names that a call of the pipeline takes them under."""
+        ...
 
     def conditioning(self, pipeline: Any, texts: Conditioning, size: tuple[int, int]) -> Conditioning:
         """All that `predict` takes for pictures of that width and height: unguided text embeddings, and what else."""
+        ...
 
     def guidance(self, scale: float | None) -> dict[str, Any]:
         """Keyword arguments of a call of the pipeline that say how strongly it follows the prompt."""
+        ...
 
     def cell(self, pipeline: Any) -> int:
         """The side in pixels of one cell of the latents."""
+        ...
 
     def latents(self, pipeline: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the latents of pixels [batch, 3, height, width] from -1 to 1."""
+        ...
 
     def spatial(self, latents: Tensor, width: int, height: int) -> Tensor:
         """The pipeline's latents, of a picture of that size in pixels, as [batch, channels, height, width]."""
+        ...
 
     def packed(self, latents: Tensor) -> Tensor:
         """Latents in the shape that the pipeline works on."""
+        ...
 
     def noise(self, pipeline: Any) -> Noise:
         """How the family was noised in training."""
+        ...
 
     def predict(self, pipeline: Any, noisy: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
         """What the denoiser says of noisy latents; shape as these, and comparable with the noise's target."""
+        ...
 
     def scheduler(self, name: str | None, own: Any) -> Any:
         """A fresh scheduler on the schedule of `own`; None: of its kind. ValueError names the known ones."""
+        ...
 
     def clean(self, scheduler: Any, predicted: Tensor, timestep: Tensor, sample: Tensor) -> Tensor:
         """The finished latents as one step of drawing foresees them, in the pipeline's shape."""
+        ...
 
     def sees_masks(self, pipeline: Any) -> bool:
         """Whether the denoiser was trained for inpainting, and takes the mask and what is round it beside the latents."""
+        ...
 
     def mask_of_step(self, mask: Tensor, guided: bool) -> dict[str, Tensor]:
         """What an inpainting pipeline goes on with where the mask [1, 1, height, width] is free from now on."""
+        ...
 
     def wrap_lora(self, pipeline: Any, path: Path, adapter: str) -> None:
         """Wrap PEFT's layers of the file, in any format it is known in, round modules of the pipeline's networks.
 
         Raises ValueError, RuntimeError, KeyError or AttributeError where it does not fit.
         """
+        ...
 
     def kohya_names(self, learnt: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """A LoRA's tensors under kohya's names, with an alpha for each layer."""
+        ...
 
     def save_single_file(self, pipeline: Any, path: Path, metadata: Mapping[str, str]) -> None:
         """Write the pipeline's networks as the one file that checkpoints of the layout are passed around in."""
+        ...
 
 
 def denoiser_of(driver: Driver, pipeline: Any) -> Any:

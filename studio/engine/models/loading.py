@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import diffusers
 import torch
@@ -105,7 +106,8 @@ def load(family: ModelFamily, kind: type[DiffusionPipeline], dtype: torch.dtype)
         if family.config is None:
             raise ValueError(f"{family.title} is a single file; its `config` must name a folder of configurations.")
         own |= shared_tokenizers(Path(family.config))
-        pipeline = kind.from_single_file(str(source), config=family.config, dtype=dtype, local_files_only=True, **own)
+        single: Any = kind  # its pipelines have diffusers' mixin for single files, which their base class has not
+        pipeline = single.from_single_file(str(source), config=family.config, dtype=dtype, local_files_only=True, **own)
     if getattr(pipeline, "watermark", None) is not None:
         pipeline.watermark = None  # needs a package of its own, and marks pixels that must reproduce
     for module in modules(pipeline).values():

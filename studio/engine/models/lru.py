@@ -6,10 +6,22 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
+
+
+class Sized(Protocol):
+    """What knows how much memory it takes."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes."""
+        ...
+
+
+Large = TypeVar("Large", bound=Sized)
 
 
 def recent(store: OrderedDict[Key, Value], key: Key, make: Callable[[], Value], most: int) -> Value:
@@ -22,13 +34,14 @@ def recent(store: OrderedDict[Key, Value], key: Key, make: Callable[[], Value], 
     return store[key]
 
 
-class LruCache(Generic[Key, Value]):
-    """A store of so many bytes for several threads; what it keeps has `nbytes`. Two that ask at once may both make it."""
+class LruCache(Generic[Key, Large]):
+    """A store of at most so many bytes for several threads. Two that ask for the same at once may both make it."""
 
     def __init__(self, most: int) -> None:
-        self._most, self._store, self._lock = most, OrderedDict[Key, Value](), threading.Lock()
+        self._most, self._store, self._lock = most, OrderedDict[Key, Large](), threading.Lock()
 
-    def get(self, key: Key, make: Callable[[], Value]) -> Value:
+    def get(self, key: Key, make: Callable[[], Large]) -> Large:
+        """What is stored under the key, made now if it is not."""
         with self._lock:
             if key in self._store:
                 self._store.move_to_end(key)

@@ -13,7 +13,8 @@ class DiffusionNoise:
     """A family's noise in training; what the network should say of it is what its scheduler was configured for."""
 
     def __init__(self, own: Any) -> None:
-        self.schedule = DDPMScheduler.from_config(own.config)
+        """`own` is the family's scheduler; training takes over its configuration."""
+        self.schedule: Any = DDPMScheduler.from_config(own.config)
 
     def times(self, count: int, chances: torch.Generator) -> Tensor:
         return stratified_timesteps(count, self.schedule.config.num_train_timesteps, chances)

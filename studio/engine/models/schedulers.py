@@ -59,7 +59,7 @@ def _takes(kind: type, option: str) -> bool:
 
 def _zero_snr_betas(config: Any) -> list[float]:
     """Betas of the family's schedule with zero terminal SNR (Lin et al. 2023), for schedulers that cannot rescale."""
-    rescaled = diffusers.DDIMScheduler.from_config(config, rescale_betas_zero_snr=True).alphas_cumprod.double()
-    cumulative = rescaled.clamp(min=SMALLEST_SIGNAL)
+    rescaled: Any = diffusers.DDIMScheduler.from_config(config, rescale_betas_zero_snr=True)
+    cumulative = rescaled.alphas_cumprod.double().clamp(min=SMALLEST_SIGNAL)
     previous = torch.cat([torch.ones(1, dtype=torch.float64), cumulative[:-1]])
     return (1 - cumulative / previous).tolist()

@@ -69,7 +69,9 @@ def _unet_name(name: str, unet: Any) -> str:
     top, leaf = name.rsplit(".", 1)
     if top in UNET:
         return f"{UNET[top]}.{leaf}"
-    side, kind, rest = re.fullmatch(r"(down_blocks\.\d+|mid_block|up_blocks\.\d+)\.(\w+)\.(.+)", name).groups()
+    found = re.fullmatch(r"(down_blocks\.\d+|mid_block|up_blocks\.\d+)\.(\w+)\.(.+)", name)
+    assert found, f"a UNet has no parameter {name}"
+    side, kind, rest = found.groups()
     number, rest = rest.split(".", 1)
     if kind == "resnets":
         part = rest.rsplit(".", 1)[0]

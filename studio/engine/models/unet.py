@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -35,14 +35,14 @@ class UNetDriver:
 
     capabilities = Capabilities()
     denoiser = "unet"
-    targets = MappingProxyType(
+    targets: Mapping[str, Sequence[str]] = MappingProxyType(
         {
             "attention": ATTENTION,
             "transformers": TRANSFORMERS,
             "everything": (*TRANSFORMERS, "conv1", "conv2", "conv_shortcut", "time_emb_proj"),
         }
     )
-    text_targets = ("q_proj", "k_proj", "v_proj", "out_proj")  # of a CLIP's attention
+    text_targets: Sequence[str] = ("q_proj", "k_proj", "v_proj", "out_proj")  # of a CLIP's attention
 
     def pipeline_class(self, name: str) -> type:
         return getattr(diffusers, name)

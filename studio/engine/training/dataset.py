@@ -78,8 +78,8 @@ def joined(parts: Sequence[Examples]) -> Examples:
     """All of one size, in their order."""
     names = parts[0].conditioning
     conditioning = {name: torch.cat([part.conditioning[name] for part in parts]) for name in names}
-    tensors = (torch.cat([getattr(part, name) for part in parts]) for name in ("mean", "std", "weights"))
-    return Examples(*tensors, conditioning, tuple(said for part in parts for said in part.captions))
+    mean, std, weights = (torch.cat([getattr(part, name) for part in parts]) for name in ("mean", "std", "weights"))
+    return Examples(mean, std, weights, conditioning, tuple(said for part in parts for said in part.captions))
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,12 @@ def instance_pictures(
 def _lighter(garments: Path, weight: float | None) -> Image.Image:
     """How much each place counts, where garments, white in the file, count by a weight."""
     less = 1 - (1.0 if weight is None else weight)
+
+    def lighter(value: int) -> int:
+        return round(255 - less * value)
+
     with Image.open(garments) as mask:
-        return mask.convert("L").point(lambda value: round(255 - less * value))
+        return mask.convert("L").point(lighter)
 
 
 def filling(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -185,22 +189,20 @@ def draw_class_pictures(
     prompts = class_prompts(subject, family)
     folder = library.class_images(family.name, prompts[0])
     folder.mkdir(parents=True, exist_ok=True)
-    sha256 = pipelines.fingerprint(family)
+    sha256, side = pipelines.fingerprint(family), request.resolution or 0
     missing = [
-        number
-        for number in range(wanted)
-        if not _is_drawn(folder / f"{number:04d}.png", prompts, number, sha256, request.resolution or 0)
+        number for number in range(wanted) if not _is_drawn(folder / f"{number:04d}.png", prompts, number, sha256, side)
     ]
     done = wanted - len(missing)
     for start in range(0, len(missing), CLASS_BATCH):
         batch = missing[start : start + CLASS_BATCH]
         yield StageReported("Drawing class images", done + start, wanted)
-        library.make_room(len(batch) * (request.resolution or 0) ** 2 * 3)
+        library.make_room(len(batch) * side**2 * 3)
         _draw_class_batch(batch, prompts, folder, request, pipelines, family, sha256)
     for number in range(wanted):
         path = folder / f"{number:04d}.png"
         with Image.open(path) as file:
-            image = file.convert("RGB").resize((request.resolution, request.resolution), Image.Resampling.LANCZOS)
+            image = file.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
         if request.prior_region != GARMENTS:
             yield Picture(image, prompts[number % len(prompts)])
             continue

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from studio.contracts.box import Box
 from studio.contracts.events import Event, MaskFound, NothingFound, StageReported
 from studio.contracts.family import ModelFamily
 from studio.contracts.requests import MaskRequest, path_of
@@ -67,8 +68,9 @@ def find_masks(
         yield StageReported("outlining", total - 1, total)
         with pipelines.lend_helper(Segmenter, weights) as segmenter:
             shapes = segmenter.shapes(image, key, request.box, request.points)
-        if shapes:
-            yield _event(POINTED, shapes[0].score, box_of(shapes[0].image), shapes)
+        box = box_of(shapes[0].image) if shapes else None
+        if box is not None:
+            yield _event(POINTED, shapes[0].score, box, shapes)
         else:
             yield NothingFound((), "No shape was found there; put the point, or the box, right on the thing.")
 
@@ -87,8 +89,8 @@ def outline(image: Image.Image, phrase: str, *, pipelines: PipelineCache, family
     return whole
 
 
-def _event(label: str, score: float, box: Sequence[int], shapes: Sequence[Candidate]) -> MaskFound:
-    return MaskFound(label, score, tuple(box), tuple((shape.score, png_of(shape.image)) for shape in shapes))
+def _event(label: str, score: float, box: Box, shapes: Sequence[Candidate]) -> MaskFound:
+    return MaskFound(label, score, box, tuple((shape.score, png_of(shape.image)) for shape in shapes))
 
 
 def _advice(missing: Sequence[str], best: dict[str, float], request: MaskRequest, family: ModelFamily) -> str:

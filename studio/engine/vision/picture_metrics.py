@@ -90,11 +90,11 @@ def style_drift(bare: Image.Image, worn: Image.Image, garments: Image.Image | No
     """How far the look moved outside of the garments, 0 for not at all: the relative distance of the means and
     deviations of the first features of the VAE's encoder, which tell style from content (Huang and Belongie 2017).
     """
-    side = tuple(min(length, LARGEST) // 8 * 8 for length in bare.size)
-    weights = torch.from_numpy(_outside(garments, side).astype(np.float32))[None, None]
+    size = (min(bare.width, LARGEST) // 8 * 8, min(bare.height, LARGEST) // 8 * 8)
+    weights = torch.from_numpy(_outside(garments, size).astype(np.float32))[None, None]
     if not weights.any():
         return 0.0
-    kept = [_statistics(_features(picture.resize(side), pipeline), weights) for picture in (bare, worn)]
+    kept = [_statistics(_features(picture.resize(size), pipeline), weights) for picture in (bare, worn)]
     return float(
         np.mean([((after - before).norm() / before.norm()).item() for before, after in zip(*kept, strict=True)])
     )
@@ -120,7 +120,7 @@ def _statistics(features: Sequence[Tensor], weights: Tensor) -> list[Tensor]:
     """Means and deviations of each level's channels, where the weights [1, 1, height, width] are."""
     found = []
     for state in features:
-        share = adaptive_avg_pool2d(weights, state.shape[-2:])
+        share = adaptive_avg_pool2d(weights, (state.shape[-2], state.shape[-1]))
         share = share / share.sum()
         mean = (state * share).sum((0, 2, 3))
         spread = ((state - mean[None, :, None, None]).square() * share).sum((0, 2, 3)).sqrt()
