@@ -14,8 +14,6 @@ MOST_USES = 8
 # By the names that people know; studio.engine.models.schedulers has the class of each.
 SCHEDULERS = ("DDIM", "Euler", "Euler a", "DPM++ 2M", "DPM++ 2M Karras", "PNDM", "UniPC")
 
-Use = TypeVar("Use")
-
 
 @dataclass(frozen=True)
 class LoraUse:
@@ -54,6 +52,9 @@ class OutfitUse:
             raise ValueError(f"{self.slug} must start before it ends, got {self.start:g} and {self.end:g}")
 
 
+Use = TypeVar("Use", LoraUse, OutfitUse)
+
+
 class Sampling:
     """For requests that draw: what their fields `lora` and `lora_scale` name, one by one."""
 
@@ -89,11 +90,12 @@ class Wearing(Sampling):
 
     def renamed(self, field: str, slugs: Mapping[str, str | None]) -> Any:
         """The same with other slugs in "lora" or "outfit", by those it has; what becomes None is left out."""
-        given = getattr(self, field)
+        request: Any = self  # whoever takes this in is a dataclass
+        given = getattr(request, field)
         if isinstance(given, str):
-            return replace(self, **{field: slugs.get(given)})  # type: ignore[type-var]
+            return replace(request, **{field: slugs.get(given)})
         kept = [replace(use, slug=slug) for use in given or () if (slug := slugs.get(use.slug))]
-        return replace(self, **{field: kept or None})  # type: ignore[type-var]
+        return replace(request, **{field: kept or None})
 
 
 def as_uses(name: str, kind: type[Use], given: Any) -> Any:
@@ -115,14 +117,14 @@ def uses_in(name: str, kind: type[Use], given: Any) -> tuple[Use, ...]:
     uses = []
     for one in given:
         if isinstance(one, Mapping):
-            odd = one.keys() - {field.name for field in fields(kind)}  # type: ignore[arg-type]
+            odd = one.keys() - {field.name for field in fields(kind)}
             one = {name: value for name, value in one.items() if value is not None}  # null is what is left out
             if odd or "slug" not in one:
-                names = ", ".join(field.name for field in fields(kind))  # type: ignore[arg-type]
+                names = ", ".join(field.name for field in fields(kind))
                 raise ValueError(f"each {name} has a slug and may have {names}; got {dict(one)!r:.80}")
             one = kind(**one)
-        uses.append(one if isinstance(one, kind) else kind(one))  # type: ignore[call-arg]
-    slugs = [use.slug for use in uses]  # type: ignore[attr-defined]
+        uses.append(one if isinstance(one, kind) else kind(one))
+    slugs = [use.slug for use in uses]
     if twice := {slug for slug in slugs if slugs.count(slug) > 1}:
         raise ValueError(f"{name} names {', '.join(sorted(twice))} twice; name each once, with its weight.")
     return tuple(uses)

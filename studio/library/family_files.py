@@ -20,7 +20,7 @@ from studio.contracts.validation import known_only, of_type, one_of
 try:
     from yaml import CSafeLoader as SafeLoader
 except ImportError:  # a PyYAML without libyaml
-    from yaml import SafeLoader  # type: ignore[assignment]
+    from yaml import SafeLoader
 
 OURS = ASSETS / "families"
 OFFERED_FIRST = ("pocket", "sdxl", "sd15")  # in this order; the others follow by name

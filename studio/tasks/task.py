@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from dataclasses import Field, dataclass, replace
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from studio.contracts.events import Event, PreviewDrawn, StageReported, StepFinished
 from studio.contracts.family import ModelFamily
@@ -12,10 +12,18 @@ from studio.contracts.requests import resolved
 from studio.library import Library
 from studio.quotas import Quota
 
-Asked = TypeVar("Asked")
-Result = TypeVar("Result")
 REMEMBERED = 200  # ended runs of a kind that stay in memory
 LONGEST_TITLE = 60  # characters of a prompt
+
+
+class Request(Protocol):
+    """What can be asked: any frozen dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+Asked = TypeVar("Asked", bound=Request)
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,7 @@ class Task(Generic[Asked, Result]):
 
 def with_defaults(request: Asked, family: ModelFamily, defaults: Mapping[str, Any]) -> Asked:
     """The request with its family named, and those of the family's `defaults` that it leaves open; its seed drawn."""
-    return resolved(replace(request, family=family.name), defaults)  # type: ignore[type-var]
+    return resolved(replace(request, family=family.name), defaults)
 
 
 def shortened(text: str) -> str:
