@@ -24,6 +24,7 @@ from studio.contracts.requests import (
     WearRequest,
     as_json,
 )
+from studio.contracts.validation import box_in, points_in
 from studio.imaging import masks
 from studio.session import Studio
 from studio.tasks import TASKS
@@ -280,7 +281,10 @@ async def find_masks(
     """
     path = _picture_of(desk, picture)
     run = await run_to_its_end(
-        desk, MaskRequest(path, phrases, box_threshold, text_threshold, points or (), box, segmenter, family)
+        desk,
+        MaskRequest(
+            path, phrases, box_threshold, text_threshold, points_in(points or ()), box_in(box), segmenter, family
+        ),
     )
     found = await asyncio.to_thread(lambda: [told_mask(mask) for mask in run.result()])
     return {"masks": found, "note": run.message}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gradio import processing_utils, utils
+from gradio import utils
 
 
 def filled(request: type, values: Mapping[str, Any]) -> Any:
@@ -39,7 +39,7 @@ def fitting(name: str, kind: Any, value: Any) -> Any:
         raise ValueError(f"{name} must be {'a number' if kinds & {int, float} else 'text'}, got {value!r:.80}")
     if float in kinds:
         return value
-    if int in kinds:
+    if int in kinds and isinstance(value, int | float):
         if not math.isfinite(value) or value != int(value):
             raise ValueError(f"{name} must be a whole number, got {value:g}")
         return int(value)
@@ -52,6 +52,6 @@ def uploaded(files: list) -> list[Path]:
     """Where uploaded files lie. Raises ValueError for anything that was not uploaded here."""
     paths = [file.get("path") if isinstance(file, dict) else None for file in files]
     for path in paths:
-        if not isinstance(path, str) or not utils.is_in_or_equal(path, processing_utils.get_upload_folder()):
+        if not isinstance(path, str) or not utils.is_in_or_equal(path, utils.get_upload_folder()):
             raise ValueError("only uploaded files are taken; with gradio_client, wrap each path in handle_file(...).")
     return [Path(str(path)) for path in paths]

@@ -168,7 +168,8 @@ def together(request: DrawRequest, beside: Mapping[str, Any]) -> DrawRequest:
 def apart(request: DrawRequest) -> tuple[str, float, dict[str, Any]]:
     """The other way round: the LoRA under Who with its scale, and values of the fields beside."""
     if isinstance(request.lora, str) or not request.loras:
-        return request.lora or "", request.lora_scale, _rows(None, [])
+        slug = request.lora if isinstance(request.lora, str) else ""
+        return slug, request.lora_scale, _rows(None, [])
     first, *others = request.loras
     return first.slug, first.unet, _rows(_apart_texts(first), others)
 
@@ -189,7 +190,7 @@ def _apart_texts(use: LoraUse) -> float | None:
 def updates_of(desk: Studio, family: ModelFamily, values: Mapping[str, Any]) -> MoreLorasView:
     """Updates of the fields beside, with what there is to choose from."""
     choices = lora_choices(desk, family, NONE)
-    told = {
+    told: dict[str, Any] = {
         name: gr.Dropdown(choices, value=value) if name.startswith("lora_") else value for name, value in values.items()
     }
     return MoreLorasView(**told)

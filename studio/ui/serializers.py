@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gradio import processing_utils
+from gradio import processing_utils, utils
 from PIL import Image
 
 from studio.contracts.family import ModelFamily
@@ -93,13 +93,13 @@ def told_mask(mask: Mask) -> dict[str, Any]:
 
 def fetchable(image: Image.Image, name: str = "mask") -> Path:
     """A mask, or another image, as a PNG where the page and the API may fetch it for a while."""
-    folder = processing_utils.get_upload_folder()
+    folder = utils.get_upload_folder()
     return Path(processing_utils.save_pil_to_cache(image, cache_dir=folder, name=name, format="png"))
 
 
 def kept_for_a_while(data: bytes, name: str) -> Path:
     """Bytes as a file that the page and the API may fetch."""
-    folder = processing_utils.get_upload_folder()
+    folder = utils.get_upload_folder()
     return Path(processing_utils.save_bytes_to_cache(data, name, folder))
 
 

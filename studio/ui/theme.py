@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import gradio as gr
+import gradio.themes as themes
 
 from studio.ui.static_files import STATIC, script, style_sheets
 
@@ -89,16 +89,16 @@ SHAPES = {
 }
 
 
-def theme() -> gr.themes.Base:
+def theme() -> themes.Base:
     """Fonts are the system's: nothing is fetched from outside."""
-    made = gr.themes.Base(
+    made = themes.Base(
         font=SANS,
         font_mono=MONO,
-        radius_size=gr.themes.sizes.radius_md,
-        spacing_size=gr.themes.sizes.spacing_md,
-        text_size=gr.themes.sizes.text_md,
-        neutral_hue=gr.themes.colors.stone,
-        primary_hue=gr.themes.colors.red,
+        radius_size=themes.sizes.radius_md,
+        spacing_size=themes.sizes.spacing_md,
+        text_size=themes.sizes.text_md,
+        neutral_hue=themes.colors.stone,
+        primary_hue=themes.colors.red,
     )
     colours = {name: paper for name, (paper, _) in COLOURS.items()}
     dark = {f"{name}_dark": ink for name, (_, ink) in COLOURS.items()}

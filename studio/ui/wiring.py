@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
+from gradio.events import api
 
 from studio.errors import explain
 from studio.session import Studio
@@ -267,7 +268,7 @@ class Wiring:
         served.__signature__ = inspect.Signature([visitor, *parameters], return_annotation=returned)
         served.__annotations__ = {"visitor": gr.Request, **typed, "return": returned}
         served.__name__ = name
-        gr.api(served, api_name=name, api_description=inspect.getdoc(handler), concurrency_limit=at_once)
+        api(served, api_name=name, api_description=inspect.getdoc(handler), concurrency_limit=at_once)
 
     async def _desk_aside(self, visitor: gr.Request) -> Studio:
         """`desk_of` beside the event loop: the first time it copies a library."""

@@ -82,10 +82,8 @@ def on_stage(desk: Studio, run: str) -> Begun:
 def look(desk: Studio, run: str, seen: dict) -> Looked:
     """The stage as it is now; the quick timer goes as long as the run does."""
     found = run_of(desk, run)
-    return {
-        **told_anew({"stage": shown(desk, run)}, seen),
-        "quick": gr.Timer(active=found is not None and not found.ended),
-    }
+    told: Looked = told_anew({"stage": shown(desk, run)}, seen)
+    return {**told, "quick": gr.Timer(active=found is not None and not found.ended)}
 
 
 def refresh(desk: Studio, family: str, lora: str, **choices: str) -> WhoView:

@@ -145,7 +145,7 @@ def opening(desk: Studio, typed: Mapping[str, Any]) -> Opened:
     opened = {
         **brought,
         **typed,
-        "lora": brought["lora"],
+        "lora": brought.get("lora"),
         "run": live.id if live else "",
         "quick": gr.Timer(active=True),
         **dict.fromkeys(["rank", *unsaid]),  # Gradio shows a 0 there until they are told to be None
@@ -181,7 +181,8 @@ def words_for(desk: Studio, lora: str, family: str) -> str:
 def worn_view(desk: Studio, outfit: list | None) -> str:
     """What is worn, and a way to take it off."""
     known = {one.slug: one.name for one in desk.library.outfits()}
-    names = ", ".join(known.get(use["slug"], use["slug"]) for use in outfit or ())
+    slugs = [str(use["slug"]) for use in outfit or ()]
+    names = ", ".join(known.get(slug, slug) for slug in slugs)
     return (
         f'<div class="row worn"><p>Wears {escape(names)}</p>{html.button("Take it off", "take_off", "close")}</div>'
         if names

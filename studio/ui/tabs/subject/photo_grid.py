@@ -182,7 +182,7 @@ def as_box(value: object) -> Box | None:
     """Four whole numbers from the page. Raises ValueError for anything else."""
     if not isinstance(value, list) or len(value) != 4 or not all(isinstance(side, int) for side in value):
         raise ValueError("A crop is four whole numbers: left, top, right, bottom, in pixels.")
-    return tuple(value)  # type: ignore[return-value]
+    return tuple(value)
 
 
 def _refusal(name: str, reason: str) -> str:

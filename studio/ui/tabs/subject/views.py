@@ -78,9 +78,9 @@ def of_family(desk: Studio, noun: str | None, family: str) -> OfFamily:
 def opening(desk: Studio) -> AtFirst:
     """Everything as it is when a page opens, on the first subject."""
     slug = next((subject.slug for subject in desk.library.subjects()), "")
-    shown = opened(desk, desk.family, slug)
-    noun = gr.Dropdown(nouns_of(desk.family), value=shown["noun"])
-    return {**shown, "noun": noun, "note": note_for(desk.family)}
+    subject = subject_of(desk, slug)
+    noun = gr.Dropdown(nouns_of(desk.family), value=subject.class_noun if subject else None)
+    return {**opened(desk, desk.family, slug), "noun": noun, "note": note_for(desk.family)}
 
 
 def opened(

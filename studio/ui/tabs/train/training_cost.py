@@ -78,7 +78,7 @@ def preset_label(desk: Studio, family: ModelFamily, name: str) -> str:
     about = duration(_rounded(seconds_for(desk, family, preset)))
     steps = preset.get("steps", family.training.get("steps"))
     needed = f"{memory_for(family, preset, plan.device if plan else 'cuda'):.0f} GB"
-    if fits(desk, family, preset):
+    if plan is None or fits(desk, family, preset):
         return f"{name}\n{steps} steps, about {about}, {needed}\n{when}"
     other = next((other for other, one in family.presets.items() if fits(desk, family, one.training)), None)
     instead = f"take {other}" if other else "choose a smaller family"

@@ -136,7 +136,8 @@ def trainings(runs: Sequence[Run]) -> tuple[tuple[str, str], ...]:
 
 def values_of(family: ModelFamily, preset: str | None) -> dict[str, Any]:
     """The fields of TrainRequest that a preset decides, whole."""
-    return {**family.training, **(family.presets[preset].training if preset in family.presets else {})}
+    chosen = family.presets.get(preset) if preset is not None else None
+    return {**family.training, **(chosen.training if chosen else {})}
 
 
 def shown_presets(family: ModelFamily) -> list[str]:
@@ -163,8 +164,9 @@ def presets_of(desk: Studio, family: ModelFamily, preset: str | None) -> gr.Radi
 
 def defaults_of(family: ModelFamily, preset: str | None) -> PresetValues:
     """Values of the fields that a preset decides, after a change of family."""
-    values = values_of(family, _kept(family, preset))
-    return PresetValues(**{name: values.get(name) for name in PresetValues.__annotations__})
+    decided = values_of(family, _kept(family, preset))
+    values: dict[str, Any] = {name: decided.get(name) for name in PresetValues.__annotations__}
+    return PresetValues(**values)
 
 
 def _kept(family: ModelFamily, preset: str | None) -> str | None:

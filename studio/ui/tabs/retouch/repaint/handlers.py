@@ -123,12 +123,12 @@ def look(desk: Studio, run: str, picked: str, seen: dict) -> Looked:
     """What is painted now; once it is there, before and after."""
     found = run_of(desk, run)
     rests = (run, found is None or found.ended)
-    shown = told_until_it_rests(lambda: {"painted": painted_view(desk, run, picked)}, rests, seen)
+    shown: Looked = told_until_it_rests(lambda: {"painted": painted_view(desk, run, picked)}, rests, seen)
     if not shown or not rests[1]:
         return shown
     drawn = pictures_of(desk, found) if found is not None else []
-    beside = compared(desk, drawn[-1]) if drawn else {}
-    heard = {"easel": told("painted")} if seen.get("rests") == (run, False) else {}
+    beside: Looked = {**compared(desk, drawn[-1])} if drawn else {}
+    heard: Looked = {"easel": told("painted")} if seen.get("rests") == (run, False) else {}
     return {**shown, **beside, **heard}
 
 
