@@ -176,12 +176,12 @@ def inverted(mask: Image.Image) -> Image.Image:
 
 
 def united(mask: Image.Image, other: Image.Image) -> Image.Image:
-    """What is in either."""
+    """A mask of what is in either; the second may be of any mode. Raises ValueError for another size."""
     return ImageChops.lighter(mask, checked(other, mask.size))
 
 
 def without(mask: Image.Image, other: Image.Image) -> Image.Image:
-    """What is in the first and not in the other."""
+    """A mask of what is in the first and not in the other. Raises ValueError for another size."""
     return ImageChops.darker(mask, inverted(checked(other, mask.size)))
 
 
@@ -221,7 +221,7 @@ def overlap_of(mask: Image.Image, other: Image.Image) -> float:
 
 
 def share_of(mask: Image.Image) -> float:
-    """How much of the picture is inside, 0 to 1."""
+    """The share of the picture that is inside, 0 to 1."""
     return float(_inside(mask).mean())
 
 
@@ -238,7 +238,7 @@ OPERATIONS: Mapping[str, Callable[[Image.Image, float], Image.Image]] = MappingP
 
 
 def operated(mask: Image.Image, operation: str, pixels: float = 4) -> Image.Image:
-    """One of OPERATIONS by name. Raises ValueError, naming them, for another."""
+    """The mask after one of OPERATIONS, by its name and so many pixels. Raises ValueError, naming them, for another."""
     if operation not in OPERATIONS:
         raise ValueError(f"operation must be one of {', '.join(OPERATIONS)}, got {operation!r}")
     _check_pixels(pixels)

@@ -51,7 +51,7 @@ def size_of(source: Path | str) -> tuple[int, int]:
 
 
 def problems(image: Image.Image, resolution: int) -> tuple[str, ...]:
-    """What may hurt the training, in words; `resolution` is the side, in pixels, that training sees."""
+    """Sentences about what in the picture may hurt a training; `resolution` is the side, in pixels, that training sees."""
     found = []
     side = min(image.size)
     if side < resolution:
@@ -199,5 +199,5 @@ def _formats() -> tuple[str, ...]:
 
 
 def content_of(image: Image.Image) -> str:
-    """Names an image by its pixels."""
+    """Sha256 of an image's pixels, mode and size, by which the library and caches name it."""
     return hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()

@@ -93,6 +93,7 @@ class Loaded:
     processors: Mapping[str, IPAdapterAttnProcessor2_0]  # by the UNet's names
 
     def to(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Move every network to the device and the type, unless they are there."""
         place = next(self.projection.parameters())
         if (place.device, place.dtype) == (device, dtype):
             return  # asking each of them takes longer than to put them in place
@@ -109,7 +110,7 @@ class ImageEncoder:
 
     @classmethod
     def published(cls, source: Path) -> ImageEncoder:
-        """One as it lies on the hub."""
+        """The encoder of a folder as transformers saves one, with its own picture processor."""
         network = CLIPVisionModelWithProjection.from_pretrained(source, use_safetensors=True)
         size = network.config.image_size
         processor = CLIPImageProcessorPil(size={"shortest_edge": size}, crop_size={"height": size, "width": size})
@@ -151,8 +152,10 @@ def adapter_of(family: ModelFamily, use: OutfitUse) -> ImageAdapter:
 
 
 def digest_of_use(use: OutfitUse, finds_clothes: bool, *, pipelines: PipelineCache, family: ModelFamily) -> str:
-    """Sha256 over the weights that an outfit's part in the pixels depends on, those that find clothes where the request
-    has them found; what is on the hub is fetched first."""
+    """Sha256 over the weights that an outfit's part in the pixels depends on.
+
+    The detector and the segmenter count where the request has clothes found. What is on the hub is fetched first.
+    """
     adapter = adapter_of(family, use)
     parts = {"adapter": pipelines.digest_of(file_of(adapter.weights))}
     if adapter.encoder:
@@ -229,7 +232,7 @@ def _attentions(pipelines: PipelineCache, pipeline: DiffusionPipeline) -> dict[s
 
 @dataclass(frozen=True)
 class Prompted:
-    """What a call of the pipeline takes beside the text while pictures prompt it, and the scales as steps go by."""
+    """The pictures that prompt a pipeline at the moment: arguments of its calls, and scales that change as steps go by."""
 
     prompts: Sequence[ImagePrompt]
     processors: Mapping[str, _Together]

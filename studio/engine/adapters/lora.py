@@ -70,6 +70,7 @@ class Adapter:
 
     @property
     def in_text_encoders(self) -> bool:
+        """Whether it changes how prompts are read."""
         return any(is_text_encoder(place.component) for place in self.places)
 
     def inject(self, pipeline: Any) -> None:
@@ -79,7 +80,7 @@ class Adapter:
             setattr(place.parent, place.child, place.module)
 
     def eject(self, pipeline: Any) -> None:
-        """Whoever came last leaves first."""
+        """The networks are as they were before `inject`; of several adapters, the last one in goes out first."""
         for place in self.places:
             setattr(place.parent, place.child, place.layer.base_layer)
             place.layer.base_layer = place.layer.get_base_layer()  # it keeps no other LoRA alive
@@ -99,8 +100,10 @@ class Adapter:
 
 
 def take_out(networks: Mapping[str, nn.Module]) -> Adapter:
-    """Collect the PEFT layers of the networks, by the names of their components, into an adapter, and leave the
-    networks as they were before PEFT."""
+    """Collect the PEFT layers of networks, by the names of their components, into an adapter.
+
+    The networks are left as they were before PEFT.
+    """
     adapter = Adapter()
     for component, network in networks.items():
         for name, layer in list(network.named_modules()):
@@ -186,10 +189,11 @@ class FineTune:
 
     @property
     def in_text_encoders(self) -> bool:
+        """Whether it changes how prompts are read."""
         return any(is_text_encoder(name) for name in self.networks)
 
     def scale(self, denoiser: float, text_encoder: float) -> None:
-        """All of it: there is no half of other weights."""
+        """A fine-tune counts whole, whatever the weights: there is no half of other networks."""
 
     def inject(self, pipeline: Any) -> None:
         """The pipeline computes with them from now on, until `eject`."""
@@ -200,6 +204,7 @@ class FineTune:
                 theirs.to("cpu")
 
     def eject(self, pipeline: Any) -> None:
+        """The pipeline computes with the family's own networks again."""
         for name, theirs in self._theirs.items():
             setattr(pipeline, name, theirs.to(_device_of(self.networks[name])) if self.alone else theirs)
         self._theirs.clear()

@@ -27,8 +27,11 @@ class Trainable(Protocol):
         """The optimizer's groups: all parameters of the denoiser's part, then of the text encoders', if these learn."""
         ...
 
-    def inject(self, pipeline: Any) -> None: ...
-    def eject(self, pipeline: Any) -> None: ...
+    def inject(self, pipeline: Any) -> None:
+        """The pipeline computes with it from now on."""
+
+    def eject(self, pipeline: Any) -> None:
+        """The pipeline is as it was."""
 
     def learning(self) -> Any:
         """A context in which it behaves as while it learns: dropout acts."""

@@ -11,7 +11,7 @@ News = TypeVar("News")
 
 
 class Stopped(Exception):
-    """The work was asked to stop and did; raised out of the middle of a pipeline's call."""
+    """What ends work that was asked to stop, raised out of the middle of a pipeline's call."""
 
 
 def streamed(work: Callable[[Callable[[News], None]], None]) -> Iterator[News]:

@@ -84,8 +84,10 @@ def is_guided(driver: Driver, asked: Drawable) -> bool:
 
 @dataclass(frozen=True)
 class Extensions:
-    """Extra conditioning of one denoising run: image prompts, latents to blend, or an inpainting region; and a list
-    that collects the latents of each step."""
+    """Extra conditioning of one denoising run: image prompts, latents to blend, or an inpainting region.
+
+    `latents` is a list that collects the latents of each step, on the CPU.
+    """
 
     worn: Sequence[ImagePrompt] = ()
     kept: KeepOutside | None = None
@@ -99,7 +101,7 @@ class Extensions:
         return self.kept is not None or self.latents is not None or self.part is not None
 
     def steps_of(self, asked: Drawable) -> int:
-        """How many steps it takes."""
+        """How many denoising steps the run takes."""
         return (asked.steps or 1) if self.part is None else self.part.steps_of(asked.steps or 1)
 
     def after_step(
@@ -140,8 +142,10 @@ class _Drawing:
     def _picture(
         self, request: DrawRequest, index: int, tell: Callable[[Event], None], stop: Stop
     ) -> tuple[Image.Image, dict[str, float]]:
-        """The picture; where outfits are worn, in two passes. The first, without them, shows where the clothing is, and
-        afterwards what the outfits did to the rest."""
+        """The picture and its estimates; in two passes where outfits are worn.
+
+        The first pass, without them, shows where the clothing is, and afterwards what the outfits did to the rest.
+        """
         if not self.adapters.outfits:
             return drawn(request, self.adapters, Extensions(), index, tell, stop), {}
         passes = 1
@@ -163,7 +167,7 @@ class _Drawing:
 
 @dataclass(frozen=True)
 class Adapters:
-    """Everyone and everything that a request draws with: LoRAs and outfits of the library, in the request's order."""
+    """The LoRAs and outfits of the library that a request draws with, in its order."""
 
     pipelines: PipelineCache
     family: ModelFamily
@@ -172,7 +176,7 @@ class Adapters:
 
     @classmethod
     def of(cls, request: Wearing, library: Library, pipelines: PipelineCache, family: ModelFamily) -> Adapters:
-        """Raises ValueError for what the library does not have."""
+        """What a resolved request names. Raises ValueError for what the library does not have."""
         return cls(
             pipelines,
             family,
@@ -181,7 +185,7 @@ class Adapters:
         )
 
     def recipe(self, request: Any, estimates: Mapping[str, float]) -> Recipe:
-        """Of one picture of the request, which is its own: one picture, its seed known."""
+        """The recipe of one picture, whose request asks for it alone and has its seed."""
         digests = {
             use.slug: digest_of_use(use, request.finds_clothes, pipelines=self.pipelines, family=self.family)
             for _, use in self.outfits

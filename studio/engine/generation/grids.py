@@ -28,7 +28,7 @@ class Cell:
 
 
 def cells_of(request: SetRequest, library: Library, family: ModelFamily) -> list[Cell]:
-    """Row by row. Raises ValueError for a scene that the library does not have."""
+    """The places of the grid, row by row. Raises ValueError for a scene that the library does not have."""
     prompts = scene_prompts(request, library)
     return [
         Cell(

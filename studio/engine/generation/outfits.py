@@ -60,6 +60,7 @@ class FirstPass:
 
     @property
     def nbytes(self) -> int:
+        """Bytes of the latents and of the pictures, roughly."""
         return sum(one.nbytes for one in self.latents) + 5 * self.image.width * self.image.height
 
 
@@ -72,8 +73,10 @@ class KeepOutside:
     inside: Image.Image
 
     def blended(self, step: int, latents: Tensor) -> Tensor:
-        """The latents [1, channels, height, width] after a step, with the other picture's outside (Avrahami et al.
-        2022)."""
+        """The latents [1, channels, height, width] after a step, with the other picture's outside of the mask.
+
+        As in blended latent diffusion (Avrahami et al. 2022).
+        """
         inside = torch.from_numpy(np.array(self.inside, dtype=np.float32) / 255)[None, None]
         share = adaptive_avg_pool2d(inside, (latents.shape[-2], latents.shape[-1])).to(latents)
         return torch.lerp(self.latents[step].to(latents), latents, share)
@@ -112,8 +115,9 @@ def first_pass_of(
 def room_for(
     image: Image.Image, clothing: Image.Image, *, pipelines: PipelineCache, family: ModelFamily
 ) -> tuple[Image.Image, Image.Image]:
-    """Where clothes may be: where they are, and on the body between head and shoes, with some room round both; and what
-    of the wearer stays whatever fades round that. Both are masks (L).
+    """Where clothes may be, and what of the wearer stays whatever fades round that; both are masks (L).
+
+    They may be where they are, and on the body between head and shoes, with some room round both.
     """
 
     def found(*phrases: str) -> Image.Image:
@@ -166,8 +170,10 @@ def prompts_of(
 def beside_the_outfit(
     bare: FirstPass, worn: Image.Image, *, pipelines: PipelineCache, family: ModelFamily
 ) -> dict[str, float]:
-    """What outfits did to the rest of a picture, outside of the clothes and the body in them: "palette bleed" and
-    "style drift"; and to the clothes: "outfit effect".
+    """What outfits did to a picture, by the names of a recipe's estimates.
+
+    "palette bleed" and "style drift" are of the rest, outside of the clothes and the body in them; "outfit effect" is
+    of the clothes.
 
     Nothing where memory is too short for it: the picture is there.
     """

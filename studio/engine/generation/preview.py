@@ -20,7 +20,7 @@ class ColourMap:
     """Colours as a linear function of the latents, fitted once to what the VAE makes of a chart of flat colours."""
 
     def __init__(self, driver: Driver, pipeline: Any) -> None:
-        """Costs one encoding of a small picture."""
+        """Fit the map, which costs one encoding of a small picture."""
         factor = driver.cell(pipeline)
         side = PATCHES * 4  # latent pixels: 4 by 4 for every patch
         colours = torch.rand(3, PATCHES, PATCHES, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -33,7 +33,7 @@ class ColourMap:
         self._weights = torch.linalg.lstsq(known, colours.reshape(3, -1).T).solution  # [latent channels + 1, 3]
 
     def jpeg(self, latents: Tensor) -> bytes:
-        """[1, channels, height / f, width / f] of scaled latents -> a small JPEG."""
+        """A small JPEG of scaled latents [1, channels, height / f, width / f]."""
         values = latents[0].float().cpu()
         rgb = torch.einsum("chw,cd->hwd", values, self._weights[:-1]) + self._weights[-1]
         image = Image.fromarray(((rgb.clamp(-1, 1) + 1) * 127.5).byte().numpy())

@@ -33,14 +33,19 @@ class Noise(Protocol):
     """How a training noises latents, and what the denoiser should say of them; `times` are the schedule's own."""
 
     def times(self, count: int, chances: torch.Generator) -> Tensor:
-        """[count] of them, spread over the whole schedule."""
+        """[count] times, spread over the whole schedule."""
         ...
 
-    def noised(self, latents: Tensor, noise: Tensor, times: Tensor) -> Tensor: ...
-    def target(self, latents: Tensor, noise: Tensor, times: Tensor) -> Tensor: ...
+    def noised(self, latents: Tensor, noise: Tensor, times: Tensor) -> Tensor:
+        """Latents with noise of the same shape, as much as belongs to the times, [batch]."""
+        ...
+
+    def target(self, latents: Tensor, noise: Tensor, times: Tensor) -> Tensor:
+        """What the denoiser should say of `noised` latents; shape as these."""
+        ...
 
     def weights(self, times: Tensor, gamma: float) -> Tensor:
-        """[count]: how much each picture counts in the loss; `gamma` is min-SNR's, 0: all alike."""
+        """How much each picture counts in the loss, [count]; `gamma` is min-SNR's, 0: all alike."""
         ...
 
 

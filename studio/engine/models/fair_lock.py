@@ -18,6 +18,7 @@ class FairLock:
 
     @property
     def waiting(self) -> int:
+        """How many wait for the turn, without whoever has it."""
         return max(0, len(self._queue) - 1)
 
     @contextmanager

@@ -37,6 +37,7 @@ class MemoryPlan:
 
     @property
     def torch_dtype(self) -> torch.dtype:
+        """The plan's type as torch has it."""
         return getattr(torch, self.dtype)
 
     def stepped_down(self) -> MemoryPlan | None:
@@ -86,6 +87,7 @@ def settle(pipeline: DiffusionPipeline, plan: MemoryPlan) -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on the accelerator or in the process."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     said = str(error).lower()

@@ -35,8 +35,11 @@ class Tenant(Protocol):
     It is moved out before anybody else gets the pipeline, and in again before it gets it back.
     """
 
-    def inject(self) -> None: ...
-    def eject(self) -> None: ...
+    def inject(self) -> None:
+        """Put the changes into the pipeline."""
+
+    def eject(self) -> None:
+        """Leave the pipeline as it was."""
 
 
 @dataclass
@@ -239,7 +242,7 @@ class PipelineCache:
 
 
 def fingerprint_of(*, pipelines: PipelineCache, family: ModelFamily) -> str:
-    """The same, for whoever asks from outside of the engine."""
+    """Sha256 over the family's files of weights, for whoever asks from outside of the engine."""
     return pipelines.fingerprint(family)
 
 

@@ -11,11 +11,13 @@ from studio.engine.models.unet import UNetDriver, pipelines_of
 
 
 class SDXLDriver(UNetDriver):
+    """The driver of SDXL, whose UNet takes a pooled text and sizes beside the text."""
+
     pipelines = pipelines_of("StableDiffusionXL")
     architecture, kohya_base = "stable-diffusion-xl-v1-base", "sdxl_base_v1-0"
 
     def conditioning(self, pipeline: Any, texts: Conditioning, size: tuple[int, int]) -> Conditioning:
-        """With the sizes that a drawing has by default: neither enlarged nor cropped."""
+        """The texts with the sizes that a drawing has by default: neither enlarged nor cropped."""
         pooled, (width, height) = texts["pooled_prompt_embeds"], size
         ids = pipeline._get_add_time_ids(
             (height, width),

@@ -30,7 +30,7 @@ class Clip:
 
     @classmethod
     def published(cls, source: Path) -> Clip:
-        """One as it lies on the hub."""
+        """The CLIP of a folder as transformers saves one."""
         network = CLIPModel.from_pretrained(source, use_safetensors=True).requires_grad_(False).eval()
         processor, tokenizer = CLIPImageProcessorPil.from_pretrained(source), CLIPTokenizer.from_pretrained(source)
         return cls(network, network, processor, tokenizer)

@@ -87,8 +87,10 @@ def changed_outside(original: Image.Image, repainted: Image.Image, soft: Image.I
 
 @torch.no_grad()
 def style_drift(bare: Image.Image, worn: Image.Image, garments: Image.Image | None, pipeline: Any) -> float:
-    """How far the look moved outside of the garments, 0 for not at all: the relative distance of the means and
-    deviations of the first features of the VAE's encoder, which tell style from content (Huang and Belongie 2017).
+    """How far the look moved outside of the garments, from 0 for not at all.
+
+    The relative distance of means and deviations of the first features of the VAE's encoder, which tell style from
+    content (Huang and Belongie 2017). Two RGB pictures of one size and a mask (L); None: nothing is worn.
     """
     size = (min(bare.width, LARGEST) // 8 * 8, min(bare.height, LARGEST) // 8 * 8)
     weights = torch.from_numpy(_outside(garments, size).astype(np.float32))[None, None]

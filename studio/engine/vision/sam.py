@@ -86,7 +86,7 @@ class Segmenter:
         return where
 
     def _scale(self, image: Image.Image) -> tuple[float, float]:
-        """From pixels of the picture to pixels of SAM's square, across and down."""
+        """Pixels of SAM's square for one of the picture, across and down."""
         longest = max(image.size)
         sides = image.size if self._square else (longest, longest)
         return self._side / sides[0], self._side / sides[1]
