@@ -121,6 +121,7 @@ def of_family(desk: Studio, family: str) -> About:
 
 
 def family_choices(desk: Studio) -> list[tuple[str, str]]:
+    """The families to choose from: title and name of each."""
     return [(family.title, family.name) for family in desk.families.values()]
 
 

@@ -19,6 +19,7 @@ class Scale:
     unit: str
 
     def level(self, value: float) -> int:
+        """Which of the words is for a value: 0, 1 or 2."""
         return (value >= self.little) + (value >= self.much)
 
 

@@ -64,6 +64,7 @@ def piece(value: str = "", *classes: str, **options: Any) -> gr.HTML:
 
 
 def icon(name: str) -> str:
+    """One of ICONS by its name, as SVG that screen readers pass over."""
     return f'<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="{ICONS[name]}"/></svg>'
 
 
@@ -94,6 +95,7 @@ def url(path: Path | str) -> str:
 
 
 def image(path: Path | str, words: str = "", **more: Any) -> str:
+    """A picture of the library as an <img>, loaded once it comes into sight; `words` say what it shows."""
     return f"<img{attributes(src=url(path), alt=words, loading='lazy', **more)}>"
 
 
@@ -104,6 +106,7 @@ def jpeg(data: bytes, words: str = "") -> str:
 
 
 def chip(text: str, kind: str = "", title: str = "", **data: Any) -> str:
+    """A small button of words; `data` are what its script reads."""
     said = {f"data_{name}": value for name, value in data.items()}
     return (
         f"<button{attributes(type='button', class_=f'chip {kind}'.strip(), title=title or None, **said)}>"
@@ -118,6 +121,7 @@ def chips(texts: Iterable[tuple[str, str]], into: str, kind: str = "", exclusive
 
 
 def tag(text: str, kind: str = "") -> str:
+    """A small label of a kind that the style sheets know."""
     return f'<span class="tag {kind}">{escape(text)}</span>'
 
 
@@ -133,6 +137,7 @@ def empty(title: str, text: str, *actions: str) -> str:
 
 
 def bar(fraction: float, words: str = "") -> str:
+    """A progress bar; `fraction` is 0 to 1, `words` say of what."""
     percent = round(100 * min(max(fraction, 0.0), 1.0), 1)
     said = attributes(role="progressbar", aria_valuenow=percent, aria_valuemin=0, aria_valuemax=100, aria_label=words)
     return f'<div class="bar"{said}><i style="width:{percent}%"></i></div>'
@@ -159,4 +164,5 @@ def duration(seconds: float | None) -> str:
 
 
 def joined(parts: Sequence[str], between: str = " \u00b7 ") -> str:
+    """Those parts that are not empty, with something between them."""
     return between.join(part for part in parts if part)

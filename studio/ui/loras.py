@@ -55,10 +55,12 @@ class MoreLoras:
 
     @property
     def parts(self) -> dict[str, Any]:
+        """All components by the names that handlers know them under."""
         return {"merged_name": self.name, "rank": self.rank, **self.fields}
 
     @property
     def choices(self) -> dict[str, Any]:
+        """The lists of LoRAs alone, by name."""
         return {name: self.fields[name] for name in NAMES if name.startswith("lora_")}
 
 

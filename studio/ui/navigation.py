@@ -137,6 +137,7 @@ def replay(desk: Studio, act: dict) -> ToDraw:
 
 
 def restore_png(desk: Studio, drop: str | None) -> Restored:
+    """The settings of a dropped PNG into the form. Raises ValueError for a file that has none."""
     return {"drop": None, **_restored(desk, settings_in(Path(drop), desk))} if drop else {}
 
 

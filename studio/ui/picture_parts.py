@@ -18,6 +18,7 @@ def mark(desk: Studio, act: dict) -> None:
 
 
 def prompt_of(picture: Picture) -> str:
+    """The prompt that a picture was drawn from; empty where its recipe has none."""
     return str(picture.recipe.request.get("prompt", ""))
 
 
@@ -34,6 +35,7 @@ def live_headline(run: Run, title: str, doing: str) -> str:
 
 
 def choose(id: str) -> str:
+    """A tick box that chooses a picture by its id."""
     return (
         f'<label class="choose" title="Choose"><input type="checkbox" data-choose value="{escape(id)}" '
         'aria-label="Choose this picture"></label>'

@@ -24,6 +24,7 @@ class Polling:
         self.looks.append(Wire.of(handler, parts))
 
     def begin(self, wiring: Wiring) -> None:
+        """Wire all looks to the timer, as one request a tick."""
         wiring.every(self.timer.tick, self.looks, trigger_mode="once")
 
 

@@ -18,6 +18,7 @@ from studio.ui.html import url
 
 
 def told_photo(photo: Photo) -> dict[str, Any]:
+    """A photo with its caption, its crop in pixels and what may hurt the training."""
     return {
         "file": photo.file,
         "stored_at": str(photo.path),
@@ -31,6 +32,7 @@ def told_photo(photo: Photo) -> dict[str, Any]:
 
 
 def told_subject(subject: Subject) -> dict[str, Any]:
+    """A subject with all its photos."""
     return {
         "slug": subject.slug,
         "name": subject.name,
@@ -43,11 +45,13 @@ def told_subject(subject: Subject) -> dict[str, Any]:
 
 
 def told_lora(lora: Lora) -> dict[str, Any]:
+    """A LoRA as its folder describes it."""
     told = {name: value for name, value in vars(lora).items() if name not in ("path", "preview")}
     return {**told, "stored_at": str(lora.path)}
 
 
 def told_outfit(outfit: Outfit) -> dict[str, Any]:
+    """An outfit; its original is the picture that it was cut out of."""
     original = outfit.original
     return {
         "slug": outfit.slug,
@@ -61,6 +65,7 @@ def told_outfit(outfit: Outfit) -> dict[str, Any]:
 
 
 def told_picture(picture: Picture) -> dict[str, Any]:
+    """A picture with its recipe."""
     return {
         "id": picture.id,
         "stored_at": str(picture.path),
@@ -77,6 +82,7 @@ def drawn_picture(picture: Picture) -> dict[str, Any]:
 
 
 def sent(path: Path) -> dict[str, Any]:
+    """A file as gradio_client downloads it, under its own name."""
     return {"path": str(path.absolute()), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
 
 
@@ -104,6 +110,7 @@ def kept_for_a_while(data: bytes, name: str) -> Path:
 
 
 def told_family(family: ModelFamily) -> dict[str, Any]:
+    """A family: what it is, its usual settings, and the words that it knows."""
     return {
         "name": family.name,
         "title": family.title,

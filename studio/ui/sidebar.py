@@ -68,6 +68,7 @@ def _one_now(now: Now) -> str:
 
 
 def tray_view(pictures: Sequence[Picture], desk: Studio) -> str:
+    """The last pictures, which open in the Gallery."""
     if not pictures:
         return '<div class="tray"><h2>Tray</h2><p>The last pictures you draw lie here.</p></div>'
     cells = "".join(
@@ -79,6 +80,7 @@ def tray_view(pictures: Sequence[Picture], desk: Studio) -> str:
 
 
 def device_line(desk: Studio) -> str:
+    """The device and its memory, once the engine knows them."""
     plan = desk.plan
     words = plan.words if plan is not None else "Warming up"
     return f'<p class="device-line">{escape(words)}</p>'

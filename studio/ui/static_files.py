@@ -41,10 +41,12 @@ _EXPORT = re.compile(r"^export (?=const|class|function|async)", re.MULTILINE)
 
 
 def style_sheets() -> list[Path]:
+    """The page's style sheets, in the order in which they hold."""
     return [STATIC / "style" / f"{name}.css" for name in STYLES]
 
 
 def script(name: str) -> str:
+    """The text of a script of the page, by its name."""
     return (STATIC / f"{name}.js").read_text(encoding="utf-8")
 
 

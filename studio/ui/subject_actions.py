@@ -34,6 +34,7 @@ def create(
 
 
 def has_sample() -> bool:
+    """Whether the sample library came with this installation."""
     return (EXAMPLES / "subjects").is_dir()
 
 
@@ -62,6 +63,7 @@ def proposals(desk: Studio, family: ModelFamily, count: int = PROPOSALS) -> list
 
 
 def from_name(desk: Studio, family: ModelFamily, name: str) -> Proposal:
+    """An identifier made of a name. Raises ValueError for one without Latin letters."""
     return identifiers.from_name(name, _vocabulary(family), _taken(desk))
 
 

@@ -41,6 +41,7 @@ class Training:
 
     @classmethod
     def of(cls, run: Run) -> Training:
+        """The training as its events until now tell it."""
         events = run.snapshot()
         done = [event for event in events if isinstance(event, StepFinished)]
         saved = [event for event in events if isinstance(event, LoraSaved)]
@@ -72,4 +73,5 @@ class Training:
 
     @property
     def total(self) -> int:
+        """All its steps."""
         return self.run.request.steps or 0

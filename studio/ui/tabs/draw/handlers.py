@@ -102,6 +102,7 @@ def not_asked(desk: Studio) -> Removal:
 
 
 def ask_to_remove(desk: Studio, lora: str) -> Removal:
+    """The second button, which removes for good. Raises ValueError where no LoRA is chosen."""
     if not lora:
         raise ValueError("Choose a LoRA under Who first; Nobody is the family itself and stays.")
     really = gr.Button(f"Really remove {desk.library.lora(lora).name}", visible=True)

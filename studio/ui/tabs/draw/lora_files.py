@@ -36,6 +36,8 @@ class Brought(MoreLorasView, total=False):
 
 
 class Published(TypedDict):
+    """Where the LoRA lies on the hub; the token is forgotten."""
+
     published: str
     token: str
 

@@ -191,6 +191,7 @@ def worn_view(desk: Studio, outfit: list | None) -> str:
 
 
 def note_on(desk: Studio, prompt: str, lora: str, family: str) -> str:
+    """A note on words of the prompt that the family does not know; nothing where it knows them all."""
     known, chosen = desk.families[family], lora_named(desk, lora)
     return html.note(prompt_check.note(prompt, known.words(), chosen.trigger if chosen else "", known.title))
 

@@ -41,6 +41,8 @@ class Shelf(TypedDict):
 
 
 class ShelfLooked(TypedDict, total=False):
+    """The shelf as every tick brings it."""
+
     shelf: str
     seen: dict
 
@@ -53,6 +55,8 @@ class Worn(TypedDict, total=False):
 
 
 class WornLooked(TypedDict, total=False):
+    """What came of the pictures, as every tick brings it."""
+
     worn: str
     seen: dict
 

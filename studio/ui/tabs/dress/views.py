@@ -112,6 +112,8 @@ class SetShown(TypedDict, total=False):
 
 
 class SetLooked(TypedDict, total=False):
+    """The set on stage as every tick brings it."""
+
     stage: str
     seen: dict
 

@@ -31,6 +31,7 @@ def canvas_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def file_of(desk: Studio, act: dict) -> Path:
+    """The file of the picture that an act is about. Raises ValueError where it names none, or one that is gone."""
     if not act.get("ref"):
         raise ValueError("Open a picture first: take one from Draw or the Gallery, or choose a file.")
     return resolved(desk, str(act["ref"]))
@@ -58,4 +59,5 @@ def mask_of(act: dict, size: tuple[int, int]) -> Image.Image:
 
 
 def url_of(mask: Image.Image) -> str:
+    """The mask as a data URL, which the easel draws."""
     return f"data:image/png;base64,{base64.b64encode(masks.png_of(mask)).decode()}"

@@ -68,6 +68,7 @@ def found_as(event: MaskFound, size: tuple[int, int]) -> Answer:
 
 
 def picture_of(desk: Studio, ref: str) -> Answer:
+    """A picture as the easel is told of it; sizes in pixels. Raises ValueError where it is not there."""
     path = resolved(desk, ref)
     width, height = size_of(path)
     told_of: Answer = {"ref": ref, "url": html.url(path), "width": width, "height": height}

@@ -175,6 +175,7 @@ def cropper_view(photo: Photo | None) -> str:
 
 
 def verdict_view(verdict: Verdict) -> str:
+    """How good an identifier is, and why."""
     return f'<p class="verdict">{html.tag(CHIPS[verdict.level], verdict.level)} {escape(verdict.reason)}</p>'
 
 

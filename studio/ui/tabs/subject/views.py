@@ -121,6 +121,7 @@ def photos_view(desk: Studio, slug: str, pending: Sequence[Pending], file: str, 
 
 
 def subject_of(desk: Studio, slug: str) -> Subject | None:
+    """The subject of that slug; None for a new one, and for one that is gone."""
     return next((subject for subject in desk.library.subjects() if subject.slug == slug), None) if slug else None
 
 
@@ -137,4 +138,5 @@ def noun_view(noun: str | None, family: ModelFamily) -> str:
 
 
 def note_for(family: ModelFamily) -> str:
+    """What a family that knows drawn figures only says of photos of people."""
     return "" if family.real_people else html.note(PEOPLE.format(family=family.title), "gentle")

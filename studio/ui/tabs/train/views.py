@@ -141,6 +141,7 @@ def values_of(family: ModelFamily, preset: str | None) -> dict[str, Any]:
 
 
 def shown_presets(family: ModelFamily) -> list[str]:
+    """The presets that are in sight, by name."""
     return [name for name, preset in family.presets.items() if not preset.folded]
 
 
@@ -150,10 +151,12 @@ def folded_presets(family: ModelFamily) -> list[tuple[str, str]]:
 
 
 def choices(desk: Studio) -> list[tuple[str, str]]:
+    """The subjects to choose from: name and slug of each."""
     return [(subject.name, subject.slug) for subject in desk.library.subjects()]
 
 
 def preset_choices(desk: Studio, family: ModelFamily) -> list[tuple[str, str]]:
+    """The presets in sight to choose from: label and name of each."""
     return [(preset_label(desk, family, name), name) for name in shown_presets(family)]
 
 
