@@ -16,9 +16,29 @@
         }
         if (event.key === "Escape" && !document.querySelector("[role=listbox], ul.options, dialog[open]")) {
             const stop = first("button.halt");  // of the open tab: what another tab does goes on
-            if (stop) stop.click();
+            if (stop && (!stop.closest(".tab-train") || surely("Press Esc again to stop the training."))) stop.click();
         }
     }, true);
+
+    // Hours are not stopped by one key: the first press asks, and a second one soon after means it.
+    const SOON = 4_000;  // ms
+    let asked = null;
+    const surely = (question) => {
+        const already = asked;
+        if (already) already.remove();
+        asked = null;
+        if (already) return true;
+        asked = document.body.appendChild(document.createElement("div"));
+        asked.className = "asked";
+        asked.role = "status";
+        asked.textContent = question;
+        const own = asked;
+        setTimeout(() => {
+            own.remove();
+            if (asked === own) asked = null;
+        }, SOON);
+        return false;
+    };
 
     // A chip writes its words where the cursor was. Of exclusive ones, such as scenes, a new one replaces the old.
     document.addEventListener("click", (event) => {

@@ -108,3 +108,41 @@ def test_a_page_without_a_last_tab_or_with_one_that_is_gone_begins_where_everybo
     page.evaluate("show()")
     page.wait_for_timeout(100)
     assert selected(page) == "draw"
+
+
+STOPS = """(tab) => {
+    document.body.innerHTML += `<div class="${tab}"><button class="halt">Stop</button></div>`;
+    window.stops = 0;
+    document.querySelector('.halt').addEventListener('click', () => { window.stops += 1; });
+}"""
+
+
+def test_esc_stops_a_drawing_at_once(opened: Opener) -> None:
+    page = opened(None)
+    page.evaluate(STOPS, "tab-draw")
+    page.keyboard.press("Escape")
+    assert page.evaluate("stops") == 1
+
+
+def test_esc_asks_before_it_stops_a_training(opened: Opener) -> None:
+    page = opened(None)
+    page.clock.install()
+    page.evaluate(STOPS, "tab-train")
+    page.keyboard.press("Escape")
+    asked = page.get_by_role("status")
+    expect(asked).to_have_text("Press Esc again to stop the training.")
+    assert page.evaluate("stops") == 0
+    page.keyboard.press("Escape")
+    assert page.evaluate("stops") == 1
+    expect(asked).to_have_count(0)
+
+
+def test_a_second_esc_that_comes_late_asks_again(opened: Opener) -> None:
+    page = opened(None)
+    page.clock.install()
+    page.evaluate(STOPS, "tab-train")
+    page.keyboard.press("Escape")
+    page.clock.run_for(5_000)
+    expect(page.get_by_role("status")).to_have_count(0)
+    page.keyboard.press("Escape")
+    assert page.evaluate("stops") == 0
