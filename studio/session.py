@@ -33,6 +33,7 @@ from studio.imaging.masks import Mask
 from studio.imaging.photos import open_image
 from studio.library import Added, Library, Lora, Outfit, Picture, Subject
 from studio.library.set_files import grid_of, saved_grid, zip_of
+from studio.library.store import name_of_file
 from studio.quotas import Quota
 from studio.tasks import task_of
 from studio.tasks.draw import check_scales
@@ -291,7 +292,7 @@ class Studio:
     def import_lora(self, path: str | Path, name: str | None = None, family: str | None = None) -> Lora:
         """Take a LoRA of diffusers', kohya's or another known layout into the library.
 
-        Raises ValueError, with the reason, for a file that the family cannot draw with, or that has no effect.
+        What the studio makes nothing of in the file is in the LoRA's `left_out`, in words. Raises ValueError, with the reason, for a file that the family cannot draw with, or that has no effect.
         """
         self.notice()
         path = Path(path)
@@ -302,7 +303,7 @@ class Studio:
         if self.quota:
             self.library.make_room(path.stat().st_size)
         return self.library.save_lora(
-            name or path.stem,
+            name or name_of_file(path),
             "",
             chosen.name,
             told["trigger"],
@@ -310,6 +311,7 @@ class Studio:
             told["alpha"],
             told["steps"],
             write=lambda kept: kept.write_bytes(path.read_bytes()),
+            left_out=told["left_out"],
         )
 
     def add_outfit(

@@ -76,6 +76,7 @@ class Lora:
     sha256: str
     created: str
     preview: Path | None = None
+    left_out: str = ""  # what its file, of another tool, has that the studio makes nothing of
 
     def fits(self, family: ModelFamily) -> bool:
         """Whether the family can draw with it; a full fine-tune, which has no rank, is of its own family alone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import time
@@ -137,6 +138,11 @@ def checked_name(what: str, name: str) -> str:
     if one_line(name) != name:
         raise ValueError(f"{what}: the name {name!r} holds signs that cannot be shown; type it anew.")
     return name
+
+
+def name_of_file(file: Path) -> str:
+    """A name for what is taken in from a file: the file's own, made fit to be one."""
+    return re.sub(r"[/\\]", "-", one_line(file.stem)).lstrip(".")[:LONGEST_NAME].strip()
 
 
 def one_line(text: str) -> str:

@@ -59,6 +59,7 @@ class Wardrobe(Shelf):
         steps: int,
         write: Callable[[Path], object],
         preview: Path | None = None,
+        left_out: str = "",
     ) -> Lora:
         """A new LoRA whose safetensors file `write` makes; the folder appears whole or not at all."""
         name = checked_name("A LoRA", name)
@@ -75,6 +76,7 @@ class Wardrobe(Shelf):
                 "steps": steps,
                 "sha256": sha256_of(folder / WEIGHTS),
                 "created": now(),
+                **({"left_out": left_out} if left_out else {}),
             }
             write_json(folder / "lora.json", data)
             if preview is not None:
@@ -228,6 +230,7 @@ def _read_lora(folder: Path) -> Lora:
         _digest(weights),
         created,
         preview if preview.is_file() else None,
+        text_in(data, "left_out") if "left_out" in data else "",
     )
 
 

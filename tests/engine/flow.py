@@ -208,13 +208,10 @@ class FlowDriver:
     def mask_of_step(self, mask: Tensor, guided: bool) -> dict[str, Tensor]:
         raise NotImplementedError("it has no pipeline that repaints")
 
-    def wrap_lora(self, pipeline: Any, path: Path, adapter: str) -> None:
-        state, metadata = pipeline.lora_state_dict(
-            str(path.parent), weight_name=path.name, use_safetensors=True, return_lora_metadata=True
-        )
-        pipeline.load_lora_into_transformer(state, pipeline.transformer, adapter_name=adapter, metadata=metadata)
+    def lora_names(self, pipeline: Any, component: str, module: str) -> tuple[str, ...]:
+        return ()
 
-    def kohya_names(self, learnt: Any) -> dict[str, Tensor]:
+    def kohya_name(self, pipeline: Any, component: str, module: str) -> str:
         raise NotImplementedError("kohya never saw it")
 
     def save_single_file(self, pipeline: Any, path: Path, metadata: Any) -> None:

@@ -6,24 +6,23 @@ Ours have diffusers' names, and tell in the header what they are (see metadata.p
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from studio.contracts.family import ModelFamily
 from studio.contracts.requests import FULL, TrainRequest
-from studio.engine.adapters.lora import Applied, attached, load_fine_tune, load_lora
+from studio.engine.adapters.lora import NAME, Applied, Place, attached, load_fine_tune, load_lora
 from studio.engine.adapters.metadata import LoraMetadata, adapted_network
 from studio.engine.models.driver import Driver, is_text_encoder
 from studio.engine.models.layouts import driver_of
 from studio.engine.models.pipeline_cache import PipelineCache
-from studio.engine.models.weights import write_tensors
+from studio.engine.models.weights import read_header, write_tensors
 
 if TYPE_CHECKING:
     from studio.library import Library, Lora, Subject
@@ -94,10 +93,18 @@ def export_lora(lora: Lora, layout: str, folder: Path, *, pipelines: PipelineCac
         raise ValueError(f"{lora.name} can be exported as {' or '.join(layouts)}, got {layout!r:.40}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{lora.slug}{'-kohya' if layout == KOHYA else ''}.safetensors"
-    if layout == KOHYA:
-        return _as_kohya(lora, told, driver, path)
     if not told.full:
-        shutil.copyfile(lora.path, path)
+        if _is_kohya(lora.path) == (layout == KOHYA):  # it is written so already
+            shutil.copyfile(lora.path, path)
+            return path
+        with pipelines.lend(family) as pipeline:
+            places = load_lora(driver, pipeline, lora.path).places
+            names = {place: driver.kohya_name(pipeline, place.component, place.name) for place in places}
+        told = replace(told, rank=lora.rank, alpha=lora.alpha, steps=lora.steps)
+        if layout == KOHYA:
+            write_tensors(_kohya_tensors(names), path, told.kohya_header(lora.name, driver.kohya_base))
+        else:
+            write_tensors(_diffusers_tensors(places), path, replace(told, adapted=_adapted(places)).header())
         return path
     with pipelines.lend(family) as pipeline, attached(pipelines, pipeline, [Applied(lora.path)]):
         if layout == SINGLE_FILE:
@@ -116,33 +123,63 @@ def layouts_of(driver: Driver, full: bool) -> tuple[str, ...]:
     return (DIFFUSERS, KOHYA) if able.kohya else (DIFFUSERS,)
 
 
-def _as_kohya(lora: Lora, told: LoraMetadata, driver: Driver, path: Path) -> Path:
-    """As sd-scripts writes it: lora_unet_ and lora_te_ names, alpha as a tensor of each layer, ss_ metadata."""
-    learnt = load_file(lora.path)
-    if all(name.startswith("lora_") for name in learnt):  # it came from there
-        shutil.copyfile(lora.path, path)
-        return path
-    named = {
-        name: torch.tensor(float(lora.alpha)) if name.endswith(".alpha") else tensor
-        for name, tensor in driver.kohya_names(learnt).items()
-    }
-    told = replace(told, rank=lora.rank, alpha=lora.alpha, steps=lora.steps)
-    write_tensors(named, path, told.kohya_header(lora.name, driver.kohya_base))
-    return path
+def _is_kohya(path: Path) -> bool:
+    return any(name.startswith("lora_") for name in read_header(path))
+
+
+def _kohya_tensors(names: Mapping[Place, str]) -> dict[str, Tensor]:
+    """As sd-scripts writes it: lora_unet_ and lora_te_ names, and each layer's alpha as a tensor."""
+    named: dict[str, Tensor] = {}
+    for place, name in names.items():
+        down, up = _matrices(place)
+        alpha = torch.tensor(float(place.layer.lora_alpha[NAME]))
+        named |= {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up, f"{name}.alpha": alpha}
+    return named
+
+
+def _diffusers_tensors(places: Sequence[Place]) -> dict[str, Tensor]:
+    """Under diffusers' names. These have no place for an alpha, and most tools take it for the rank: so it becomes
+    that, and what it scaled by is in the matrices."""
+    named: dict[str, Tensor] = {}
+    for place in places:
+        down, up = _matrices(place)
+        name = f"{place.component}.{place.name}"
+        named |= {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up * place.layer.scaling[NAME]}
+    return named
+
+
+def _adapted(places: Sequence[Place]) -> dict[str, Any]:
+    """PEFT's configuration of networks whose layers have a rank each, as alpha too."""
+    adapted: dict[str, Any] = {}
+    for component in dict.fromkeys(place.component for place in places):
+        ranks = {place.name: place.layer.r[NAME] for place in places if place.component == component}
+        usual = max(ranks.values())
+        others = {name: rank for name, rank in ranks.items() if rank != usual}
+        adapted |= adapted_network(component, usual, usual, ranks)
+        if others:
+            adapted |= {f"{component}.rank_pattern": others, f"{component}.alpha_pattern": others}
+    return adapted
+
+
+def _matrices(place: Place) -> tuple[Tensor, Tensor]:
+    down, up = (getattr(place.layer, one)[NAME].weight.detach().cpu() for one in ("lora_A", "lora_B"))
+    return down, up
 
 
 def inspect_lora(path: Path, *, pipelines: PipelineCache, family: ModelFamily) -> dict[str, Any]:
     """Whether the family can draw with the file, and what it says of itself: trigger, rank, alpha, steps.
 
+    Where ranks differ by layer, the largest and its alpha; "left_out" says in words what the studio makes nothing of.
     Raises ValueError, in a sentence, as `load_lora` does.
     """
     told = LoraMetadata.read(path)
+    rank, alpha, left_out = 0, 0.0, ""
     with pipelines.lend(family) as pipeline:
         if told.full:
             load_fine_tune(pipeline, path)
-            rank, alpha = 0, 0.0
         else:
-            layer = load_lora(driver_of(family), pipeline, path).places[0].layer
-            name = next(iter(layer.r))
-            rank, alpha = layer.r[name], float(layer.lora_alpha[name])
-    return {"trigger": told.trigger, "rank": rank, "alpha": alpha, "steps": told.steps}
+            adapter = load_lora(driver_of(family), pipeline, path)
+            largest = max((place.layer for place in adapter.places), key=lambda layer: layer.r[NAME])
+            rank, alpha = largest.r[NAME], float(largest.lora_alpha[NAME])
+            left_out = "; ".join(adapter.left_out)
+    return {"trigger": told.trigger, "rank": rank, "alpha": alpha, "steps": told.steps, "left_out": left_out}

@@ -17,19 +17,18 @@ from typing import Any, cast
 
 import torch
 from diffusers import DiffusionPipeline
+from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
-from safetensors.torch import load_file
 from torch import nn
 
+from studio.engine.adapters.lora_file import LoraFile, Matrices, checked_tensors, read_lora_file
 from studio.engine.adapters.metadata import LoraMetadata
 from studio.engine.models.driver import Driver, is_text_encoder
 from studio.engine.models.loading import modules
 from studio.engine.models.lru import recent, state_of
 from studio.engine.models.pipeline_cache import PipelineCache
-from studio.engine.models.weights import read_header
 
 KEPT = 8  # LoRAs that stay in memory, least recently used first out
-UPS = ("lora_B", "lora_up", "lora.up")  # what the formats call the matrix that starts from zero
 NAME = "studio"  # of the adapter inside PEFT's layers; each of ours has layers of its own
 
 
@@ -67,6 +66,7 @@ class Adapter:
     """Layers of one LoRA and the places in the networks that they take."""
 
     places: list[Place] = field(default_factory=list)
+    left_out: tuple[str, ...] = ()  # what its file has beside them, in words
 
     @property
     def in_text_encoders(self) -> bool:
@@ -219,8 +219,7 @@ def load_fine_tune(pipeline: DiffusionPipeline, path: Path) -> FineTune:
 
     Raises ValueError, in a sentence, for what `load_lora` refuses and for one made of another base.
     """
-    _check_file(path)
-    learnt = load_file(path)
+    learnt = checked_tensors(path)
     networks: dict[str, nn.Module] = {}
     for part in sorted({name.partition(".")[0] for name in learnt}):
         theirs = getattr(pipeline, part, None)
@@ -236,42 +235,91 @@ def load_fine_tune(pipeline: DiffusionPipeline, path: Path) -> FineTune:
 
 
 def load_lora(driver: Driver, pipeline: DiffusionPipeline, path: Path) -> Adapter:
-    """Read a LoRA in any format that its layout's driver takes, and return it out of the pipeline, ready to go in.
+    """Read a LoRA in any format that is known, and return it out of the pipeline, ready to go in.
 
-    Raises ValueError, in a sentence, for a pickle, a truncated file, NaN or Inf, a LoRA made for another base,
-    and one that would change nothing; the pipeline is as it was.
+    Each layer has its own rank and alpha. Raises ValueError, in a sentence, for a pickle, a truncated file, NaN or
+    Inf, what is no plain LoRA, one made for another base, and one that would change nothing; the pipeline is as it was.
     """
-    _check_file(path)
-    networks = modules(pipeline)
-    before = {name: set(dict(network.named_modules())) for name, network in networks.items()}
-    try:
-        driver.wrap_lora(pipeline, path, NAME)
-    except (ValueError, RuntimeError, KeyError, AttributeError) as error:
-        take_out(networks)
-        raise ValueError(_wrong_base(path, pipeline)) from error
-    adapter = take_out(networks)
-    if not adapter.places:
+    file, told = read_lora_file(path), LoraMetadata.read(path)
+    layers, absent = _layers_by_place(file, driver, pipeline)
+    misfits = [place for place, layer in layers.items() if not _fits(layer, _module(pipeline, place))]
+    if not layers or misfits or any(not _of_text_encoder(name) for name in absent):
         raise ValueError(_wrong_base(path, pipeline))
-    if before != {name: set(dict(network.named_modules())) for name, network in networks.items()}:
-        raise ValueError(f"{path.name} changes more than a LoRA may; the studio takes plain LoRAs.")
+    groups: dict[tuple[str, int], list[str]] = {}
+    for (component, name), layer in layers.items():
+        groups.setdefault((component, layer.rank), []).append(name)
+    adapter = Adapter(left_out=(*file.left_out, *_absent_layers(absent)))
+    for (component, rank), names in groups.items():
+        adapter.places += _wrapped(component, getattr(pipeline, component), rank, names)
+    for place in adapter.places:
+        layer = layers[place.component, place.name]
+        _fill(place, layer, told.alpha_of(place.component, place.name, layer.rank))
     return adapter
 
 
-def _check_file(path: Path) -> None:
-    """What can be told from the file alone."""
-    header = read_header(path)  # refuses pickles under any name
-    if path.suffix != ".safetensors":
-        raise ValueError(f"{path.name} is not a .safetensors file; the studio opens no other kind.")
-    tensors = load_file(path)
-    broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
-    if broken:
-        raise ValueError(
-            f"{path.name} has values that are not numbers (NaN or Inf) in {len(broken)} of its {len(tensors)} "
-            "tensors; its training broke down. Train it again with a lower learning rate."
-        )
-    ups = [tensors[name] for name in header if any(up in name for up in UPS)]
-    if ups and not any(tensor.any() for tensor in ups):
-        raise ValueError(f"{path.name} has no effect: all its weights are zero. Train it for more steps.")
+def _layers_by_place(
+    file: LoraFile, driver: Driver, pipeline: Any
+) -> tuple[dict[tuple[str, str], Matrices], list[str]]:
+    """The file's layers by component and module, and the names of those that the pipeline has no module for."""
+    known: dict[str, tuple[str, str]] = {}
+    for component, network in modules(pipeline).items():
+        if component != driver.denoiser and not is_text_encoder(component):
+            continue
+        for name, module in network.named_modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                for called in (f"{component}.{name}", *driver.lora_names(pipeline, component, name)):
+                    known.setdefault(called, (component, name))
+    found: dict[tuple[str, str], Matrices] = {}
+    for called, layer in file.layers.items():
+        if place := known.get(called):
+            if place in found:
+                raise ValueError(f"The file teaches {'.'.join(place)} twice, under two names; save it anew.")
+            found[place] = layer
+    return found, [called for called in file.layers if called not in known]
+
+
+def _of_text_encoder(called: str) -> bool:
+    return is_text_encoder(called) or called.startswith("lora_te")
+
+
+def _absent_layers(called: Sequence[str]) -> tuple[str, ...]:
+    if not called:
+        return ()
+    many = "1 layer" if len(called) == 1 else f"{len(called)} layers"
+    return (f"{many} of a text encoder that this family does not have, such as {called[0]:.120}",)
+
+
+def _module(pipeline: Any, place: tuple[str, str]) -> Any:
+    component, name = place
+    return getattr(pipeline, component).get_submodule(name)
+
+
+def _fits(layer: Matrices, module: Any) -> bool:
+    """Whether the matrices are of the module's sizes; those of a linear layer may be 1 x 1 convolutions."""
+    out, inward, *_ = module.weight.shape
+    fits = len(layer.up) == out and layer.down.shape[1] == inward
+    return fits and layer.up[0, 0].numel() == 1 and layer.down[0].numel() == module.weight[0].numel()
+
+
+def _wrapped(component: str, network: nn.Module, rank: int, names: Sequence[str]) -> list[Place]:
+    """PEFT's layers of that rank for these modules, out of the network."""
+    config = LoraConfig(r=rank, lora_alpha=rank, target_modules=list(names))
+    with torch.random.fork_rng(devices=[]):
+        inject_adapter_in_model(config, network, NAME)
+    wanted = set(names)  # PEFT takes names for ends of names
+    return [place for place in take_out({component: network}).places if place.name in wanted]
+
+
+@torch.no_grad()
+def _fill(place: Place, layer: Matrices, told: float | None) -> None:
+    """The file's numbers into PEFT's layer: alpha as the file has it for the layer, else as its header does, else as
+    trainers take it, the rank."""
+    for matrix, values in (("lora_A", layer.down), ("lora_B", layer.up)):
+        weight = getattr(place.layer, matrix)[NAME].weight
+        weight.copy_(values.reshape(weight.shape))
+    alpha = layer.alpha if layer.alpha is not None else told
+    place.layer.lora_alpha[NAME] = alpha if alpha is not None else layer.rank
+    place.layer.set_scale(NAME, 1.0)
 
 
 def _wrong_base(path: Path, pipeline: DiffusionPipeline) -> str:

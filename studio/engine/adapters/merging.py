@@ -104,8 +104,6 @@ def merge(
 def _change(place: Place, weight: float) -> Pair:
     """What the layer adds to its module's weight, scaled as it is drawn with."""
     layer = place.layer
-    if getattr(layer, "use_dora", {}).get(NAME):
-        raise ValueError("A DoRA scales whole weights, which no LoRA can: it cannot be merged.")
     down, up = (getattr(layer, matrix)[NAME].weight.detach().float().cpu() for matrix in ("lora_A", "lora_B"))
     return down, up * (weight * layer.scaling[NAME])
 

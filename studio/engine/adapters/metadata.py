@@ -7,6 +7,7 @@ lora_adapter_metadata, and a few of ours.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -48,6 +49,19 @@ class LoraMetadata:
     def architecture(self) -> str:
         """What it was made for, by modelspec's name; empty where it is not told."""
         return self.modelspec.get("architecture", "")
+
+    def alpha_of(self, component: str, module: str, rank: int) -> float | None:
+        """The alpha of a layer of that rank, by PEFT's configuration of its network: it is scaled by alpha / rank.
+
+        A rank-stabilized LoRA (Kalajdzievski 2023) is scaled by alpha / sqrt(rank).
+        """
+        pattern = self.adapted.get(f"{component}.alpha_pattern")
+        ends = pattern if isinstance(pattern, dict) else {}
+        fitting = [value for end, value in ends.items() if f".{module}".endswith(f".{end}")]
+        alpha = fitting[0] if fitting else self.adapted.get(f"{component}.lora_alpha")
+        if not isinstance(alpha, int | float) or not math.isfinite(alpha):
+            return None
+        return alpha * (math.sqrt(rank) if self.adapted.get(f"{component}.use_rslora") else 1.0)
 
     @classmethod
     def of_family(

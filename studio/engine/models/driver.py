@@ -6,7 +6,7 @@ noised. `layouts.py` has the table of the drivers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -120,15 +120,12 @@ class Driver(Protocol):
         """What an inpainting pipeline goes on with where the mask [1, 1, height, width] is free from now on."""
         ...
 
-    def wrap_lora(self, pipeline: Any, path: Path, adapter: str) -> None:
-        """Wrap PEFT's layers of the file, in any format it is known in, round modules of the pipeline's networks.
-
-        Raises ValueError, RuntimeError, KeyError or AttributeError where it does not fit.
-        """
+    def lora_names(self, pipeline: Any, component: str, module: str) -> Iterable[str]:
+        """What files of LoRAs call a module of that component, beside diffusers' "component.module"."""
         ...
 
-    def kohya_names(self, learnt: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """A LoRA's tensors under kohya's names, with an alpha for each layer."""
+    def kohya_name(self, pipeline: Any, component: str, module: str) -> str:
+        """What sd-scripts calls the layer of a LoRA for that module."""
         ...
 
     def save_single_file(self, pipeline: Any, path: Path, metadata: Mapping[str, str]) -> None:

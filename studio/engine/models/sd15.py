@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from torch import Tensor
+from typing import Any
 
 from studio.engine.models.unet import UNetDriver, pipelines_of
 
@@ -15,7 +13,6 @@ class SD15Driver(UNetDriver):
     pipelines = pipelines_of("StableDiffusion")
     architecture, kohya_base = "stable-diffusion-v1", "sd_v1"
 
-    def kohya_names(self, learnt: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """As of every UNet, with the one text encoder unnumbered."""
-        named = super().kohya_names(learnt)
-        return {name.replace("lora_te1_", "lora_te_"): tensor for name, tensor in named.items()}
+    def kohya_name(self, pipeline: Any, component: str, module: str) -> str:
+        """With the one text encoder unnumbered."""
+        return super().kohya_name(pipeline, component, module).replace("lora_te1_", "lora_te_", 1)

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from studio.engine.models.driver import Conditioning
+from studio.engine.models.single_file import original_module
 from studio.engine.models.unet import UNetDriver, pipelines_of
 
 
@@ -30,3 +31,8 @@ class SDXLDriver(UNetDriver):
 
     def added(self, conditioning: Conditioning) -> dict[str, Tensor]:
         return {"text_embeds": conditioning["pooled_prompt_embeds"], "time_ids": conditioning["time_ids"]}
+
+    def kohya_name(self, pipeline: Any, component: str, module: str) -> str:
+        """sd-scripts teaches SDXL's UNet in its original code, and names its layers after that."""
+        named = original_module(module, pipeline.unet) if component == self.denoiser else module
+        return super().kohya_name(pipeline, component, named)

@@ -64,6 +64,12 @@ def save_single_file(pipeline: Any, path: Path, metadata: Mapping[str, str]) -> 
     write_tensors({name: p.clone() for name, p in tensors.items()}, path, {"format": "pt", **metadata})
 
 
+def original_module(name: str, unet: Any) -> str:
+    """The original code's name of a module of diffusers' UNet; one that it never had keeps its own."""
+    known = name in UNET or name.partition(".")[0] in ("down_blocks", "mid_block", "up_blocks")
+    return _unet_name(f"{name}.weight", unet).removesuffix(".weight") if known else name
+
+
 def _unet_name(name: str, unet: Any) -> str:
     per_block = unet.config.layers_per_block + 1
     top, leaf = name.rsplit(".", 1)

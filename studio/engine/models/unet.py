@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import diffusers
 import torch
-from diffusers.utils import convert_state_dict_to_kohya
 from torch import Tensor
 
 from studio.engine.models.driver import Capabilities, Conditioning, is_text_encoder
-from studio.engine.models.loading import modules
 from studio.engine.models.noise import DiffusionNoise
 from studio.engine.models.schedulers import build_scheduler, clean_latents
-from studio.engine.models.single_file import save_single_file
+from studio.engine.models.single_file import original_module, save_single_file
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 TRANSFORMERS = (*ATTENTION, "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
@@ -113,31 +111,33 @@ class UNetDriver:
     def mask_of_step(self, mask: Tensor, guided: bool) -> dict[str, Tensor]:
         return {"mask": torch.cat([mask, mask]) if guided else mask}
 
-    def wrap_lora(self, pipeline: Any, path: Path, adapter: str) -> None:
-        state, alphas, metadata = pipeline.lora_state_dict(
-            str(path.parent),
-            weight_name=path.name,
-            unet_config=pipeline.unet.config,
-            use_safetensors=True,
-            return_lora_metadata=True,
-        )
-        sizes = {name: tuple(p.shape) for name, p in pipeline.unet.named_parameters()}
-        for name, tensor in state.items():
-            place, down, _ = name.removeprefix("unet.").partition(".lora_A")
-            size = sizes.get(f"{place}.weight", ())
-            if name.startswith("unet.") and down and (len(size) < 2 or size[1] != tensor.shape[1]):
-                raise ValueError(f"{name} does not fit")
-        for component, network in modules(pipeline).items():
-            if not any(name.startswith(f"{component}.") for name in state):
-                continue
-            options = {"network_alphas": alphas, "adapter_name": adapter, "metadata": metadata}
-            if is_text_encoder(component):
-                pipeline.load_lora_into_text_encoder(state, text_encoder=network, prefix=component, **options)
-            else:
-                pipeline.load_lora_into_unet(state, unet=network, **options)
+    def lora_names(self, pipeline: Any, component: str, module: str) -> Iterable[str]:
+        """Those of diffusers' first files, of PEFT's and ComfyUI's, and of all that write kohya's."""
+        if is_text_encoder(component):
+            plain = module.removeprefix("text_model.")
+            numbered = f"lora_te{_number(component)}"
+            starts = (numbered, "lora_te") if numbered == "lora_te1" else (numbered,)
+            for one in (plain, f"text_model.{plain}"):
+                yield from (one, f"{component}.{one}", *(_underscored(start, one) for start in starts))
+            return
+        original = original_module(module, pipeline.unet)
+        yield from (module, _underscored("lora_unet", module))
+        yield from (f"diffusion_model.{original}", _underscored("lora_unet", original))
 
-    def kohya_names(self, learnt: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return convert_state_dict_to_kohya(learnt)
+    def kohya_name(self, pipeline: Any, component: str, module: str) -> str:
+        """sd-scripts names text encoders' layers as transformers did before its version 5."""
+        if is_text_encoder(component):
+            return _underscored(f"lora_te{_number(component)}", f"text_model.{module.removeprefix('text_model.')}")
+        return _underscored("lora_unet", module)
 
     def save_single_file(self, pipeline: Any, path: Path, metadata: Mapping[str, str]) -> None:
         save_single_file(pipeline, path, metadata)
+
+
+def _number(component: str) -> str:
+    """kohya numbers text encoders from 1 on."""
+    return component.removeprefix("text_encoder").strip("_") or "1"
+
+
+def _underscored(start: str, module: str) -> str:
+    return f"{start}_{module}".replace(".", "_")

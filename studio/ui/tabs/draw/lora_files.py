@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any, TypedDict
 
 import gradio as gr
 
+from studio.library import Lora
 from studio.session import Studio
-from studio.ui.loras import MoreLorasView, lora_choices, renewed
+from studio.ui.loras import MoreLorasView, lora_choices, lora_named, renewed
 from studio.ui.wiring import Wiring
 
 LAYOUTS, FULL_LAYOUTS = ["diffusers", "kohya"], ["single file", "diffusers"]
@@ -35,6 +35,13 @@ class Brought(MoreLorasView, total=False):
     lora: gr.Dropdown
 
 
+class ChosenFile(TypedDict):
+    """What the form says of the LoRA under Who."""
+
+    layout: gr.Dropdown
+    about: str
+
+
 class Published(TypedDict):
     """Where the LoRA lies on the hub; the token is forgotten."""
 
@@ -45,6 +52,7 @@ class Published(TypedDict):
 def lora_files() -> LoraFiles:
     """Lays it out; it is about the LoRA under Who."""
     with gr.Accordion("LoRA files", open=False, elem_classes=["lora-files"]):
+        about = gr.HTML("", apply_default_css=False)
         with gr.Row(elem_classes=["pair"]):
             layout = gr.Dropdown(
                 LAYOUTS,
@@ -74,7 +82,9 @@ def lora_files() -> LoraFiles:
             publish = gr.Button("Publish to the Hub", size="md", scale=2, min_width=120)
         published = gr.HTML("", apply_default_css=False)
     fields = {"layout": layout, "repository": repository, "token": token, "private": private}
-    return LoraFiles(save, bring, publish, {**fields, "file": file, "brought": bring, "published": published})
+    return LoraFiles(
+        save, bring, publish, {**fields, "about": about, "file": file, "brought": bring, "published": published}
+    )
 
 
 def connect(wiring: Wiring, made: LoraFiles, form: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
@@ -83,7 +93,7 @@ def connect(wiring: Wiring, made: LoraFiles, form: Mapping[str, Any], choices: M
     listen, lora = wiring.listen, form["lora"]
     listen(made.save.click, save_lora, parts, parts["file"], show_progress="minimal")
     listen(lora.input, lambda desk: gr.File(visible=False), to=parts["file"])
-    listen(lora.change, layouts_of, parts, parts["layout"])
+    listen(lora.change, chosen_file, parts)
     listen(made.bring.upload, bring_lora, parts, others=choices, show_progress="minimal")
     listen(made.publish.click, publish_lora, parts, show_progress="minimal")
 
@@ -93,17 +103,33 @@ async def save_lora(desk: Studio, lora: str, layout: str) -> gr.File:
     return gr.File(str(path), visible=True)
 
 
-def layouts_of(desk: Studio, lora: str) -> gr.Dropdown:
-    """What the LoRA can be saved as; a full fine-tune has no rank."""
-    full = any(known.slug == lora and not known.rank for known in desk.library.loras())
-    layouts = FULL_LAYOUTS if full else LAYOUTS
-    return gr.Dropdown(layouts, value=layouts[0])
+def chosen_file(desk: Studio, lora: str) -> ChosenFile:
+    """What the LoRA can be saved as (a full fine-tune has no rank), and what its file is."""
+    known = lora_named(desk, lora)
+    layouts = FULL_LAYOUTS if known and not known.rank else LAYOUTS
+    return {"layout": gr.Dropdown(layouts, value=layouts[0]), "about": about(known)}
+
+
+def about(lora: Lora | None) -> str:
+    """Rank, alpha and trigger of the LoRA's file, and what of it is left out, as HTML."""
+    if lora is None:
+        return ""
+    told = [f"rank {lora.rank}, alpha {lora.alpha:g}" if lora.rank else "a full fine-tune"]
+    told.append(f"trigger {lora.trigger}" if lora.trigger else "no trigger told: look where you have it from")
+    html = f'<p class="faint">{escape(lora.name)}: {escape("; ".join(told))}.</p>'
+    return html + (f'<p class="note">{escape(_without(lora))}</p>' if lora.left_out else "")
+
+
+def _without(lora: Lora) -> str:
+    return f"{lora.name} is drawn with without a part of its file. Left out: {lora.left_out}."
 
 
 async def bring_lora(desk: Studio, brought: str, family: str, **choices: str) -> Brought:
     """The file becomes a LoRA of the library, and is chosen."""
-    made = await asyncio.to_thread(desk.import_lora, Path(brought), Path(brought).name.removesuffix(WEIGHTS), family)
+    made = await asyncio.to_thread(desk.import_lora, brought, family=family)
     gr.Info(escape(f"{made.name} is in the library." + (f" Its trigger is {made.trigger}." if made.trigger else "")))
+    if made.left_out:
+        gr.Warning(escape(_without(made)))
     chosen = desk.families[family]
     who = gr.Dropdown(lora_choices(desk, chosen), value=made.slug)
     return {"lora": who, **renewed(desk, chosen, choices)}
