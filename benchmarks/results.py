@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,7 +59,7 @@ def weights_line(page: str) -> str:
     return f"Bundled weights that the sections were measured with: {'; '.join(told)}."
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; every row must be as long as the header."""
     lines = [header, ["---"] * len(header), *rows]
     if any(len(line) != len(header) for line in lines):

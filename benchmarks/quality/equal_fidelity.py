@@ -62,7 +62,9 @@ def _or_nan(point: np.ndarray | None) -> np.ndarray:
     return np.full(1 + len(MEASURES), np.nan) if point is None else point
 
 
-def resampled(ways: Ways, count: int = 1000) -> Iterator[tuple[dict, dict]]:
+def resampled(
+    ways: Ways, count: int = 1000
+) -> Iterator[tuple[dict[str, np.ndarray], dict[str, tuple[np.ndarray, np.ndarray]]]]:
     """`compare` over pairs of subject and outfit that are drawn again with replacement (Efron 1979)."""
     rng, pairs = np.random.default_rng(0), len(next(iter(next(iter(ways.values())).values())))
     for _ in range(count):
@@ -92,7 +94,7 @@ def as_figures(ways: Ways) -> dict[str, Any]:
                 "theirs": _told(theirs, [pairs[way][0] for _, pairs in again]),
                 "ours": _told(ours, [pairs[way][1] for _, pairs in again]),
                 "ratios": {
-                    name: _spread(_ratio(theirs, ours, name), [_ratio(*pairs[way], name) for _, pairs in again])
+                    name: _spread(_ratio(theirs, ours, name), [_ratio(*pairs[way], name=name) for _, pairs in again])
                     for name in ("bleed", "drift")
                 },
             }

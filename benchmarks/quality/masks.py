@@ -48,6 +48,7 @@ def score_masks(out: Path, family: str, count: int) -> dict:
         absent = {kind: [0, 0] for kind in ABSENT}
         for number, spec in enumerate(held_out_specs(count, SEED)):
             picture = render(spec, 128)
+            assert picture.parts is not None, "it is rendered with its truth"
             truth = things(spec, picture.parts)
             asked = [phrase for phrase in PHRASES if phrase in truth]
             for phrase in asked:

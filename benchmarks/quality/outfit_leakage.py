@@ -99,7 +99,7 @@ def dressed(name: str) -> Spec:
 
 def others_for(spec: Spec, count: int) -> list[tuple[str, str]]:
     """Tops, each with a colour, of which neither is the subject's own: the same for every way of training."""
-    rng = random.Random(spec.noun + str(spec.top_colour))
+    rng = random.Random(f"{spec.noun}{spec.top_colour}")
     kinds = [kind for kind in TOPS if kind not in (spec.top, "dress")]
     colours = [colour for colour in GARMENT_COLOURS if colour not in (spec.top_colour, spec.bottom_colour)]
     rng.shuffle(colours)
@@ -119,7 +119,7 @@ def _try(
     subject = add_subject(desk, name, spec, photos_of(spec))
     asked = studio.TrainRequest(subject=subject.slug, seed=0, **settings) if settings is not None else None
     lora = desk.start(asked).result().slug if asked else None
-    called = f"sks {spec.noun}" if asked else spec.noun
+    called = f"sks {spec.noun}" if asked else str(spec.noun)
     for number, (kind, colour) in enumerate(others_for(spec, others)):
         scene = SCENES[number % len(SCENES)]
         prompt = f"a cartoon of {article(called)} in {article(f'{colour} {kind}')}, {PLACES[scene][0]}"

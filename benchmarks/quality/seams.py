@@ -212,7 +212,7 @@ class Bench:
         ).images[0]
 
     @cached_property
-    def _pipeline(self) -> StableDiffusionXLInpaintPipeline:
+    def _pipeline(self) -> Any:
         """A pipeline that shares nothing with the studio's."""
         pipeline = StableDiffusionXLInpaintPipeline.from_pipe(load_family(Path(self.desk.family.weights)))
         pipeline.set_progress_bar_config(disable=True)
@@ -313,8 +313,9 @@ def left_of(who: Character, worn: Worn, after: Image.Image) -> float:
         worn.spec.bottom_colour,
         who.spec.fur,
         "black",
-        None,
     }:
+        if colour is None:
+            continue
         before, now = (has_garment_colour(_pixels(image), colour) for image in (who.image, after))
         if (before & near).sum() > THEIRS * before.sum():
             there, stayed = there + (before & near).sum(), stayed + (before & now & near).sum()

@@ -47,7 +47,7 @@ def photos_of(subject: Spec, seed: int = 0) -> list[Image.Image]:
 
 def add_subject(desk: studio.Studio, name: str, spec: Spec, photos: list[Image.Image]) -> studio.Subject:
     """The subject in the studio's library, called by the rare token "sks"."""
-    return desk.library.add_subject(name.title(), class_noun=spec.noun, identifier="sks", photos=photos)
+    return desk.library.add_subject(name.title(), class_noun=str(spec.noun), identifier="sks", photos=photos)
 
 
 def prompt(subject: Spec, scene: str, identifier: str = "sks") -> str:
@@ -66,8 +66,8 @@ def read_identity(
     """Rows of pictures, one per drawn scene -> (right, of) by identity attribute, and of the scenes."""
     shown = visible(subject)
     wanted = [name for name in IDENTITY if shown.get(name, "none") != "none" and name in judge.trusted]
-    identity = dict.fromkeys(wanted, (0, 0))
-    scenes = (0, 0)
+    identity: dict[str, tuple[int, int]] = dict.fromkeys(wanted, (0, 0))
+    scenes: tuple[int, int] = (0, 0)
     for scene, row in zip(drawn, rows, strict=True):
         for reading in judge.read(row):
             right = obeys(subject, reading)

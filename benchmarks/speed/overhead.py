@@ -98,6 +98,8 @@ def _section(ours: float, bare: float, ratio: float, pairs: int) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks speed overhead", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks speed overhead", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--pairs", type=int, default=9, help="at least 5")
     return parser

@@ -134,8 +134,9 @@ def stand_in() -> None:
         sys.modules[name] = module
     for kind in (InterpolationMode, Resize, CenterCrop, RandomCrop, RandomHorizontalFlip, ToTensor, Normalize, Compose):
         setattr(transforms, kind.__name__, kind)
-    functional.crop = crop
-    whole.transforms, transforms.functional = transforms, functional
+    vars(functional).update(crop=crop)
+    vars(transforms).update(functional=functional)
+    vars(whole).update(transforms=transforms)
 
 
 if __name__ == "__main__":

@@ -107,6 +107,8 @@ def _section(studio: float, trivial: float, ratio: float, first: float, pairs: i
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks speed startup", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks speed startup", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--pairs", type=int, default=7, help="how often each is started")
     return parser

@@ -149,6 +149,7 @@ def _outfits(pipelines: PipelineCache, family: ModelFamily, pairs: int) -> dict[
         def ours(number: int) -> None:
             worn = ImagePrompt(Path(adapters[number % 2].weights), (nothing, nothing), by_layer(scales, family.blocks))
             with prompted(pipelines, pipeline, [worn]) as wearing:
+                assert wearing is not None, "one picture prompts"
                 wearing.at(0.0)
 
         for number in range(2):
@@ -236,6 +237,8 @@ def _section(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks speed switching", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks speed switching", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--pairs", type=int, default=9)
     return parser

@@ -30,6 +30,7 @@ from typing import Any
 import studio
 from benchmarks.results import ROOT, table, write_section
 from benchmarks.speed.peer import clock_of, told_at_exit
+from studio.execution.local import LocalExecutor
 from studio.library.family_files import built_in
 
 POCKET = built_in()["pocket"]
@@ -199,6 +200,7 @@ def _train_here(work: Work) -> None:
             ).result()
             print(f"\nlora={now() - began}")
             if work.family == POCKET.name:
+                assert isinstance(desk.executor, LocalExecutor)
                 with desk.executor.pipelines.lend(desk.family) as pipeline:
                     print(f"bare={_bare_step(pipeline, work.side)}")
 
@@ -321,7 +323,9 @@ def _full_section(rows: Sequence[Figures]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks speed training", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks speed training", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument(
         "script", type=Path, nargs="?", help="diffusers' examples/dreambooth/train_dreambooth_lora_sdxl.py"
     )
