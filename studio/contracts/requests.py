@@ -11,13 +11,13 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import KW_ONLY, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from PIL import Image
 
-from studio.contracts.sampling import LoraUse, OutfitUse, Sampling, Wearing, as_uses, uses_in
+from studio.contracts.sampling import MAX_SEED, LoraUse, OutfitUse, Sampling, Wearing, as_uses, uses_in
 from studio.contracts.validation import (
     MAX_PROMPT,
     box_in,
@@ -30,7 +30,6 @@ from studio.contracts.validation import (
     within,
 )
 
-MAX_SEED = 2**32 - 1
 MOST_VALIDATION = 8
 MOST_RESOLUTIONS = 4
 LORA, FULL = METHODS = ("LoRA", "full")
@@ -42,7 +41,7 @@ CONSTANT, COSINE = LR_SCHEDULERS = ("constant", "cosine")
 WHOLE, GARMENTS = PRIOR_REGIONS = ("picture", "garments")
 PRECISIONS = ("auto", "bf16", "fp16", "fp32")  # that a step computes in; what is learnt is always kept in fp32
 MOST_PHRASES, LONGEST_PHRASE = 20, 60
-DRAW_STEPS, GUIDANCES, STRENGTHS = (1, 200), (0.0, 30.0), (0.05, 1.0)  # least and most
+STRENGTHS = (0.05, 1.0)  # least and most
 MOST_RANK, MOST_ROWS = 256, 24
 ORIGINAL, SURROUNDINGS = MASKED_CONTENTS = ("original", "surroundings")
 MOST_PIXELS, MOST_SIDE, MOST_PICTURES = 512, 20_000, 64  # of a mask's edge, of a picture's side, and in one go
@@ -155,28 +154,18 @@ class TrainRequest:
 
 @dataclass(frozen=True)
 class DrawRequest(Wearing):
-    """Draw `count` pictures of a prompt; picture i takes seed + i, whatever the count.
-
-    `lora` and `outfit` are a slug, or a list of slugs, of LoraUse or OutfitUse, or of what these are as JSON.
-    """
+    """Draw `count` pictures of a prompt; picture i takes seed + i, whatever the count."""
 
     prompt: str
-    negative_prompt: str = ""
-    lora: str | list | None = None
-    lora_scale: float = 1.0  # of all LoRAs together
+    _: KW_ONLY
     outfit: str | list | None = None
-    steps: int | None = None
-    guidance: float | None = None
-    scheduler: str | None = None
     width: int | None = None
     height: int | None = None
     count: int = 1
-    seed: int | None = None
-    family: str | None = None
 
     def __post_init__(self) -> None:
         needs_text("prompt", self.prompt, longest=MAX_PROMPT)
-        _check_sampling(self)
+        super().__post_init__()
         _check_size(self)
         within("count", self.count, 1, 64)
 
@@ -193,16 +182,9 @@ class SetRequest(Sampling):
     scenes: list
     outfits: list | None = None  # None: as they are, alone
     seeds: int = 1
-    negative_prompt: str = ""
-    lora: str | list | None = None
-    lora_scale: float = 1.0
-    steps: int | None = None
-    guidance: float | None = None
-    scheduler: str | None = None
+    _: KW_ONLY
     width: int | None = None
     height: int | None = None
-    seed: int | None = None
-    family: str | None = None
 
     def __post_init__(self) -> None:
         needs_text("prompt", self.prompt, longest=MAX_PROMPT)
@@ -221,7 +203,7 @@ class SetRequest(Sampling):
         object.__setattr__(self, "scenes", tuple(self.scenes))
         object.__setattr__(self, "outfits", rows)
         within("seeds", self.seeds, 1, MOST_ROWS)
-        _check_sampling(self)
+        super().__post_init__()
         _check_size(self)
         object.__setattr__(self, "lora_scale", float(self.lora_scale))  # the id is of the text: 1 is 1.0
 
@@ -252,10 +234,10 @@ class SetRequest(Sampling):
 
     def cell(self, scene: str, outfit: Any, number: int) -> DrawRequest:
         """The drawing of one cell: in a scene, which is a prompt, from the seed of that number."""
-        both = {field.name for field in fields(DrawRequest)} & {field.name for field in fields(self)}
-        shared = {name: getattr(self, name) for name in both - {"prompt", "seed"}}
         seed = None if self.seed is None else (self.seed + number) % (MAX_SEED + 1)
-        return DrawRequest(f"{self.prompt}, {scene}" if scene else self.prompt, outfit=outfit, seed=seed, **shared)
+        prompt = f"{self.prompt}, {scene}" if scene else self.prompt
+        sampled = {**self.sampling(), "seed": seed}
+        return DrawRequest(prompt, outfit=outfit, width=self.width, height=self.height, **sampled)
 
 
 @dataclass(frozen=True)
@@ -327,16 +309,14 @@ class RepaintRequest(Wearing):
     """Repaint what a mask covers, and nothing else; picture i takes seed + i.
 
     `picture` and `mask` are files or PIL images of one size, which `start` puts into the library; the mask is white
-    where it is repainted. `lora` and `outfit` are as in DrawRequest; an outfit acts inside of the mask.
+    where it is repainted. An outfit acts inside of the mask.
     """
 
     finds_clothes = False
     picture: Source
     mask: Source
     prompt: str = ""
-    negative_prompt: str = ""
-    lora: str | list | None = None
-    lora_scale: float = 1.0
+    _: KW_ONLY
     outfit: str | list | None = None
     strength: float | None = None  # how far from what is there: 1 begins anew
     masked_content: str | None = (
@@ -346,19 +326,14 @@ class RepaintRequest(Wearing):
     # Pixels round the mask that are looked at, at the family's full resolution; None: the whole picture, unless it is
     # larger than what the family draws.
     padding: int | None = None
-    steps: int | None = None
-    guidance: float | None = None
-    scheduler: str | None = None
     count: int = 1
-    seed: int | None = None
-    family: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("picture", "mask"):
             object.__setattr__(self, name, _source(name, getattr(self, name)))
         text("prompt", self.prompt)
         object.__setattr__(self, "prompt", self.prompt or "")  # null is none at all
-        _check_sampling(self)
+        super().__post_init__()
         within("strength", self.strength, *STRENGTHS)
         one_of("masked_content", self.masked_content, MASKED_CONTENTS)
         within("feather", self.feather, 0, MOST_PIXELS)
@@ -377,17 +352,10 @@ class WearRequest(Wearing):
     picture: Source | list
     outfit: str | list
     prompt: str | None = None
-    negative_prompt: str = ""
-    lora: str | list | None = None
-    lora_scale: float = 1.0
+    _: KW_ONLY
     strength: float | None = None
     feather: int | None = None
-    steps: int | None = None
-    guidance: float | None = None
-    scheduler: str | None = None
     count: int = 1  # of each picture
-    seed: int | None = None
-    family: str | None = None
 
     def __post_init__(self) -> None:
         given = self.picture if isinstance(self.picture, list | tuple) else [self.picture]
@@ -397,7 +365,7 @@ class WearRequest(Wearing):
         if not self.outfit:
             raise ValueError("Choose an outfit to wear; there is none.")
         text("prompt", self.prompt)
-        _check_sampling(self)
+        super().__post_init__()
         within("strength", self.strength, *STRENGTHS)
         within("feather", self.feather, 0, MOST_PIXELS)
         within("count", self.count, 1, 64)
@@ -443,15 +411,6 @@ def path_of(source: Source) -> Path:
     if isinstance(source, Image.Image):
         raise TypeError("an image in memory is put into the library before the work starts")
     return Path(source)
-
-
-def _check_sampling(request: DrawRequest | SetRequest | RepaintRequest | WearRequest) -> None:
-    """The fields that these have in common."""
-    text("negative_prompt", request.negative_prompt)
-    request.read_uses()
-    within("steps", request.steps, *DRAW_STEPS)
-    within("guidance", request.guidance, *GUIDANCES)
-    within("seed", request.seed, 0, MAX_SEED)
 
 
 def _check_size(request: DrawRequest | SetRequest) -> None:

@@ -1,4 +1,5 @@
-"""What a request draws with: LoRAs with their weights, outfits with how they act; one by slug, or lists of them."""
+"""How pictures are sampled: the fields that every request that draws has, once; among them LoRAs with their weights, and
+outfits with how they act."""
 
 from __future__ import annotations
 
@@ -7,9 +8,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, TypeVar
 
 from studio.contracts.block_scales import LEAST, MOST
-from studio.contracts.validation import needs_text, within
+from studio.contracts.validation import needs_text, text, within
 
 LORA_SCALES = (-2.0, 2.0)  # least and most
+DRAW_STEPS, GUIDANCES = (1, 200), (0.0, 30.0)
+MAX_SEED = 2**32 - 1
 MOST_USES = 8
 # By the names that people know; studio.engine.models.schedulers has the class of each.
 SCHEDULERS = ("DDIM", "Euler", "Euler a", "DPM++ 2M", "DPM++ 2M Karras", "PNDM", "UniPC")
@@ -55,33 +58,51 @@ class OutfitUse:
 Use = TypeVar("Use", LoraUse, OutfitUse)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """For requests that draw: what their fields `lora` and `lora_scale` name, one by one."""
+    """What every request that draws says beside what shall be drawn; a new field of sampling stands here, and no
+    request repeats it.
 
-    lora: Any
-    lora_scale: float
+    `lora` is a slug, or a list of slugs, of LoraUse, or of what these are as JSON.
+    """
 
-    def read_uses(self) -> None:
-        """Of a request that is being made: lists become uses. Raises ValueError for anything but slugs and uses."""
+    negative_prompt: str = ""
+    lora: str | list | None = None
+    lora_scale: float = 1.0  # of all LoRAs together
+    steps: int | None = None
+    guidance: float | None = None
+    scheduler: str | None = None
+    seed: int | None = None
+    family: str | None = None
+
+    def __post_init__(self) -> None:
+        text("negative_prompt", self.negative_prompt)
         object.__setattr__(self, "lora", as_uses("lora", LoraUse, self.lora))
         within("lora_scale", self.lora_scale, *LORA_SCALES)
         tuple(self.loras)  # refuses weights that lora_scale brings out of range
+        within("steps", self.steps, *DRAW_STEPS)
+        within("guidance", self.guidance, *GUIDANCES)
+        within("seed", self.seed, 0, MAX_SEED)
 
     @property
     def loras(self) -> tuple[LoraUse, ...]:
         """Every LoRA with the weights that it draws with, `lora_scale` included."""
         return scaled((LoraUse(self.lora),) if isinstance(self.lora, str) else self.lora or (), self.lora_scale)
 
+    def sampling(self) -> dict[str, Any]:
+        """The fields above, by name: what another request, or a part of this one, is sampled with."""
+        return {field.name: getattr(self, field.name) for field in fields(Sampling)}
+
 
 class Wearing(Sampling):
-    """The same of requests with a field `outfit` too."""
+    """The same of requests with a field `outfit` too: a slug or a list, as `lora` is one, of OutfitUse."""
 
     outfit: Any
     finds_clothes: ClassVar[bool] = True  # whether where an outfit acts is found by the studio, and not given
 
-    def read_uses(self) -> None:
+    def __post_init__(self) -> None:
         object.__setattr__(self, "outfit", as_uses("outfit", OutfitUse, self.outfit))
-        super().read_uses()
+        super().__post_init__()
 
     @property
     def outfits(self) -> tuple[OutfitUse, ...]:
@@ -90,12 +111,11 @@ class Wearing(Sampling):
 
     def renamed(self, field: str, slugs: Mapping[str, str | None]) -> Any:
         """The same with other slugs in "lora" or "outfit", by those it has; what becomes None is left out."""
-        request: Any = self  # whoever takes this in is a dataclass
-        given = getattr(request, field)
+        given = getattr(self, field)
         if isinstance(given, str):
-            return replace(request, **{field: slugs.get(given)})
+            return replace(self, **{field: slugs.get(given)})
         kept = [replace(use, slug=slug) for use in given or () if (slug := slugs.get(use.slug))]
-        return replace(request, **{field: kept or None})
+        return replace(self, **{field: kept or None})
 
 
 def as_uses(name: str, kind: type[Use], given: Any) -> Any:

@@ -10,7 +10,8 @@ from importlib.util import find_spec
 
 from studio.contracts.events import Event, LoraSaved, StageReported, StepFinished
 from studio.contracts.family import ModelFamily
-from studio.contracts.requests import ADAMW_8BIT, FULL, MAX_SEED, NEEDS_BITSANDBYTES, TrainRequest
+from studio.contracts.requests import ADAMW_8BIT, FULL, NEEDS_BITSANDBYTES, TrainRequest
+from studio.contracts.sampling import MAX_SEED
 from studio.contracts.validation import is_there, sides
 from studio.library import Library, Lora, Subject
 from studio.quotas import MOST_LOOKS, Quota, at_most

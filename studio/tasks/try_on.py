@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -72,17 +72,17 @@ def repainting_of(
     if drawn:
         prompt = without_clothes(str(drawn.recipe.request.get("prompt", "")), family) if prompt is None else prompt
         lora = used_in(drawn.recipe, library, family) if lora is None else lora
-    both = {field.name for field in fields(RepaintRequest)} & {field.name for field in fields(request)}
-    same = {name: getattr(request, name) for name in both - {"picture", "prompt", "lora", "feather"}}
     return RepaintRequest(
         str(library.keep_image(picture)),
         str(library.keep_image(mask)),
         prompt or "",
-        lora=lora,
+        outfit=request.outfit,
+        strength=request.strength,
         masked_content=ORIGINAL,
         feather=0,
         padding=usual_padding(size_of(picture), mask, family),
-        **same,
+        count=request.count,
+        **{**request.sampling(), "lora": lora},
     )
 
 

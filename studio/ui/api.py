@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import typing
-from collections.abc import Callable, Iterable
-from dataclasses import MISSING, asdict, fields
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from studio.tasks import TASKS
 from studio.tasks.draw import presets_for
 from studio.tasks.task import Task
 from studio.ui.form_values import uploaded
+from studio.ui.parameters import takes
 from studio.ui.recipe_import import settings_in
 from studio.ui.report import report
 from studio.ui.run_lookup import carried_out, run_to_its_end
@@ -49,7 +49,7 @@ from studio.ui.serializers import (
     told_subject,
 )
 from studio.ui.subject_actions import create, from_name, proposals, verdict
-from studio.ui.wiring import Handler, Wiring
+from studio.ui.wiring import Wiring
 from studio.words import prompt_check
 
 MOST_PICTURES = 1000
@@ -288,29 +288,6 @@ async def find_masks(
     )
     found = await asyncio.to_thread(lambda: [told_mask(mask) for mask in run.result()])
     return {"masks": found, "note": run.message}
-
-
-def takes(request: type, **kinds: Any) -> Callable[[Handler], Handler]:
-    """Parameters of an endpoint that are the fields of its request, but for those of `kinds`, which come in another
-    form: pictures are uploaded, or named by their ids."""
-
-    def named(handler: Handler) -> Handler:
-        hints = {**typing.get_type_hints(request), **kinds}
-        desk, *_ = inspect.signature(handler).parameters.values()
-        own = [
-            inspect.Parameter(
-                one.name,
-                desk.kind,
-                default=desk.empty if one.default is MISSING else one.default,
-                annotation=hints[one.name],
-            )
-            for one in fields(request)
-        ]
-        handler.__signature__ = inspect.Signature([desk, *own])  # type: ignore[attr-defined]
-        handler.__annotations__ |= {one.name: one.annotation for one in own}
-        return handler
-
-    return named
 
 
 @takes(RepaintRequest, picture=dict | str, mask=dict)

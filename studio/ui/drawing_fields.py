@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 import gradio as gr
 
 from studio.contracts.family import ModelFamily
-from studio.contracts.requests import DRAW_STEPS, GUIDANCES
+from studio.contracts.sampling import DRAW_STEPS, GUIDANCES
 
 
-class FamilyFields(TypedDict, total=False):
-    """The fields whose values a family brings."""
+class SamplingFields(TypedDict, total=False):
+    """Fields of `Sampling` whose values a family brings; forms, drafts and recipes that are shown follow this list."""
 
     steps: int
     guidance: float
-    width: int
-    height: int
     scheduler: gr.Dropdown
 
 
-OF_FAMILY = tuple(FamilyFields.__annotations__)
+class FamilyFields(SamplingFields, total=False):
+    """The same of a drawing, which has a size too."""
+
+    width: int
+    height: int
+
+
+OF_SAMPLING, OF_FAMILY = (tuple(kind.__annotations__) for kind in (SamplingFields, FamilyFields))
+
+
+def sampling_fields(first: ModelFamily, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Lays out a component for each of SamplingFields, by its name, as the family's defaults `asked` have them."""
+    with gr.Row(elem_classes=["pair"]):
+        steps = gr.Slider(*DRAW_STEPS, asked["steps"], step=1, label="Steps", min_width=130, buttons=[])
+        guidance = gr.Slider(*GUIDANCES, asked["guidance"], step=0.5, label="Guidance", min_width=130, buttons=[])
+    scheduler = gr.Dropdown(list(first.schedulers), value=asked["scheduler"], label="Scheduler")
+    return {"steps": steps, "guidance": guidance, "scheduler": scheduler}
 
 
 def drawing_fields(first: ModelFamily) -> dict[str, Any]:
@@ -29,24 +44,20 @@ def drawing_fields(first: ModelFamily) -> dict[str, Any]:
     negative = gr.Textbox(
         "", label="Negative prompt", lines=2, placeholder="What must not be in the picture", max_length=2000
     )
-    with gr.Row(elem_classes=["pair"]):
-        steps = gr.Slider(*DRAW_STEPS, asked["steps"], step=1, label="Steps", min_width=130, buttons=[])
-        guidance = gr.Slider(*GUIDANCES, asked["guidance"], step=0.5, label="Guidance", min_width=130, buttons=[])
-    scheduler = gr.Dropdown(list(first.schedulers), value=asked["scheduler"], label="Scheduler")
+    sampling = sampling_fields(first, asked)
     with gr.Row(elem_classes=["pair"]):
         width = gr.Number(asked["width"], label="Width", precision=0, step=8, min_width=100)
         height = gr.Number(asked["height"], label="Height", precision=0, step=8, min_width=100)
-    return {
-        "negative_prompt": negative,
-        "steps": steps,
-        "guidance": guidance,
-        "scheduler": scheduler,
-        "width": width,
-        "height": height,
-    }
+    return {"negative_prompt": negative, **sampling, "width": width, "height": height}
+
+
+def sampling_of(family: ModelFamily, asked: Mapping[str, Any]) -> SamplingFields:
+    """Values for SamplingFields: what is asked, and every scheduler that the family has."""
+    schedulers = gr.Dropdown(list(family.schedulers), value=asked["scheduler"])
+    return SamplingFields(**{**{name: asked[name] for name in OF_SAMPLING}, "scheduler": schedulers})
 
 
 def defaults_of(family: ModelFamily) -> FamilyFields:
-    """Updates of the OF_FAMILY fields after a change of family."""
-    asked = {**family.drawing, "scheduler": gr.Dropdown(list(family.schedulers), value=family.drawing["scheduler"])}
-    return FamilyFields(**{name: asked[name] for name in OF_FAMILY})
+    """Updates of FamilyFields after a change of family."""
+    asked = family.drawing
+    return {**sampling_of(family, asked), "width": asked["width"], "height": asked["height"]}

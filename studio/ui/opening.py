@@ -32,10 +32,7 @@ DRAFTS = (
     "lora_scale",
     "count",
     "seed",
-    "steps",
-    "guidance",
-    "width",
-    "height",
+    *(name for name in OF_FAMILY if name != "scheduler"),
 )
 
 

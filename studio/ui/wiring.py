@@ -12,7 +12,7 @@ import inspect
 import typing
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -22,6 +22,7 @@ from gradio.events import api
 from studio.errors import explain
 from studio.session import Studio
 from studio.ui.form_values import filled, fitting
+from studio.ui.parameters import parameters_of
 
 Handler = Callable[..., Any]
 Named = Mapping[str, Any]  # components by the names that a handler has for them
@@ -242,7 +243,7 @@ class Wiring:
         Its parameters keep the names, types and defaults of the request's fields or of the handler. `at_once` is how
         many calls may go on together; None: any number.
         """
-        parameters = _parameters(request or handler)
+        parameters = parameters_of(request or handler)
         typed = {parameter.name: parameter.annotation for parameter in parameters}
         waits = inspect.iscoroutinefunction(handler)
 
@@ -319,19 +320,3 @@ def _told_by(handler: Handler) -> list[str]:
 
 def _called(handler: Handler) -> str:
     return f"{handler.__module__}.{getattr(handler, '__qualname__', handler)}"
-
-
-def _parameters(source: Any) -> list[inspect.Parameter]:
-    """The fields of a request, or the parameters of a handler after its desk, with their types resolved."""
-    hints = typing.get_type_hints(source)
-    if isinstance(source, type):
-        given = [
-            (field.name, inspect.Parameter.empty if field.default is MISSING else field.default)
-            for field in fields(source)
-        ]
-    else:
-        given = [(name, parameter.default) for name, parameter in inspect.signature(source).parameters.items()][1:]
-    return [
-        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=hints[name])
-        for name, default in given
-    ]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle, scaled_dot_product_attention
 
 from studio.contracts.family import ModelFamily
-from studio.engine.models.driver import Capabilities, Conditioning
+from studio.engine.models.driver import Capabilities, Conditioning, Words
 
 WIDTH, TOKENS, CHANNELS, PATCH = 16, 24, 4, 2
 SIDE = 64
@@ -162,9 +162,9 @@ class FlowDriver:
     def pipeline_class(self, name: str) -> type:
         return {"FlowPipeline": FlowPipeline}[name]
 
-    def encode(self, pipeline: Any, prompts: str | list[str], negative: str | None, guided: bool) -> Conditioning:
-        assert negative is None and not guided
-        return {"words": pipeline.text_encoder([prompts] if isinstance(prompts, str) else prompts)}
+    def encode(self, pipeline: Any, words: Words) -> Conditioning:
+        assert words.negative is None and not words.guided
+        return {"words": pipeline.text_encoder([words.prompts] if isinstance(words.prompts, str) else words.prompts)}
 
     def conditioning(self, pipeline: Any, texts: Conditioning, size: tuple[int, int]) -> Conditioning:
         return texts

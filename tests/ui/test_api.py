@@ -1,7 +1,7 @@
 """Each endpoint as a client meets it: what it takes, what it says to nonsense, and what nobody may reach through it."""
 
 import json
-from dataclasses import MISSING, fields
+from dataclasses import KW_ONLY, MISSING, dataclass, fields
 
 import httpx
 import pytest
@@ -11,9 +11,13 @@ from PIL import Image
 
 import app
 import studio
-from studio.contracts.requests import DrawRequest, RepaintRequest, TrainRequest, WearRequest
+from studio.contracts.requests import DrawRequest, RepaintRequest, SetRequest, TrainRequest, WearRequest
+from studio.contracts.sampling import Sampling
 from studio.settings import Settings
 from studio.ui.app import build, look
+from studio.ui.parameters import POSITIONS, parameters_of
+
+DRAWING = [("/draw", DrawRequest), ("/draw_set", SetRequest), ("/repaint", RepaintRequest), ("/wear", WearRequest)]
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +57,43 @@ def sentence(client, *given, **named):
     return said
 
 
-@pytest.mark.parametrize(
-    "name, request_type",
-    [("/train", TrainRequest), ("/draw", DrawRequest), ("/repaint", RepaintRequest), ("/wear", WearRequest)],
-)
+@pytest.mark.parametrize("name, request_type", [("/train", TrainRequest), *DRAWING])
 def test_parameters_are_the_fields_of_the_request_with_their_defaults(client, name, request_type):
-    told = client.view_api(return_format="dict", print_info=False)["named_endpoints"][name]["parameters"]
-    assert [one["parameter_name"] for one in told] == [field.name for field in fields(request_type)]
-    for one, field in zip(told, fields(request_type), strict=True):
-        assert one["parameter_has_default"] == (field.default is not MISSING)
-        if field.default is not MISSING:
-            assert one["parameter_default"] == field.default
+    told = parameters(client, name)
+    known = {field.name: field.default for field in fields(request_type)}
+    assert {one["parameter_name"] for one in told} == known.keys() and len(told) == len(known)
+    for one in told:
+        default = known[one["parameter_name"]]
+        assert one["parameter_has_default"] == (default is not MISSING)
+        if default is not MISSING:
+            assert one["parameter_default"] == default
+
+
+def parameters(client, name):
+    return client.view_api(return_format="dict", print_info=False)["named_endpoints"][name]["parameters"]
+
+
+@pytest.mark.parametrize("name, request_type", [("/train", TrainRequest), *DRAWING])
+def test_parameters_have_the_positions_that_clients_of_the_first_version_call_them_by(client, name, request_type):
+    first = POSITIONS.get(request_type.__name__) or tuple(field.name for field in fields(request_type))
+    assert tuple(one["parameter_name"] for one in parameters(client, name))[: len(first)] == first
+
+
+def test_a_field_of_sampling_that_comes_later_is_the_last_parameter():
+    @dataclass(frozen=True, kw_only=True)
+    class Later(Sampling):
+        clip_skip: int | None = None
+
+    @dataclass(frozen=True)
+    class DrawRequest(Later):
+        prompt: str
+        _: KW_ONLY
+        outfit: str | None = None
+        width: int | None = None
+        height: int | None = None
+        count: int = 1
+
+    assert [one.name for one in parameters_of(DrawRequest)] == [*POSITIONS["DrawRequest"], "clip_skip"]
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
@@ -18,15 +17,16 @@ from torch import Tensor
 from studio.contracts.events import Event, PictureDrawn, PreviewDrawn, StageReported
 from studio.contracts.family import ModelFamily
 from studio.contracts.recipes import Recipe
-from studio.contracts.requests import MAX_SEED, DrawRequest, as_json
-from studio.contracts.sampling import LoraUse, OutfitUse, Wearing
+from studio.contracts.requests import DrawRequest, as_json
+from studio.contracts.sampling import MAX_SEED, LoraUse, OutfitUse, Sampling, Wearing
 from studio.engine.adapters.ip_adapter import ImagePrompt, digest_of_use, prompted
 from studio.engine.adapters.lora import Applied, attached
 from studio.engine.generation.callback_stream import Stopped, streamed
 from studio.engine.generation.inpaint_region import InpaintRegion
 from studio.engine.generation.outfits import KeepOutside, beside_the_outfit, dressed, first_pass_of
 from studio.engine.generation.preview import ColourMap, SchedulerTap
-from studio.engine.models.driver import Driver
+from studio.engine.generation.time_left import TimeLeft
+from studio.engine.models.driver import Driver, Words
 from studio.engine.models.memory import is_out_of_memory
 from studio.engine.models.pipeline_cache import PipelineCache
 
@@ -56,25 +56,16 @@ def draw(
     yield from streamed(run)
 
 
-class Drawable(Protocol):
-    """What is asked of one picture, resolved; sizes in pixels. A DrawRequest is one."""
+@dataclass(frozen=True, kw_only=True)
+class PartOfPicture(Sampling):
+    """A part that is drawn of a picture, resolved; its prompt may be empty, its sides are in pixels."""
 
-    @property
-    def prompt(self) -> str: ...
-    @property
-    def negative_prompt(self) -> str: ...
-    @property
-    def seed(self) -> int | None: ...
-    @property
-    def steps(self) -> int | None: ...
-    @property
-    def guidance(self) -> float | None: ...
-    @property
-    def scheduler(self) -> str | None: ...
-    @property
-    def width(self) -> int | None: ...
-    @property
-    def height(self) -> int | None: ...
+    prompt: str
+    width: int
+    height: int
+
+
+Drawable = DrawRequest | PartOfPicture  # what is asked of one picture
 
 
 def is_guided(driver: Driver, asked: Drawable) -> bool:
@@ -129,15 +120,15 @@ class _Drawing:
     adapters: Adapters
 
     def run(self, tell: Callable[[Event], None], library: Library, stop: Stop) -> None:
-        count, started = self.request.count, time.perf_counter()
+        count, time_left = self.request.count, TimeLeft()
         for index in range(count):
             if stop():
                 return
             alone = replace(self.request, count=1, seed=((self.request.seed or 0) + index) % (MAX_SEED + 1))
             image, estimates = self._picture(alone, index, tell, stop)
             picture = library.save_picture(image, self.adapters.recipe(alone, estimates))
-            seconds_left = (time.perf_counter() - started) / (index + 1) * (count - index - 1)
-            tell(PictureDrawn(index, count, str(picture.path), seconds_left))
+            time_left.drew()
+            tell(PictureDrawn(index, count, str(picture.path), time_left.of(count - index - 1)))
 
     def _picture(
         self, request: DrawRequest, index: int, tell: Callable[[Event], None], stop: Stop
@@ -293,7 +284,7 @@ def _call(
     guided = is_guided(driver, request)
     # An empty negative prompt is none at all: families differ in what that means to them, as diffusers has it.
     negative = (request.negative_prompt or None) if driver.capabilities.negative_prompt else None
-    each = [pipelines.encode(pipeline, prompt, negative, guided, texts) for prompt in prompts]
+    each = [pipelines.encode(pipeline, Words(prompt, negative, guided), texts) for prompt in prompts]
     embeddings = {name: torch.cat([one[name] for one in each]) for name in each[0]}
     with (
         _scheduler(driver, pipeline, request.scheduler) as scheduler,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from studio.contracts.events import Event, PictureDrawn, PreviewDrawn
 from studio.contracts.family import ModelFamily
 from studio.contracts.requests import DrawRequest, SetRequest, as_json, resolved, stated
 from studio.engine.generation.drawing import draw
+from studio.engine.generation.time_left import TimeLeft
 from studio.engine.models.pipeline_cache import PipelineCache
 from studio.tasks.draw_set import scene_prompts
 
@@ -50,7 +50,7 @@ def draw_set(
     """
     cells = cells_of(request, library, family)
     kept = library.keep_set(request, _title(request, library))
-    drawn, began, fingerprint = 0, time.perf_counter(), pipelines.fingerprint(family)
+    time_left, fingerprint = TimeLeft(), pipelines.fingerprint(family)
 
     def there(cell: Cell) -> Picture | None:
         return _there(library, kept.cells.get(cell.name), cell.request, fingerprint)
@@ -71,9 +71,9 @@ def draw_set(
             if picture is None:
                 return  # stopped amidst it
             library.fill_cell(kept.id, cell.name, picture.id)
-            drawn += 1
-        seconds = (time.perf_counter() - began) / drawn * (left - drawn) if drawn else 0.0
-        yield PictureDrawn(index, len(cells), str(picture.path), seconds)
+            left -= 1
+            time_left.drew()
+        yield PictureDrawn(index, len(cells), str(picture.path), time_left.of(left))
 
 
 def _title(request: SetRequest, library: Library) -> str:

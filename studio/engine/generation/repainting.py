@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,11 +11,13 @@ from PIL import Image
 from studio.contracts.events import Event, MaskFound, PictureDrawn, StageReported
 from studio.contracts.family import ModelFamily
 from studio.contracts.recipes import OUTSIDE, SEAM
-from studio.contracts.requests import MAX_SEED, SURROUNDINGS, RepaintRequest, WearRequest, path_of
+from studio.contracts.requests import SURROUNDINGS, RepaintRequest, WearRequest, path_of
+from studio.contracts.sampling import MAX_SEED
 from studio.engine.generation.callback_stream import streamed
-from studio.engine.generation.drawing import Adapters, Extensions, Stop, drawn
+from studio.engine.generation.drawing import Adapters, Extensions, PartOfPicture, Stop, drawn
 from studio.engine.generation.inpaint_region import InpaintRegion
 from studio.engine.generation.outfits import prompts_of, room_for
+from studio.engine.generation.time_left import TimeLeft
 from studio.engine.models.pipeline_cache import PipelineCache
 from studio.engine.vision.grounded_sam import CLOTHING, outline
 from studio.engine.vision.picture_metrics import changed_outside, seam
@@ -108,20 +109,6 @@ def soft_room(room: Image.Image, stays: Image.Image, feather: int | None) -> Ima
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What is drawn of one picture: the part that is worked on."""
-
-    prompt: str
-    negative_prompt: str
-    seed: int
-    steps: int | None
-    guidance: float | None
-    scheduler: str | None
-    width: int
-    height: int
-
-
-@dataclass(frozen=True)
 class _Repainting:
     """One request, its pictures being those from number `first` on of `total`."""
 
@@ -131,7 +118,7 @@ class _Repainting:
     total: int
 
     def run(self, tell: Tell, library: Library, stop: Stop) -> None:
-        started = time.perf_counter()
+        time_left = TimeLeft()
         image = open_image(path_of(self.request.picture))
         mask = open_mask(path_of(self.request.mask), image.size)
         for number in range(self.request.count):
@@ -144,8 +131,8 @@ class _Repainting:
             named = replace(alone, picture=path_of(alone.picture).name, mask=path_of(alone.mask).name)
             estimates = {SEAM: round(seam(image, painted, where), 2), OUTSIDE: changed_outside(image, painted, where)}
             saved = library.save_picture(painted, self.adapters.recipe(named, estimates))
-            seconds = (time.perf_counter() - started) / (number + 1) * (self.total - index - 1)
-            tell(PictureDrawn(index, self.total, str(saved.path), seconds))
+            time_left.drew()
+            tell(PictureDrawn(index, self.total, str(saved.path), time_left.of(self.total - index - 1)))
 
     def _picture(
         self, request: RepaintRequest, image: Image.Image, mask: Image.Image, index: int, tell: Tell, stop: Stop
@@ -159,14 +146,7 @@ class _Repainting:
             surrounded(seen, where) if request.masked_content == SURROUNDINGS else seen, where, request.strength or 1.0
         )
         worn = prompts_of(self.adapters.outfits, where, pipelines=pipelines, family=family)
-        work = _Work(
-            request.prompt,
-            request.negative_prompt,
-            request.seed or 0,
-            request.steps,
-            request.guidance,
-            request.scheduler,
-            *window.size,
-        )
-        painted = drawn(work, self.adapters, Extensions(worn, part=part), index, tell, stop, REPAINT)
+        width, height = window.size
+        asked = PartOfPicture(prompt=request.prompt, width=width, height=height, **request.sampling())
+        painted = drawn(asked, self.adapters, Extensions(worn, part=part), index, tell, stop, REPAINT)
         return put_back(image, painted, mask, soft, window)

@@ -18,6 +18,15 @@ Conditioning = dict[str, Tensor]  # what tells a denoiser what to draw, by name;
 
 
 @dataclass(frozen=True)
+class Words:
+    """What text encoders are given, and how; the same words are encoded once."""
+
+    prompts: str | tuple[str, ...]
+    negative: str | None = None
+    guided: bool = False  # whether the negative prompt, which may be empty, is encoded beside them
+
+
+@dataclass(frozen=True)
 class Capabilities:
     """What a layout can do beside drawing from a prompt. Which tasks it has pipelines for, its families say."""
 
@@ -68,7 +77,7 @@ class Driver(Protocol):
         """The class that a family names for a task."""
         ...
 
-    def encode(self, pipeline: Any, prompts: str | list[str], negative: str | None, guided: bool) -> Conditioning:
+    def encode(self, pipeline: Any, words: Words) -> Conditioning:
         """Text embeddings by the names that a call of the pipeline takes them under."""
         ...
 

@@ -17,7 +17,7 @@ from diffusers import DiffusionPipeline
 
 from studio.contracts.family import ModelFamily
 from studio.engine.models import loading
-from studio.engine.models.driver import Conditioning, Driver
+from studio.engine.models.driver import Conditioning, Driver, Words
 from studio.engine.models.fair_lock import FairLock
 from studio.engine.models.layouts import driver_of
 from studio.engine.models.lru import LruCache, recent, state_of
@@ -139,8 +139,8 @@ class PipelineCache:
         files = self._files(family)
         return sha256_of_all((path.name, self.digest_of(path)) for path in files)
 
-    def encode(self, pipeline: Any, prompt: str, negative: str | None, guided: bool, texts: Any = None) -> Conditioning:
-        """Text embeddings by the names that the pipeline takes them under; each prompt is encoded once.
+    def encode(self, pipeline: Any, words: Words, texts: Any = None) -> Conditioning:
+        """Text embeddings by the names that the pipeline takes them under; the same words are encoded once.
 
         `texts` tells what else decides them: the LoRA in the text encoders, where there is one.
         """
@@ -148,9 +148,9 @@ class PipelineCache:
 
         @torch.no_grad()
         def encode() -> Conditioning:
-            return loaded.driver.encode(pipeline, prompt, negative, guided)
+            return loaded.driver.encode(pipeline, words)
 
-        return dict(recent(loaded.texts, (prompt, negative, guided, texts), encode, KEPT_PROMPTS))
+        return dict(recent(loaded.texts, (words, texts), encode, KEPT_PROMPTS))
 
     def step_down(self, pipeline: DiffusionPipeline) -> bool:
         """After out-of-memory: free what can be freed and take the plan that needs less; False where there is none."""

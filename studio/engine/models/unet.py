@@ -11,7 +11,7 @@ import diffusers
 import torch
 from torch import Tensor
 
-from studio.engine.models.driver import Capabilities, Conditioning, is_text_encoder
+from studio.engine.models.driver import Capabilities, Conditioning, Words, is_text_encoder
 from studio.engine.models.noise import DiffusionNoise
 from studio.engine.models.schedulers import build_scheduler, clean_latents
 from studio.engine.models.single_file import original_module, save_single_file
@@ -45,13 +45,13 @@ class UNetDriver:
     def pipeline_class(self, name: str) -> type:
         return getattr(diffusers, name)
 
-    def encode(self, pipeline: Any, prompts: str | list[str], negative: str | None, guided: bool) -> Conditioning:
+    def encode(self, pipeline: Any, words: Words) -> Conditioning:
         found = pipeline.encode_prompt(
-            prompt=prompts,
+            prompt=words.prompts if isinstance(words.prompts, str) else list(words.prompts),
             device=pipeline._execution_device,
             num_images_per_prompt=1,
-            do_classifier_free_guidance=guided,
-            negative_prompt=negative,
+            do_classifier_free_guidance=words.guided,
+            negative_prompt=words.negative,
         )
         return {name: tensor for name, tensor in zip(EMBEDDINGS, found, strict=False) if tensor is not None}
 

@@ -20,7 +20,7 @@ from studio.contracts.recipes import Recipe, read_png, write_png
 from studio.contracts.requests import GARMENTS, DrawRequest, TrainRequest, as_json, resolved
 from studio.contracts.validation import sides
 from studio.engine.generation.drawing import render_batch
-from studio.engine.models.driver import Conditioning
+from studio.engine.models.driver import Conditioning, Words
 from studio.engine.models.pipeline_cache import PipelineCache
 from studio.engine.training.buckets import size_for
 from studio.engine.vision.grounded_sam import CLOTHING, outline
@@ -295,7 +295,7 @@ def _latents(image: Image.Image, pipelines: PipelineCache, pipeline: Any) -> tup
 
 
 def _example(picture: Picture, mean: Tensor, std: Tensor, pipelines: PipelineCache, pipeline: Any) -> Examples:
-    texts, device = pipelines.encode(pipeline, picture.caption, None, guided=False), mean.device
+    texts, device = pipelines.encode(pipeline, Words(picture.caption)), mean.device
     taken = pipelines.driver(pipeline).conditioning(pipeline, texts, picture.image.size)
     conditioning = {name: value.to(device) for name, value in taken.items()}
     weights = torch.ones(1, 1, *mean.shape[2:], device=device)

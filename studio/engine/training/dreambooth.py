@@ -21,7 +21,7 @@ from studio.contracts.requests import ADAMW, COSINE, FULL, DrawRequest, TrainReq
 from studio.engine.adapters.exporting import keep_lora
 from studio.engine.adapters.trainables import trainable_of
 from studio.engine.generation.drawing import render
-from studio.engine.models.driver import Conditioning, denoiser_of, is_text_encoder
+from studio.engine.models.driver import Conditioning, Words, denoiser_of, is_text_encoder
 from studio.engine.models.layouts import driver_of
 from studio.engine.models.loading import modules
 from studio.engine.models.memory import free_bytes, is_out_of_memory
@@ -376,7 +376,7 @@ class _Run:
         """What the denoiser takes beside the latents: as it was kept, or anew from text encoders that learn."""
         if not self._texts_learn:
             return batch.conditioning
-        return {**batch.conditioning, **self._driver.encode(pipeline, list(batch.captions), None, guided=False)}
+        return {**batch.conditioning, **self._driver.encode(pipeline, Words(tuple(batch.captions)))}
 
     def _draw(self, asked: DrawRequest, step: int | None) -> Image.Image:
         """The picture with what was learnt until the step, which the networks hold; None: as the family draws it."""

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from studio.engine.adapters.lora import Applied, attached, fingerprint, load_lora
+from studio.engine.models.driver import Words
 from studio.engine.models.layouts import driver_of
 
 
@@ -168,6 +169,6 @@ def test_a_lora_in_a_text_encoder_changes_the_texts_while_it_is_in(pipelines, to
         texts = []
         for loras in ([], [Applied(file)], [Applied(file, text_encoder=0.0)], []):
             with attached(pipelines, pipeline, loras) as key:
-                texts.append(pipelines.encode(pipeline, "a dog", None, False, key)["prompt_embeds"])
+                texts.append(pipelines.encode(pipeline, Words("a dog"), key)["prompt_embeds"])
         assert fingerprint(pipeline) == before
     assert not torch.equal(texts[0], texts[1]) and torch.equal(texts[0], texts[2]) and torch.equal(texts[0], texts[3])

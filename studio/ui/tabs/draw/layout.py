@@ -8,8 +8,7 @@ from typing import Any
 import gradio as gr
 
 from studio.contracts.family import ModelFamily
-from studio.contracts.requests import MAX_SEED
-from studio.contracts.sampling import LORA_SCALES
+from studio.contracts.sampling import LORA_SCALES, MAX_SEED
 from studio.ui import html
 from studio.ui.drawing_fields import drawing_fields
 from studio.ui.loras import NOBODY, MoreLoras, more_loras

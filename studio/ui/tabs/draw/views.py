@@ -15,7 +15,7 @@ from studio.execution.run import Run
 from studio.library import Lora, Picture, Scene, Subject
 from studio.session import Studio
 from studio.ui import html
-from studio.ui.drawing_fields import FamilyFields, defaults_of
+from studio.ui.drawing_fields import FamilyFields, defaults_of, sampling_of
 from studio.ui.estimate_tags import tags
 from studio.ui.loras import MoreLorasView, apart, first_words, lora_choices, lora_named, renewed, updates_of
 from studio.ui.picture_parts import choose, chosen_bar, live_headline, save, star
@@ -25,7 +25,7 @@ from studio.words import prompt_check
 GROUPS_OPEN = 40  # words of one kind that are shown
 
 
-class FormView(MoreLorasView, total=False):
+class FormView(MoreLorasView, FamilyFields, total=False):
     """The form of DrawRequest and what lies beside it."""
 
     prompt: str
@@ -33,11 +33,6 @@ class FormView(MoreLorasView, total=False):
     lora: gr.Dropdown
     lora_scale: float
     outfit: list | None
-    steps: int
-    guidance: float
-    scheduler: gr.Dropdown
-    width: int
-    height: int
     count: int
     seed: int | None
 
@@ -118,7 +113,7 @@ def form_of(desk: Studio, request: DrawRequest) -> FormView:
         "lora": gr.Dropdown(lora_choices(desk, family), value=lora),
         "lora_scale": scale,
         "outfit": [asdict(use) for use in request.outfits] or None,
-        "scheduler": gr.Dropdown(list(family.schedulers), value=request.scheduler),
+        **sampling_of(family, vars(request)),
         **updates_of(desk, family, beside),
     }
     return FormView(**{name: updates[name] for name in FormView.__annotations__})

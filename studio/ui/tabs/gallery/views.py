@@ -11,6 +11,7 @@ from studio.imaging.photos import size_of
 from studio.library import Picture
 from studio.session import Studio
 from studio.ui import html
+from studio.ui.drawing_fields import OF_SAMPLING
 from studio.ui.estimate_tags import told
 from studio.ui.picture_parts import choose, chosen_bar, prompt_of, save, star
 from studio.ui.polling import told_anew
@@ -117,9 +118,7 @@ def recipe_of(picture: Picture) -> dict[str, Any]:
         "LoRA": used,
         "Outfit": worn,
         **told(recipe.estimates),
-        "Steps": ask.get("steps"),
-        "Guidance": ask.get("guidance"),
-        "Scheduler": ask.get("scheduler"),
+        **{name.replace("_", " ").capitalize(): ask.get(name) for name in OF_SAMPLING},
         "Size": _size_of(picture),
         "Strength": ask.get("strength"),
         "Family": recipe.family.get("title"),

@@ -9,7 +9,8 @@ from typing import Any
 import gradio as gr
 
 from studio.contracts.family import TARGETS, ModelFamily
-from studio.contracts.requests import LR_SCHEDULERS, MAX_SEED, METHODS, OPTIMIZERS, PRECISIONS, PRIOR_REGIONS
+from studio.contracts.requests import LR_SCHEDULERS, METHODS, OPTIMIZERS, PRECISIONS, PRIOR_REGIONS
+from studio.contracts.sampling import MAX_SEED
 from studio.ui import html
 from studio.ui.tabs.train.views import LATEST, USUAL, folded_presets, shown_presets, training_view, values_of
 

@@ -15,6 +15,7 @@ from studio.contracts.requests import RepaintRequest, WearRequest
 from studio.execution.run import Run
 from studio.session import Studio
 from studio.tasks.repaint import INTENTS, Intent, context
+from studio.ui.drawing_fields import sampling_of
 from studio.ui.form_values import fitting
 from studio.ui.loras import lora_choices
 from studio.ui.picture_parts import mark
@@ -157,9 +158,7 @@ def of_family(desk: Studio, family: str, lora: str, intent: str, outfit: str) ->
     known = desk.families[family]
     return {
         **refresh(desk, family, lora, intent, outfit),
-        "steps": known.repainting["steps"],
-        "guidance": known.repainting["guidance"],
-        "scheduler": gr.Dropdown(list(known.schedulers), value=known.repainting["scheduler"]),
+        **sampling_of(known, known.repainting),
     }
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import gradio as gr
 
 from studio.contracts.family import ModelFamily
-from studio.contracts.requests import DRAW_STEPS, GUIDANCES, MASKED_CONTENTS, MAX_SEED, MOST_PIXELS, MOST_SIDE
-from studio.contracts.sampling import LORA_SCALES
+from studio.contracts.requests import MASKED_CONTENTS, MOST_PIXELS, MOST_SIDE
+from studio.contracts.sampling import LORA_SCALES, MAX_SEED
 from studio.tasks.repaint import INTENTS
 from studio.ui import html
+from studio.ui.drawing_fields import sampling_fields
 from studio.ui.loras import NOBODY
 from studio.ui.tabs.retouch.repaint.views import USUAL, about_intent
 
@@ -105,17 +106,11 @@ def _more(first: ModelFamily) -> dict[str, Any]:
             placeholder="whole picture",
         )
     negative = gr.Textbox("", label="Negative prompt", lines=1, max_length=2000, placeholder="What must not be there")
-    with gr.Row(elem_classes=["pair"]):
-        steps = gr.Slider(*DRAW_STEPS, asked["steps"], step=1, label="Steps", min_width=130, buttons=[])
-        guidance = gr.Slider(*GUIDANCES, asked["guidance"], step=0.5, label="Guidance", min_width=130, buttons=[])
-    scheduler = gr.Dropdown(list(first.schedulers), value=asked["scheduler"], label="Scheduler")
     return {
         "strength": strength,
         "masked_content": masked_content,
         "feather": feather,
         "padding": padding,
         "negative_prompt": negative,
-        "steps": steps,
-        "guidance": guidance,
-        "scheduler": scheduler,
+        **sampling_fields(first, asked),
     }

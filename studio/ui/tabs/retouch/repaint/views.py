@@ -23,6 +23,7 @@ from studio.session import Studio
 from studio.tasks.repaint import INTENTS
 from studio.tasks.try_on import TRY_ON, used_in
 from studio.ui import html
+from studio.ui.drawing_fields import SamplingFields
 from studio.ui.estimate_tags import tags
 from studio.ui.loras import lora_choices
 from studio.ui.picture_parts import live_headline, save, star
@@ -68,12 +69,8 @@ class Renewed(TypedDict, total=False):
     outfits: str
 
 
-class OfFamily(Renewed, total=False):
+class OfFamily(Renewed, SamplingFields, total=False):
     """The same, and the values that a family brings along."""
-
-    steps: int
-    guidance: float
-    scheduler: gr.Dropdown
 
 
 class Compared(TypedDict, total=False):
