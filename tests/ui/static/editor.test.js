@@ -119,7 +119,7 @@ test('words that say nothing, and a mask with nothing in it, are not sent', asyn
     press('grow');
     ok(note().startsWith('The mask is empty'));
     press('export');
-    document.dispatchEvent(new Event('easel-repaint'));
+    document.dispatchEvent(new CustomEvent('easel', { detail: 'repaint' }));
     ok(note().startsWith('The mask is empty: paint over'));
     equal(said.length, before);
 });
@@ -227,12 +227,12 @@ test('a candidate that cannot be shown is said, and nothing is waited for', asyn
 test('a painting that begins is said, and that it is done, as long as nothing else was said', async () => {
     const { editor, says, answers, note } = await withPicture();
     document.body.append(Object.assign(document.createElement('div'), { id: 'painted' }));
-    document.dispatchEvent(new Event('easel-wear'));
+    document.dispatchEvent(new CustomEvent('easel', { detail: 'wear' }));
     await answers('painting');
     equal(note(), 'Painting; the picture comes below.');
     await says('painted');
     equal(note(), 'Painted: it lies below.');
-    document.dispatchEvent(new Event('easel-wear'));
+    document.dispatchEvent(new CustomEvent('easel', { detail: 'wear' }));
     await answers('painting');
     editor.say('Painting; something else that begins alike.');
     await says('painted');
@@ -242,7 +242,7 @@ test('a painting that begins is said, and that it is done, as long as nothing el
 test('a question that failed is waited for no longer', async () => {
     const { editor, press } = await withPicture();
     press('find');
-    document.dispatchEvent(new Event('easel-failed'));
+    document.dispatchEvent(new CustomEvent('easel', { detail: 'failed' }));
     equal([editor.machine.state, editor.element.classList.contains('busy')], ['idle', false]);
 });
 

@@ -17,12 +17,10 @@ export class Controls {
             editor.bring(event.dataTransfer.files[0], 'open_file');
         });
         document.addEventListener('keydown', (event) => this.shortcut(event));
-        document.addEventListener('easel-repaint', () => editor.repaint());
-        document.addEventListener('easel-wear', () => editor.ask('wear', {}, STARTING));
-        document.addEventListener('easel-failed', () => editor.server.failed());
+        document.addEventListener('easel', (event) => this.acts[event.detail]());
     }
 
-    /** What the buttons do, by their `data-do`. */
+    /** What the buttons do, by their `data-do`; and what the page asks for by an event `easel` with the act's name. */
     actsOf(editor) {
         const { model, view, server } = editor;
         const withPicture = (act) => () => (model.picture ? act() : editor.complain(NO_PICTURE));
@@ -43,6 +41,9 @@ export class Controls {
             open: () => view.field('picture-file').click(),
             import: withPicture(() => view.field('mask-file').click()),
             export: () => editor.askOfMask('export', {}, 'Saving...'),
+            repaint: () => editor.repaint(),
+            wear: () => editor.ask('wear', {}, STARTING),
+            failed: () => server.failed(),
         };
     }
 

@@ -31,7 +31,11 @@ PLACES = (
     ("take", "Take away", "What is found leaves the mask"),
     ("alone", "Alone", "What is found becomes the whole mask"),
 )
-EASEL_FREE = "() => { document.dispatchEvent(new Event('easel-failed')); }"  # it waits no longer
+
+
+def asks_easel(act: str) -> str:
+    """A script that lets the mask editor do one of its acts: "repaint", "wear", or "failed", that it waits no longer."""
+    return f"() => {{ document.dispatchEvent(new CustomEvent('easel', {{ detail: '{act}' }})); }}"
 
 
 def easel() -> gr.HTML:

@@ -18,7 +18,7 @@ from studio.ui.form_values import uploaded
 from studio.ui.polling import Polling
 from studio.ui.run_lookup import run_to_its_end
 from studio.ui.serializers import fetchable
-from studio.ui.tabs.retouch.easel import EASEL_FREE, told
+from studio.ui.tabs.retouch.easel import asks_easel, told
 from studio.ui.tabs.retouch.easel_pictures import canvas_size, file_of, mask_of, url_of
 from studio.ui.tabs.retouch.layout import RetouchTab
 from studio.ui.tabs.retouch.repaint.handlers import connect_repaint
@@ -31,7 +31,7 @@ def connect_retouch(wiring: Wiring, made: RetouchTab, family: gr.Dropdown, polli
     """Says what happens where."""
     parts = {**made.parts, "family": family}
     # The easel waits for an answer; of an error it is told here, and the visitor by the message.
-    wiring.acts(parts["easel"], EASEL_ACTS, parts, failed=EASEL_FREE)
+    wiring.acts(parts["easel"], EASEL_ACTS, parts, failed=asks_easel("failed"))
     wiring.listen(family.change, of_family, parts)
     connect_repaint(wiring, made.panel, made.tab, parts, polling)
 

@@ -21,7 +21,7 @@ from studio.ui.loras import lora_choices
 from studio.ui.picture_parts import mark
 from studio.ui.polling import Polling, told_until_it_rests
 from studio.ui.run_lookup import pictures_of, run_of, stop_run
-from studio.ui.tabs.retouch.easel import told
+from studio.ui.tabs.retouch.easel import asks_easel, told
 from studio.ui.tabs.retouch.easel_pictures import asked_in
 from studio.ui.tabs.retouch.repaint.layout import RepaintPanel
 from studio.ui.tabs.retouch.repaint.views import (
@@ -46,8 +46,8 @@ def connect_repaint(wiring: Wiring, made: RepaintPanel, tab: gr.Tab, parts: Name
     """Says what happens where; `parts` are those of the whole tab."""
     listen = wiring.listen
     wiring.acts(parts["easel"], {"repaint": start, "wear": start}, parts, others=made.form)
-    for button, event in (("paint", "easel-repaint"), ("wear", "easel-wear")):
-        wiring.script(parts[button].click, f"() => {{ document.dispatchEvent(new Event('{event}')); }}")
+    for button, act in (("paint", "repaint"), ("wear", "wear")):
+        wiring.script(parts[button].click, asks_easel(act))
     polling.look(look, parts)
     wiring.acts(parts["painted"], {"cancel": stop_run, "favourite": favourite, "before": lay_beside}, parts)
     listen(parts["intent"].change, intended, parts)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, overload
 
 from PIL import Image
 
-from studio.contracts.block_scales import Scales
-from studio.contracts.family import ASSETS, ModelFamily, find_family
+from studio.contracts.family import ModelFamily
 from studio.contracts.requests import (
     DrawRequest,
     MaskRequest,
@@ -25,43 +22,25 @@ from studio.contracts.requests import (
     TrainRequest,
     WearRequest,
 )
-from studio.execution.executor import Executor, Now, Plan
+from studio.execution.executor import Now
 from studio.execution.history import Trainings
 from studio.execution.replay import recalled
 from studio.execution.run import Run
 from studio.imaging.masks import Mask
-from studio.imaging.photos import open_image
-from studio.library import Added, Library, Lora, Outfit, Picture, Subject
+from studio.library import Library, Lora, Picture
 from studio.library.set_files import grid_of, saved_grid, zip_of
-from studio.library.store import name_of_file
 from studio.quotas import Quota
+from studio.session.host import Host, ServedFolders
+from studio.session.library_folder import library_of, prepare
+from studio.session.lora_exchange import LoraExchange
+from studio.session.outfit_making import OutfitMaking
+from studio.session.subject_photos import SubjectPhotos
 from studio.tasks import task_of
-from studio.tasks.draw import check_scales
 from studio.tasks.task import Task
 from studio.tasks.train import both_ways
 
-EXAMPLES = ASSETS / "examples"
-CONSENT = (
-    "On this shared host, photos are taken only with consent: confirm that everyone who can be recognised in "
-    "them agrees, or that they show no real person."
-)
 
-
-@dataclass
-class Host:
-    """What a studio and its visitors have in common.
-
-    `served` are the folders a page may show pictures from; it grows and shrinks as libraries come and go.
-    """
-
-    executor: Executor
-    families: Mapping[str, ModelFamily]
-    owns_executor: bool = True  # else whoever made it closes it
-    served: list[str] = field(default_factory=list)
-    visitors: list[Studio] = field(default_factory=list)
-
-
-class Studio:
+class Studio(SubjectPhotos, LoraExchange, OutfitMaking):
     """One library at work: start runs, list them, draw a picture again from its own file.
 
     Made by `studio.open`; `visit` makes another on the same executor and pipelines.
@@ -78,21 +57,11 @@ class Studio:
         is_visitor: bool = False,
         temporary: Path | None = None,
     ) -> None:
-        self.library, self.family = library, family
-        self.quota, self.ask_consent = quota, ask_consent
-        self._host, self._is_visitor, self._temporary = host, is_visitor, temporary
-        self.gone = False  # whether a visitor has left, or was sent away for being idle
-        if quota:
-            library.max_bytes = int(quota.megabytes * 1e6)
-        self._seen = time.monotonic()
+        super().__init__(library, family, host, quota=quota, ask_consent=ask_consent)
+        self._is_visitor, self._temporary = is_visitor, temporary
         self._turn = threading.Lock()  # one at a time starts a pair
         self._trainings = Trainings(library, host.executor, host.families, family, self._check_again)
-        self._mine = [
-            str(library.root / name) for name in ("pictures", "thumbnails", "images", "subjects", "outfits", "exports")
-        ]
-        host.served.extend(self._mine)
-        for record in library.runs():
-            self._serve(library.run_folder(record.id) / "samples")
+        self._folders = ServedFolders(host, library)
 
     def __enter__(self) -> Studio:
         return self
@@ -101,38 +70,6 @@ class Studio:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    @property
-    def executor(self) -> Executor:
-        return self._host.executor
-
-    @property
-    def tasks(self) -> Sequence[Task[Any, Any]]:
-        """What may be asked, one task for each type of request."""
-        return self.executor.tasks
-
-    @property
-    def plan(self) -> Plan | None:
-        """The device that the work is done on, and how; None while nobody knows yet."""
-        return self.executor.plan
-
-    def warm(self) -> None:
-        """Load the family in the background, so that the first picture does not wait for it."""
-        self.executor.warm(self.family)
-
-    @property
-    def families(self) -> Mapping[str, ModelFamily]:
-        """Every family that may be asked for, by name."""
-        return self._host.families
-
-    @property
-    def served(self) -> list[str]:
-        """Folders whose pictures a page may show: one live list for the studio and all its visitors."""
-        return self._host.served
-
-    def notice(self) -> None:
-        """Somebody is here: the visit is not idle."""
-        self._seen = time.monotonic()
 
     @overload
     def start(self, request: TrainRequest | MergeRequest) -> Run[Lora]: ...
@@ -150,7 +87,7 @@ class Studio:
         self.notice()
         self._check_open()
         task = task_of(request, self.tasks)
-        family = find_family(self.families, task.family(request, self.library) or self.family.name)
+        family = self._named_family(task.family(request, self.library))
         if task.lasting:
             self._trainings.check_lock()
         task.check(request, self.library, family)
@@ -159,7 +96,7 @@ class Studio:
         self._check_quota(task, resolved)
         run = self.executor.start(task.keep(resolved, self.library), self.library, family, asked=request)
         if task.lasting:
-            self._serve(self.library.run_folder(run.id) / "samples")
+            self._folders.add(self.library.run_folder(run.id) / "samples")
         return run
 
     def start_both(self, request: TrainRequest) -> tuple[Run[Lora], Run[Lora]]:
@@ -167,7 +104,7 @@ class Studio:
 
         Asking again while they are under way gives the same two. Raises what `start` raises; then neither is trained.
         """
-        family = find_family(self.families, request.family or self.family.name)
+        family = self._named_family(request.family)
         with self._turn:
             for first in self._under_way():
                 if first.asked == both_ways(request, family, first.request.seed)[0] and (second := self.twin(first)):
@@ -223,147 +160,6 @@ class Studio:
         return [
             now if now.run_id in mine else replace(now, title=now.for_others, run_id="") for now in self.executor.now()
         ]
-
-    def add_subject(
-        self, name: str, class_noun: str, identifier: str, photos: Iterable[Any] = (), consent: bool = False
-    ) -> Subject:
-        """Library.add_subject under the rules of a shared host: consent for photos, and room for them."""
-        photos = list(photos)
-        self._check_photos(photos, consent)
-        return self.library.add_subject(name, class_noun, identifier, photos)
-
-    def add_photos(self, slug: str, photos: Iterable[Any], consent: bool = False) -> Added:
-        """Library.add_photos under the same rules."""
-        photos = list(photos)
-        self._check_photos(photos, consent)
-        return self.library.add_photos(slug, photos)
-
-    def describe(self, slug: str, family: str | None = None) -> Subject:
-        """Give each photo of the subject that has no caption one in the family's words, to be edited at will."""
-        self.notice()
-        subject, chosen = self.library.subject(slug), find_family(self.families, family or self.family.name)
-        for photo in subject.photos:
-            if not photo.caption.strip():
-                said = self.executor.ask("studio.engine.vision.captioning:caption_of", photo, subject, family=chosen)
-                self.library.edit_photo(slug, photo.file, caption=said)
-        return self.library.subject(slug)
-
-    def export_lora(self, slug: str, layout: str = "diffusers") -> Path:
-        """A LoRA as a file for other tools, in the library's folder exports: "diffusers" or "kohya".
-
-        Of a full fine-tune: "single file", or "diffusers" as a zip of its folder. Raises ValueError for another.
-        """
-        self.notice()
-        lora = self.library.lora(slug)
-        family = find_family(self.families, lora.family)
-        return self.executor.ask(
-            "studio.engine.adapters.exporting:export_lora", lora, layout, self.library.root / "exports", family=family
-        )
-
-    def publish(
-        self,
-        slug: str,
-        repository: str,
-        token: str,
-        private: bool = True,
-        pictures: Iterable[str] = (),
-        endpoint: str | None = None,
-    ) -> str:
-        """Upload a LoRA to the Hugging Face Hub as owner/name, with a model card; returns where it lies.
-
-        `pictures` are ids of the library's, shown on the card. Raises ValueError where the hub refuses.
-        """
-        self.notice()
-        lora = self.library.lora(slug)
-        if not repository.strip() or not token.strip():
-            raise ValueError("Publishing needs a repository (owner/name) and a token of yours that may write to it.")
-        shown = [self.library.picture(id) for id in pictures]
-        return self.executor.ask(
-            "studio.engine.adapters.publishing:publish",
-            lora,
-            repository.strip(),
-            shown,
-            token=token.strip(),
-            private=private,
-            endpoint=endpoint,
-            family=find_family(self.families, lora.family),
-        )
-
-    def import_lora(self, path: str | Path, name: str | None = None, family: str | None = None) -> Lora:
-        """Take a LoRA of diffusers', kohya's or another known layout into the library.
-
-        What the studio makes nothing of in the file is in the LoRA's `left_out`, in words. Raises ValueError, with the reason, for a file that the family cannot draw with, or that has no effect.
-        """
-        self.notice()
-        path = Path(path)
-        if not path.is_file():
-            raise ValueError(f"There is no file {path.name}.")
-        chosen = find_family(self.families, family or self.family.name)
-        told = self.executor.ask("studio.engine.adapters.exporting:inspect_lora", path, family=chosen)
-        if self.quota:
-            self.library.make_room(path.stat().st_size)
-        return self.library.save_lora(
-            name or name_of_file(path),
-            "",
-            chosen.name,
-            told["trigger"],
-            told["rank"],
-            told["alpha"],
-            told["steps"],
-            write=lambda kept: kept.write_bytes(path.read_bytes()),
-            left_out=told["left_out"],
-        )
-
-    def add_outfit(
-        self, name: str, picture: Any, *, as_it_is: bool = False, family: str | None = None, consent: bool = False
-    ) -> Outfit:
-        """An outfit from a picture (a path or a PIL image): its clothes alone on plain ground; the original is kept.
-
-        `as_it_is` takes the picture whole. Raises ValueError for one without clothes that the family's masks find.
-        """
-        self._check_photos([picture], consent)
-        self._check_open()
-        image = open_image(picture)
-        if as_it_is:
-            return self.library.add_outfit(name, image)
-        chosen = find_family(self.families, family or self.family.name)
-        alone = self.executor.ask("studio.engine.generation.outfits:cut_out", image, family=chosen)
-        if alone is None:
-            raise ValueError(
-                "No clothes were found in this picture. Take one that shows them whole and from the "
-                "front, or take the picture as it is."
-            )
-        self._check_open()  # a visitor may have left meanwhile
-        return self.library.add_outfit(name, alone, original=image)
-
-    def edit_outfit(
-        self,
-        slug: str,
-        name: str | None = None,
-        block_scales: Scales | None = None,
-        family: str | None = None,
-        *,
-        as_usual: bool = False,
-    ) -> Outfit:
-        """Change what is given: the name, or the block scales that come with the outfit for a family; `as_usual`
-        forgets these. Raises ValueError, naming the blocks that there are, for scales that do not fit.
-        """
-        self.notice()
-        chosen = find_family(self.families, family or self.family.name)
-        if block_scales is not None:
-            check_scales(block_scales, chosen)
-        changed = {chosen.name: None if as_usual else block_scales} if as_usual or block_scales is not None else None
-        return self.library.edit_outfit(slug, name, changed)
-
-    def keep_preset(self, name: str, block_scales: Scales | None, family: str | None = None) -> None:
-        """Keep block scales as a preset of the library, or with None forget it. Raises what `edit_outfit` raises."""
-        self.notice()
-        chosen = find_family(self.families, family or self.family.name)
-        if block_scales is not None:
-            check_scales(block_scales, chosen)
-        if name.strip() in chosen.outfit_presets:
-            raise ValueError(f"{name.strip()} is a preset of {chosen.title} itself; take another name.")
-        self.library.save_block_preset(chosen.name, name, block_scales)
 
     def merge_loras(self, request: MergeRequest) -> Lora:
         """Several LoRAs of one family as one that the library keeps beside them.
@@ -477,10 +273,6 @@ class Studio:
         self.notice()
         return self._trainings.pick(self.run(id), step)
 
-    def _check_open(self) -> None:
-        if self.gone:
-            raise ValueError("This visit has ended and its library is gone; reload the page to begin anew.")
-
     def _check_again(self, request: TrainRequest) -> None:
         """Of a training that goes on: what a visitor may."""
         self._check_waiting()
@@ -498,11 +290,6 @@ class Studio:
         if task.fills_library:
             self.library.make_room(1)  # a full library says so before anything is drawn
 
-    def _check_photos(self, photos: list[Any], consent: bool) -> None:
-        self.notice()
-        if photos and self.ask_consent and not consent:
-            raise ValueError(CONSENT)
-
     def _live(self) -> list[Run[Any]]:
         """This library's runs of this process, newest first."""
         return [run for run in self.executor.runs() if run.library.root == self.library.root]
@@ -511,50 +298,14 @@ class Studio:
         """This library's runs that still bring events; what the executor left at its closing does not."""
         return [run for run in self._live() if not run.wait(0)]
 
-    def _serve(self, folder: Path) -> None:
-        if str(folder) not in self._mine:
-            self.served.append(str(folder))
-            self._mine.append(str(folder))
-
     def _let_go(self) -> None:
         """Stop serving the library, and leave it to others unless a run is still at work in it."""
-        for folder in self._mine:
-            if folder in self.served:
-                self.served.remove(folder)
+        self._folders.withdraw()
         if not self._under_way():
             self.library.unlock()
 
     def _send_away(self) -> None:
-        """Let visitors leave who went without a word long ago, as scripts do; and whoever is one too many.
-
-        In the background: their runs may take a step to end.
-        """
-        if not self.quota:
-            return
-        quiet = sorted(self._host.visitors, key=lambda visitor: visitor._seen)
-        oldest = time.monotonic() - self.quota.idle_hours * 3600
-        crowd = max(0, len(quiet) + 1 - self.quota.visitors)
-        for number, visitor in enumerate(quiet):
-            if number < crowd or visitor._seen < oldest:
-                self._host.visitors.remove(visitor)
-                visitor.gone = True
-                threading.Thread(target=visitor.leave, name="farewell", daemon=True).start()
-
-
-def prepare(root: Path, sample: bool) -> Library:
-    """The library in this folder; a new one starts as a copy of the sample library where asked."""
-    if sample and EXAMPLES.is_dir() and not (root.is_dir() and any(root.iterdir())):
-        root.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=root.parent, prefix=".sample-"))
-        shutil.copytree(EXAMPLES, fresh, dirs_exist_ok=True)
-        fresh.chmod(0o755)
-        if root.is_dir():
-            root.rmdir()
-        fresh.rename(root)
-    return Library(root)
-
-
-def library_of(path: Path) -> Path | None:
-    """The root of the library that holds this file: the folder above its `pictures`; None for a file elsewhere."""
-    pictures = next((parent for parent in path.resolve().parents if parent.name == "pictures"), None)
-    return pictures.parent if pictures else None
+        """Let visitors leave who are too many, in the background: their runs may take a step to end."""
+        for visitor in self._host.too_many(self.quota) if self.quota else ():
+            visitor.gone = True
+            threading.Thread(target=visitor.leave, name="farewell", daemon=True).start()

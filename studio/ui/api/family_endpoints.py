@@ -1,0 +1,26 @@
+"""Endpoints of families: what each is, and which words of a prompt it knows."""
+
+from __future__ import annotations
+
+from studio.session import Studio
+from studio.ui.api.arguments import family_of
+from studio.ui.serializers import told_family
+from studio.ui.wiring import Wiring
+from studio.words import prompt_check
+
+
+def register(wiring: Wiring) -> None:
+    wiring.endpoint("family", family)
+    wiring.endpoint("check_prompt", check_prompt)
+
+
+def family(desk: Studio, name: str | None = None) -> dict:
+    """What a family is: its licence, defaults, presets, what it knows; and the names of all families."""
+    return {**told_family(family_of(desk, name)), "families": list(desk.families)}
+
+
+def check_prompt(desk: Studio, prompt: str, lora: str | None = None, family: str | None = None) -> dict:
+    """A note on the words of a prompt that a small family does not know; empty where all is well."""
+    chosen = family_of(desk, family)
+    trigger = desk.library.lora(lora).trigger if lora else ""
+    return {"note": prompt_check.note(prompt, chosen.words(), trigger, chosen.title)}
