@@ -54,7 +54,7 @@ def drawing_fields(first: ModelFamily) -> dict[str, Any]:
 def sampling_of(family: ModelFamily, asked: Mapping[str, Any]) -> SamplingFields:
     """Values for SamplingFields: what is asked, and every scheduler that the family has."""
     schedulers = gr.Dropdown(list(family.schedulers), value=asked["scheduler"])
-    return SamplingFields(**{**{name: asked[name] for name in OF_SAMPLING}, "scheduler": schedulers})
+    return SamplingFields(**{**{name: asked.get(name) for name in OF_SAMPLING}, "scheduler": schedulers})
 
 
 def defaults_of(family: ModelFamily) -> FamilyFields:

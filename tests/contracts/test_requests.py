@@ -35,7 +35,7 @@ def later_version():
 
     @dataclass(frozen=True)
     class Later(SetRequest):
-        clip_skip: int | None = None
+        of_later: int | None = None
 
     Later.__name__ = "SetRequest"
     return Later
@@ -45,7 +45,7 @@ def test_a_field_of_a_later_version_changes_no_id_until_it_is_given():
     today = drawn(**DRESSED)
     later = later_version()(**vars(today))
     assert later.id == today.id
-    assert later_version()(**vars(today), clip_skip=2).id != today.id
+    assert later_version()(**vars(today), of_later=2).id != today.id
 
 
 def test_a_set_is_found_by_a_later_version(tmp_path):
@@ -58,7 +58,7 @@ def test_a_set_is_found_by_a_later_version(tmp_path):
 
 def test_what_is_stated_is_the_same_in_whichever_version_it_was_written():
     told = as_json(drawn(**DRESSED))
-    assert stated({**told, "clip_skip": None}) == stated(told)
+    assert stated({**told, "of_later": None}) == stated(told)
     assert stated({"outfits": [None, [{"slug": "coat", "start": None}]]}) == {"outfits": [None, [{"slug": "coat"}]]}
 
 
