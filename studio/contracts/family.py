@@ -151,6 +151,8 @@ class ModelFamily:
     segmenters: Mapping[str, str] = field(default_factory=lambda: dict(SAMS))  # title -> weights, the usual first
     masking: Mapping[str, Any] = field(default_factory=dict)  # defaults of MaskRequest
     scorer: str = CLIP  # that pictures are scored by: a hub id or a folder; empty: the family has one inside
+    sides: tuple[int, int] | None = None  # least and most, in pixels, of pictures that it draws whole; None: any
+    earlier_resolution: int | None = None  # native side of earlier weights, whose LoRAs fit today's as well
     real_people: bool = True  # knows photographs; pocket does not
     prompt_start: str = "a photo of"  # how a first prompt begins
     portrait_start: str = "a portrait photo of"
@@ -161,12 +163,25 @@ class ModelFamily:
             of_type(one.name, getattr(self, one.name), str(one.type))
         within("resolution", self.resolution, 64, 2048)
         multiple_of_8("resolution", self.resolution)
+        within("earlier_resolution", self.earlier_resolution, 64, 2048)
+        self._settle_sides()
         within("class_images", self.class_images, 0, 2000)
         self._settle_pipelines()
         self._settle_schedulers()
         self._settle_outfits()
         self._settle_defaults()
         self._settle_presets()
+
+    def _settle_sides(self) -> None:
+        if self.sides is None:
+            return
+        if len(self.sides) != 2 or [type(side) for side in self.sides] != [int, int]:
+            raise ValueError(
+                f"sides must be the least and the most in pixels, such as [192, 256], got {self.sides!r:.80}"
+            )
+        least, most = self.sides
+        within("resolution", self.resolution, least, most)
+        self._set(sides=(least, most))
 
     def _settle_pipelines(self) -> None:
         with _inside("pipelines"):
@@ -251,6 +266,28 @@ class ModelFamily:
             raise ValueError(f"{self.title} has no scheduler {name}: {why}. Known are {', '.join(self.schedulers)}.")
         if name is not None:
             is_there("scheduler", name, self.schedulers)
+
+    def was_earlier(self, resolution: int | None) -> bool:
+        """Whether what was made when the family drew so many pixels a side is of its earlier weights; None: untold."""
+        return self.earlier_resolution is not None and (resolution or self.earlier_resolution) != self.resolution
+
+    def size_like(self, width: int, height: int) -> tuple[int, int]:
+        """The size that it draws whole and that is most like this one; this one itself where it is such."""
+        if self.sides is None or all(self.sides[0] <= side <= self.sides[1] for side in (width, height)):
+            return width, height
+        least, most = self.sides
+        scale = self.resolution / max(width, height)
+        across, down = (min(max(round(side * scale / 8) * 8, least), most) for side in (width, height))
+        return across, down
+
+    def check_size(self, width: int | None, height: int | None) -> None:
+        """Raises ValueError, with a size to take, for a picture that it would not draw whole."""
+        width, height = width or self.drawing["width"], height or self.drawing["height"]
+        if self.sides is not None and (like := self.size_like(width, height)) != (width, height):
+            raise ValueError(
+                f"{self.title} draws whole figures in pictures of {self.sides[0]} to {self.sides[1]} px a side, got "
+                f"{width} x {height}; try {like[0]} x {like[1]}."
+            )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _made, (type(self), _fields_of(self))

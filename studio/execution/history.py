@@ -12,7 +12,16 @@ from studio.contracts.events import CheckpointSaved, Failed, LoraSaved, from_jso
 from studio.contracts.family import ModelFamily, find_family
 from studio.contracts.requests import TrainRequest, as_json
 from studio.execution.executor import Executor
-from studio.execution.run import FAILED, FINISHED, QUEUED, RUNNING, Run, last_checkpoint, without_repeated_steps
+from studio.execution.run import (
+    FAILED,
+    FINISHED,
+    QUEUED,
+    RUNNING,
+    Run,
+    is_done,
+    last_checkpoint,
+    without_repeated_steps,
+)
 from studio.library import Library, Lora, RunRecord
 from studio.tasks import request_from_json, task_of
 from studio.tasks.train import TRAIN
@@ -22,6 +31,16 @@ LOCKED = (
     "Another studio has this library open and alone may train in it. Close that one, then try again; drawing "
     "works here meanwhile."
 )
+
+
+def check_weights(record: RunRecord, family: ModelFamily) -> None:
+    """Raises ValueError for a training that an earlier version began, on weights of another resolution."""
+    if family.was_earlier(record.base_resolution):
+        raise ValueError(
+            f"{record.title} began when {family.title} drew {family.earlier_resolution} px, and it draws "
+            f"{family.resolution} px now, so that its next steps would not be like those before. Take its last "
+            "checkpoint as a LoRA, which draws as before, or train anew."
+        )
 
 
 class Trainings:
@@ -112,6 +131,7 @@ class Trainings:
             folder / f"{step:06d}.safetensors",
             run.request,
             self._library.subject(run.request.subject),
+            self._library.run(run.id).base_resolution,
             family=self._family(run.request),
         )
         saved = LoraSaved(lora.slug, step, max(steps) if run.status == FINISHED else step)
@@ -138,9 +158,9 @@ class Trainings:
         return self._read(self._library.run(run.id).request)
 
     def _go_on(self, id: str, request: TrainRequest) -> Run[Any]:
-        family = self._family(request)
+        family, before = self._family(request), self._library.run(id)
+        check_weights(before, family)
         self._check(request)
-        before = self._library.run(id)
         record = self._library.update_run(id, request=as_json(request), status=QUEUED)
         try:
             run = self._executor.resume(record, request, self._story(record), self._library, family)
@@ -154,6 +174,8 @@ class Trainings:
         try:
             request = self._read(record.request)
             family, story = self._family(request), self._story(record)
+            if not is_done(story, request):
+                check_weights(record, family)
         except ValueError as error:
             log.warning("the run %s cannot go on: %s", record.id, error)
             self._library.append_event(record.id, to_json(Failed(f"This training could not go on: {error}")))

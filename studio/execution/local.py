@@ -10,7 +10,7 @@ import logging
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,6 @@ from studio.contracts.events import (
     Event,
     Failed,
     Finished,
-    LoraSaved,
     Paused,
     StepFinished,
     to_json,
@@ -29,7 +28,7 @@ from studio.contracts.events import (
 from studio.contracts.requests import as_json
 from studio.errors import explain
 from studio.execution.executor import Now
-from studio.execution.run import RUNNING, STATUS, Run, last_checkpoint
+from studio.execution.run import RUNNING, STATUS, Run, is_done, last_checkpoint
 from studio.tasks import TASKS, task_of
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ class LocalExecutor:
         run.checkpoint = last_checkpoint(events, library.run_folder(record.id))
         run.rewind(int(run.checkpoint.stem) if run.checkpoint else 0)
         # It was killed after its work, before it could say so.
-        if _is_done(events, request):
+        if is_done(events, request):
             self._end(run, Finished())
             return run
         with self._changed:
@@ -187,7 +186,7 @@ class LocalExecutor:
         title, options = task.title(request, library), {"asked": asked, "on_cancel": self._drop}
         if not task.lasting:
             return Run(secrets.token_hex(6), task, title, request, library, family, **options)
-        record = library.new_run(task.kind, as_json(request), title)
+        record = library.new_run(task.kind, as_json(request), title, family.resolution)
         options |= {"created": record.created, "keep": partial(_append, library, record.id)}
         return Run(record.id, task, title, request, library, family, **options)
 
@@ -238,7 +237,7 @@ class LocalExecutor:
             return self._end(run, Failed(explain(error)))
         if self._closing.is_set():
             return self._leave(run)
-        paused = run.pause_asked and not _is_done(run.snapshot(), run.request)
+        paused = run.pause_asked and not is_done(run.snapshot(), run.request)
         self._end(run, Cancelled() if run.stop_asked else Paused(_step_of(run)) if paused else Finished())
 
     def _events_of(self, run: Run[Any]) -> Generator[Event, None, None]:
@@ -282,13 +281,6 @@ class LocalExecutor:
 
 def _append(library: Library, id: str, event: Event) -> None:
     library.append_event(id, to_json(event))
-
-
-def _is_done(events: Iterable[Event], request: Any) -> bool:
-    """Whether a training came to its last step and kept what it had learnt."""
-    return any(
-        isinstance(event, LoraSaved) and max(event.step, event.trained) >= (request.steps or 0) for event in events
-    )
 
 
 def _step_of(run: Run[Any]) -> int:

@@ -18,6 +18,7 @@ from studio.contracts.events import (
     Event,
     Failed,
     Finished,
+    LoraSaved,
     NothingFound,
     Paused,
     PictureDrawn,
@@ -263,3 +264,10 @@ def last_checkpoint(events: Iterable[Event], folder: Path) -> Path | None:
         if isinstance(event, CheckpointSaved) and (folder / event.path).exists():
             return folder / event.path
     return None
+
+
+def is_done(events: Iterable[Event], request: Any) -> bool:
+    """Whether a training came to its last step and kept what it had learnt."""
+    return any(
+        isinstance(event, LoraSaved) and max(event.step, event.trained) >= (request.steps or 0) for event in events
+    )

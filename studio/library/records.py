@@ -77,10 +77,20 @@ class Lora:
     created: str
     preview: Path | None = None
     left_out: str = ""  # what its file, of another tool, has that the studio makes nothing of
+    base_resolution: int | None = None  # native side of the family it was taught on; None: an earlier version's
 
     def fits(self, family: ModelFamily) -> bool:
         """Whether the family can draw with it; a full fine-tune, which has no rank, is of its own family alone."""
         return self.family == family.name or bool(self.rank) and self.family in family.loras_of
+
+    def remark(self, family: ModelFamily) -> str:
+        """What became of one that was taught on the family's earlier weights, in a sentence; else empty."""
+        if self.family != family.name or not family.was_earlier(self.base_resolution):
+            return ""
+        return (
+            f"Trained when {family.title} drew {family.earlier_resolution} px: it draws as before, now at "
+            f"{family.resolution} px."
+        )
 
 
 @dataclass(frozen=True)
@@ -142,3 +152,4 @@ class RunRecord:
     request: Mapping[str, Any]
     created: str
     twin: str = ""  # the run it was started together with
+    base_resolution: int | None = None  # native side of its family when it began; None: an earlier version's

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from studio.library.locks import hold
 from studio.library.records import RunRecord
 from studio.library.shelf import Shelf, now
-from studio.library.store import append_line, inside, read_json, read_lines, sweep, text_in, write_json
+from studio.library.store import append_line, inside, read_json, read_lines, sweep, text_in, whole_in, write_json
 
 NEEDED = 2  # newest checkpoints of a run that goes on
 
@@ -23,10 +23,13 @@ class Runs(Shelf):
         super().__init__(root, max_bytes)
         self._lock: BinaryIO | None = None
 
-    def new_run(self, kind: str, request: Mapping[str, Any], title: str) -> RunRecord:
+    def new_run(
+        self, kind: str, request: Mapping[str, Any], title: str, base_resolution: int | None = None
+    ) -> RunRecord:
         """A queued run with a folder of its own."""
         id = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         record = {"kind": kind, "title": title, "status": "queued", "request": dict(request), "created": now()}
+        record |= {} if base_resolution is None else {"base_resolution": base_resolution}
         write_json(self.root / "runs" / id / "run.json", record)
         return self.run(id)
 
@@ -98,4 +101,5 @@ def _read_run(folder: Path) -> RunRecord:
         data["request"],
         text_in(data, "created"),
         str(data.get("twin", "")),
+        whole_in(data, "base_resolution"),
     )

@@ -58,6 +58,14 @@ def text_in(data: Mapping[str, Any], name: str) -> str:
     return data[name]
 
 
+def whole_in(data: Mapping[str, Any], name: str) -> int | None:
+    """The whole number of that name; None where there is none. Raises ValueError for anything else."""
+    value = data.get(name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+    return value
+
+
 def append_line(path: Path, data: Any) -> None:
     """One more line of JSON at the end of the file, on disk when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ from studio.library.store import (
     one_line,
     read_json,
     text_in,
+    whole_in,
     write_atomically,
     write_json,
 )
@@ -60,6 +61,7 @@ class Wardrobe(Shelf):
         write: Callable[[Path], object],
         preview: Path | None = None,
         left_out: str = "",
+        base_resolution: int | None = None,
     ) -> Lora:
         """A new LoRA whose safetensors file `write` makes; the folder appears whole or not at all."""
         name = checked_name("A LoRA", name)
@@ -78,6 +80,7 @@ class Wardrobe(Shelf):
                 "created": now(),
                 **({"left_out": left_out} if left_out else {}),
             }
+            data |= {} if base_resolution is None else {"base_resolution": base_resolution}
             write_json(folder / "lora.json", data)
             if preview is not None:
                 (folder / "preview.png").write_bytes(Path(preview).read_bytes())
@@ -231,6 +234,7 @@ def _read_lora(folder: Path) -> Lora:
         created,
         preview if preview.is_file() else None,
         text_in(data, "left_out") if "left_out" in data else "",
+        whole_in(data, "base_resolution"),
     )
 
 

@@ -79,4 +79,5 @@ class LoraExchange(Desk):
             told["steps"],
             write=lambda kept: kept.write_bytes(path.read_bytes()),
             left_out=told["left_out"],
+            base_resolution=told["base_resolution"],
         )

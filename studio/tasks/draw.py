@@ -21,11 +21,13 @@ from studio.tasks.task import Progress, Story, Task, shortened, with_defaults
 def check(
     request: DrawRequest | SetRequest | RepaintRequest | WearRequest, library: Library, family: ModelFamily
 ) -> None:
-    """The LoRAs and the scheduler of any request that draws."""
+    """The LoRAs and the scheduler of any request that draws, and the size where it names one."""
     known = {lora.slug for lora in library.loras()} if request.loras else ()
     for use in request.loras:
         is_there("LoRA", use.slug, known)
     family.check_scheduler(request.scheduler)
+    if isinstance(request, DrawRequest | SetRequest):
+        family.check_size(request.width, request.height)
 
 
 def resolve(request: DrawRequest, library: Library, family: ModelFamily) -> DrawRequest:

@@ -47,7 +47,8 @@ def take_sample(desk: Studio) -> Subject:
         desk.library.edit_photo(made.slug, photo.file, original.caption, original.crop)
     for lora in sample.loras():
         if lora.subject == actor.slug:
-            given = {field: getattr(lora, field) for field in ("name", "family", "trigger", "rank", "alpha", "steps")}
+            fields = ("name", "family", "trigger", "rank", "alpha", "steps", "base_resolution")
+            given = {field: getattr(lora, field) for field in fields}
             desk.library.save_lora(
                 subject=made.slug,
                 preview=lora.preview,

@@ -175,6 +175,9 @@ class FlowDriver:
     def cell(self, pipeline: Any) -> int:
         return 4
 
+    def tell_size_as(self, denoiser: Any, size: int, was: int) -> None:
+        pass
+
     def latents(self, pipeline: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
         posterior = pipeline.vae.encode(pixels).latent_dist
         return pixel_unshuffle(posterior.mean, PATCH), pixel_unshuffle(posterior.std, PATCH)

@@ -31,11 +31,18 @@ DIFFUSERS, KOHYA, SINGLE_FILE = "diffusers", "kohya", "single file"
 
 
 def write_lora(
-    path: Path, learnt: Mapping[str, Tensor], request: TrainRequest, subject: Subject, family: ModelFamily, step: int
+    path: Path,
+    learnt: Mapping[str, Tensor],
+    request: TrainRequest,
+    subject: Subject,
+    family: ModelFamily,
+    step: int,
+    base_resolution: int | None,
 ) -> None:
     """Write what was learnt as diffusers does (pytorch_lora_weights.safetensors), with what it is in the header.
 
-    Of a full fine-tune, all the weights that it changed.
+    Of a full fine-tune, all the weights that it changed. `base_resolution` is the family's while it was learnt, None
+    where an earlier version did not tell.
     """
     told = LoraMetadata.of_family(
         family,
@@ -45,6 +52,7 @@ def write_lora(
         steps=step,
         tags={"photos": {subject.trigger: len(subject.photos)}},
     ).with_resolution(request.resolution)
+    told = replace(told, base_resolution=base_resolution or 0)
     if not told.full:
         driver = driver_of(family)
         targets = driver.targets.get(request.targets or "") or (request.targets or "").replace(" ", "").split(",")
@@ -65,6 +73,7 @@ def keep_lora(
     family: ModelFamily,
     step: int,
     run_folder: Path,
+    base_resolution: int | None,
 ) -> Lora:
     """What a run learnt until a step as a LoRA of the library, with the first sample of that step as its face."""
     samples = run_folder / "samples"
@@ -77,8 +86,9 @@ def keep_lora(
         0 if request.method == FULL else request.rank or 0,
         request.alpha or 0.0,
         step,
-        write=lambda path: write_lora(path, learnt, request, subject, family, step),
+        write=lambda path: write_lora(path, learnt, request, subject, family, step, base_resolution),
         preview=of_step[0] if of_step else max(samples.glob("[0-9]*.png"), default=None),
+        base_resolution=base_resolution,
     )
 
 
@@ -182,4 +192,11 @@ def inspect_lora(path: Path, *, pipelines: PipelineCache, family: ModelFamily) -
             largest = max((place.layer for place in adapter.places), key=lambda layer: layer.r[NAME])
             rank, alpha = largest.r[NAME], float(largest.lora_alpha[NAME])
             left_out = "; ".join(adapter.left_out)
-    return {"trigger": told.trigger, "rank": rank, "alpha": alpha, "steps": told.steps, "left_out": left_out}
+    return {
+        "trigger": told.trigger,
+        "rank": rank,
+        "alpha": alpha,
+        "steps": told.steps,
+        "left_out": left_out,
+        "base_resolution": None if told.of_earlier_weights(family) else family.resolution,
+    }

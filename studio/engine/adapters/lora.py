@@ -172,8 +172,16 @@ def _kept_fine_tune(pipelines: PipelineCache, pipeline: DiffusionPipeline, path:
         loras: OrderedDict[tuple, Adapter] = beside.setdefault("loras", OrderedDict())
         for made_for in [other for other in loras if other[1]]:
             del loras[made_for]
-        fine_tunes[key] = load_fine_tune(pipeline, path)
+        fine_tunes[key] = _as_today(pipelines, pipeline, path, load_fine_tune(pipeline, path))
     return fine_tunes[key]
+
+
+def _as_today(pipelines: PipelineCache, pipeline: DiffusionPipeline, path: Path, made: FineTune) -> FineTune:
+    """One that was made on the family's earlier weights knows today's size as what it then was."""
+    family, driver = pipelines.loaded(pipeline).family, pipelines.driver(pipeline)
+    if family.earlier_resolution and LoraMetadata.read(path).of_earlier_weights(family):
+        driver.tell_size_as(made.networks[driver.denoiser], family.resolution, family.earlier_resolution)
+    return made
 
 
 @dataclass

@@ -54,6 +54,7 @@ def merge_loras(
             0,
             write=lambda path: shutil.copyfile(file, path),
             preview=loras[0].preview,
+            base_resolution=family.resolution,
         )
     yield LoraSaved(lora.slug, 0)
 

@@ -36,6 +36,7 @@ class LoraMetadata:
     rank: int = 0
     alpha: float = 0.0
     steps: int = 0
+    base_resolution: int = 0  # native side of the base in pixels; 0 where it is not told, as in files of before
     modelspec: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     adapted: Mapping[str, Any] = field(default_factory=dict)
@@ -77,7 +78,11 @@ class LoraMetadata:
             "usage_hint": f"Say {trigger} in the prompt.",
         }
         base = family.weights if not family.is_local else family.name
-        return cls(trigger, base, method, modelspec=modelspec, **values)
+        return cls(trigger, base, method, base_resolution=family.resolution, modelspec=modelspec, **values)
+
+    def of_earlier_weights(self, family: ModelFamily) -> bool:
+        """Whether it was made on the family when that drew its earlier resolution."""
+        return self.base == family.name and family.was_earlier(self.base_resolution)
 
     def with_resolution(self, side: int | None) -> LoraMetadata:
         """The same, taught at that side in pixels."""
@@ -102,6 +107,7 @@ class LoraMetadata:
             rank=int(_number(told, "rank", "ss_network_dim")),
             alpha=_number(told, "alpha", "ss_network_alpha"),
             steps=int(_number(told, "steps", "ss_steps")),
+            base_resolution=int(_number(told, "base_resolution")),
             modelspec=modelspec,
             tags=tags,
             adapted=_mapping(told.get(ADAPTED, "")),
@@ -114,6 +120,7 @@ class LoraMetadata:
             "steps": str(self.steps or ""),
             "rank": str(self.rank or ""),
             "alpha": str(self.alpha or ""),
+            "base_resolution": str(self.base_resolution or ""),
             TAGS: json.dumps(self.tags) if self.tags else "",
             ADAPTED: json.dumps(self.adapted, sort_keys=True) if self.adapted else "",
         }

@@ -93,6 +93,9 @@ class Driver(Protocol):
         """The side in pixels of one cell of the latents."""
         ...
 
+    def tell_size_as(self, denoiser: Any, size: int, was: int) -> None:
+        """Let squares of `size` pixels mean to a denoiser what those of `was` did, where it is told sizes at all."""
+
     def latents(self, pipeline: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the latents of pixels [batch, 3, height, width] from -1 to 1."""
         ...

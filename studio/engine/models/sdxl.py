@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from studio.engine.models.driver import Conditioning
@@ -28,6 +29,17 @@ class SDXLDriver(UNetDriver):
             text_encoder_projection_dim=pooled.shape[-1],
         )
         return {**texts, "time_ids": ids.to(pooled.device)}
+
+    @torch.no_grad()
+    def tell_size_as(self, denoiser: Any, size: int, was: int) -> None:
+        """Its size conditioning is linear in the sizes' embedding, so that the difference goes into a bias."""
+        layer = denoiser.add_embedding.linear_1
+        now, before = (
+            denoiser.add_time_proj(torch.tensor([side, side, 0, 0, side, side], device=layer.bias.device)).flatten()
+            for side in (size, was)
+        )
+        difference = (before - now).to(layer.weight.dtype)
+        layer.bias += layer.weight[:, -len(difference) :] @ difference
 
     def added(self, conditioning: Conditioning) -> dict[str, Tensor]:
         return {"text_embeds": conditioning["pooled_prompt_embeds"], "time_ids": conditioning["time_ids"]}

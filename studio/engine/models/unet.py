@@ -64,6 +64,9 @@ class UNetDriver:
     def cell(self, pipeline: Any) -> int:
         return pipeline.vae_scale_factor
 
+    def tell_size_as(self, denoiser: Any, size: int, was: int) -> None:
+        """It is told no sizes."""
+
     def latents(self, pipeline: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
         vae = pipeline.vae
         # SDXL's own VAE overflows in half precision; its configuration says so.

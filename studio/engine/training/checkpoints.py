@@ -107,11 +107,15 @@ def keep_checkpoint(
     checkpoint: Path,
     request: TrainRequest,
     subject: Subject,
+    base_resolution: int | None,
     *,
     pipelines: PipelineCache,
     family: ModelFamily,
 ) -> Lora:
-    """A checkpoint of a run as a LoRA named after its step. ValueError, in a sentence, for a damaged one."""
+    """A checkpoint of a run as a LoRA named after its step. ValueError, in a sentence, for a damaged one.
+
+    `base_resolution` is the family's when the run began, None where an earlier version did not tell.
+    """
     read_header(checkpoint)
     step = int(checkpoint.stem)
     return keep_lora(
@@ -123,4 +127,5 @@ def keep_checkpoint(
         family,
         step,
         checkpoint.parent.parent,
+        base_resolution,
     )

@@ -411,7 +411,8 @@ class _Run:
         """What was learnt until a step, by default this one, becomes a LoRA of the library."""
         learnt = self._trainable.tensors() if learnt is None else learnt
         name = f"{self.subject.name} {self.request.way}".strip()
-        lora = keep_lora(self.library, name, learnt, self.request, self.subject, self.family, step, self.folder)
+        now = self.family.resolution
+        lora = keep_lora(self.library, name, learnt, self.request, self.subject, self.family, step, self.folder, now)
         return LoraSaved(lora.slug, step, self._step)
 
     def _identity(self) -> str:

@@ -32,6 +32,7 @@ def test_a_header_of_ours_is_what_other_tools_read_and_comes_back_as_it_was():
         "rank": "8",
         "alpha": "4.0",
         "steps": "300",
+        "base_resolution": "1024",
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.architecture": "stable-diffusion-xl-v1-base/lora",
         "modelspec.implementation": "diffusers",

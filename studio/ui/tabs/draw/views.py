@@ -137,6 +137,9 @@ def opening(desk: Studio, typed: Mapping[str, Any]) -> Opened:
     live, family = newest(desk, "draw"), desk.family
     unsaid = [name for name in MoreLorasView.__annotations__ if name.startswith("texts")]
     brought = of_family(desk, family.name, typed["lora"], lora_0="", lora_1="")
+    before = family.earlier_resolution
+    if before and typed.get("width") == typed.get("height") == before:  # nobody typed it: it was the usual one
+        typed = {**typed, "width": family.drawing["width"], "height": family.drawing["height"]}
     opened = {
         **brought,
         **typed,
@@ -283,7 +286,9 @@ def words_view(lora: Lora | None, scenes: Sequence[Scene], family: ModelFamily) 
     """The trigger, and ready scenes: a click writes the words into the prompt."""
     trigger = html.chips([(lora.trigger, lora.trigger)], "prompt", "trigger") if lora else ""
     ready = html.chips([(scene.name, scene.prompt) for scene in scenes], "prompt", exclusive=True)
-    return f'<div class="words">{trigger}{ready}</div>'
+    remark = lora.remark(family) if lora else ""
+    told = f'<p class="faint">{escape(remark)}</p>' if remark else ""
+    return f'<div class="words">{trigger}{ready}</div>{told}'
 
 
 def family_view(family: ModelFamily) -> str:
