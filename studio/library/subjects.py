@@ -32,7 +32,7 @@ from studio.library.store import (
 )
 from studio.words.slugs import slug_of
 
-ADVISED_SIDE = 128  # pixels; below it a photo is called too small, whatever the family
+ADVISED_SIDE = 256  # pixels; below it a photo is called too small, whatever the family
 KEPT_SIDE = 2_048  # pixels; no family trains on more, and a phone's picture would take 30 MB as PNG
 
 

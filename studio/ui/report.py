@@ -23,7 +23,7 @@ svg { width: 100%; } svg text { fill: var(--faint); font-size: 12px; } svg .fram
 svg polyline { fill: none; stroke: var(--faint); } svg .trend { stroke: var(--brass); stroke-width: 2.5; }
 svg circle { fill: var(--faint); } svg .picked circle { fill: var(--brass); } svg .base circle { fill: none;
 stroke: var(--faint); }
-.strip { display: flex; gap: 12px; overflow-x: auto; } figure { margin: 0; } figure img { width: 128px; display: block;
+.strip { display: flex; gap: 12px; overflow-x: auto; } figure { margin: 0; } figure img { width: 192px; display: block;
 border-radius: 8px; margin-bottom: 8px; } figure.taken img { outline: 2px solid var(--brass); }
 """
 
