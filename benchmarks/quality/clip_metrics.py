@@ -30,7 +30,8 @@ def likeness(pipeline: Any, pictures: list[Image.Image], photos: list[Image.Imag
 @torch.no_grad()
 def retrieval(pipeline: Any, specs: list[Spec]) -> float:
     """How often CLIP's nearest caption to a render of a spec, of all the specs' captions, is its own."""
-    images = embed_images(pipeline, [render(spec, 128, truth=False).image for spec in specs])
+    side = pipeline.vae.config.sample_size
+    images = embed_images(pipeline, [render(spec, side, truth=False).image for spec in specs])
     tokens = pipeline.tokenizer_2(
         [full_caption(spec) for spec in specs], padding="max_length", truncation=True, return_tensors="pt"
     )

@@ -47,7 +47,7 @@ def score_masks(out: Path, family: str, count: int) -> dict:
         rendered = {phrase: [] for phrase in PHRASES}
         absent = {kind: [0, 0] for kind in ABSENT}
         for number, spec in enumerate(held_out_specs(count, SEED)):
-            picture = render(spec, 128)
+            picture = render(spec, desk.family.resolution)
             assert picture.parts is not None, "it is rendered with its truth"
             truth = things(spec, picture.parts)
             asked = [phrase for phrase in PHRASES if phrase in truth]

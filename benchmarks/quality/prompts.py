@@ -60,7 +60,7 @@ def main(flags: Sequence[str]) -> None:
 def score_prompts(options: argparse.Namespace) -> dict:
     """Draw, read, measure; writes a section of RESULTS.md, JSON and a sheet, and returns the figures."""
     judge, pipeline = Judge.load(), load_family(_weights_of(options.family))
-    specs = held_out_specs(options.prompts)
+    specs, side = held_out_specs(options.prompts), pipeline.vae.config.sample_size
     started = time.perf_counter()
     pictures = draw(pipeline, specs, steps=options.steps, guidance=options.guidance)
     seconds = (time.perf_counter() - started) / len(specs)
@@ -71,9 +71,9 @@ def score_prompts(options: argparse.Namespace) -> dict:
         "seconds_per_picture": seconds,
         "scheduler": type(pipeline.scheduler).__name__,
         "drawn": tally(judge, specs, pictures),
-        "rendered": tally(judge, specs, [_truth(spec) for spec in specs]),
+        "rendered": tally(judge, specs, [_truth(spec, side) for spec in specs]),
         "judge": {name: judge.accuracy[name] for name in SCORED},
-        "psnr_db": autoencoder_psnr(pipeline.vae, [_truth(spec) for spec in specs[:100]]),
+        "psnr_db": autoencoder_psnr(pipeline.vae, [_truth(spec, side) for spec in specs[:100]]),
         "retrieval_of": options.retrieval,
         "retrieval_at_1": retrieval(pipeline, held_out_specs(options.retrieval, CAPTIONS_SEED + 1)),
         "schedulers": compare_schedulers(pipeline, judge, specs[: options.compared], pictures, options),
@@ -95,9 +95,7 @@ def draw(pipeline, specs: list[Spec], *, steps: int, guidance: float) -> list[Im
         prompts = [full_caption(spec) for spec in specs[start : start + BATCH]]
         seeds = [torch.Generator().manual_seed(start + i) for i in range(len(prompts))]
         with torch.autocast("cpu", torch.bfloat16):  # twice as fast on a CPU that knows it
-            drawn = pipeline(
-                prompts, num_inference_steps=steps, guidance_scale=guidance, height=128, width=128, generator=seeds
-            )
+            drawn = pipeline(prompts, num_inference_steps=steps, guidance_scale=guidance, generator=seeds)
         pictures += drawn.images
     return pictures
 
@@ -144,8 +142,8 @@ def autoencoder_psnr(vae, images: list[Image.Image]) -> float:
     return sum(decibels) / len(decibels)
 
 
-def _truth(spec: Spec) -> Image.Image:
-    return render(spec, 128, truth=False).image
+def _truth(spec: Spec, side: int) -> Image.Image:
+    return render(spec, side, truth=False).image
 
 
 def _unit(image: Image.Image) -> Tensor:

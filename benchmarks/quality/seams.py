@@ -37,7 +37,7 @@ from pocketworld.captions import full_caption
 from pocketworld.judge import Judge, Reading
 from pocketworld.render import outfit, render
 from pocketworld.world import Spec, sample
-from studio.contracts.family import ModelFamily
+from studio.contracts.family import ModelFamily, find_family
 from studio.contracts.recipes import SEAM, sha256_of
 from studio.engine.generation.outfits import ROOM
 from studio.engine.vision.picture_metrics import changed_outside, seam
@@ -53,9 +53,9 @@ ROOMY, ROOMY_PASTED = "plain, our mask", "plain, our mask, pasted"
 WAYS = (PLAIN, PASTED, ROOMY, ROOMY_PASTED, OURS)
 GRID = (PLAIN, PASTED, OURS)
 SELF = ("noun", "skin", "fur", "hair", "hair_colour", "expression", "pose", "scene")  # what no outfit changes
-# Pixels round the clothes that were there, in which their colours are looked for; and how much of all that has one of
-# these colours must lie there.
-ROUND, THEIRS = 6, 0.8
+# How far round the clothes that were there, as a share of the picture's width, their colours are looked for; and how much
+# of all that has one of these colours must lie there.
+ROUND, THEIRS = 6 / 128, 0.8
 MEANS = ("seam", "along", "left", "outside", "changed")  # of Told: numbers
 SHARES = ("colours", "kinds", "others", "kept")  # of Told: what is right of what could be
 
@@ -306,7 +306,7 @@ def left_of(who: Character, worn: Worn, after: Image.Image) -> float:
     NaN where there are none to tell them by: lines are black, fur and places have colours of clothes too, and so may
     the new ones.
     """
-    near = np.asarray(grown(who.clothing, ROUND)) >= 128
+    near = np.asarray(grown(who.clothing, ROUND * who.image.width)) >= 128
     there = stayed = 0
     for colour in {who.spec.top_colour, who.spec.bottom_colour} - {
         worn.spec.top_colour,
@@ -322,15 +322,15 @@ def left_of(who: Character, worn: Worn, after: Image.Image) -> float:
     return float(stayed / there) if there else float("nan")
 
 
-def nothing_to_see(worn: Sequence[Worn], count: int = 10) -> tuple[float, float]:
+def nothing_to_see(worn: Sequence[Worn], side: int, count: int = 10) -> tuple[float, float]:
     """What the seam measure says of renders alike but for the colours of their clothes: along the clothes, and along a
     soft edge a little way round them."""
     along: tuple[list[float], list[float]] = ([], [])
     for spec, one in zip(islice(held_out_characters(), count), cycle(worn), strict=False):
         other = replace(spec, top_colour=one.spec.top_colour, bottom_colour=spec.bottom and one.spec.bottom_colour)
-        before, after = render(spec), render(other, truth=False).image
-        clothes = grown(before.mask("top", "bottom", "shoes"), 1)
-        for found, mask in zip(along, (clothes, softened(grown(clothes, ROOM * clothes.height), 4)), strict=True):
+        before, after = render(spec, side), render(other, side, truth=False).image
+        clothes = grown(before.mask("top", "bottom", "shoes"), side / 128)
+        for found, mask in zip(along, (clothes, softened(grown(clothes, ROOM * side), side / 32)), strict=True):
             found.append(seam(before.image, after, mask))
     return float(np.mean(along[0])), float(np.mean(along[1]))
 
@@ -367,7 +367,7 @@ def score_seams(
     figures = {
         "characters": characters,
         "outfits": outfits,
-        "nothing to see": nothing_to_see(worn),
+        "nothing to see": nothing_to_see(worn, find_family(families(), family).resolution),
         **as_figures(found),
     }
     grid = captioned_sheet([image for image, _ in cells], [text for _, text in cells], columns=2 + len(GRID))

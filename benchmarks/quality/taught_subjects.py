@@ -29,7 +29,7 @@ IDENTITY = (
 BODY = ("noun", "fur", "hair", "hair_colour")  # what is the subject's own, whatever it wears
 DRAWN_SCENES = ("beach", "forest", "street at night", "kitchen", "snow")
 PHOTO_SCENES = ("plain", "park", "desert")  # so that no drawn place was in a photo
-PHOTOS = 5
+PHOTOS, PHOTO_SIDE = 5, 256
 
 
 def take_photos(subject: Spec, seed: int = 0) -> list[Spec]:
@@ -41,8 +41,8 @@ def take_photos(subject: Spec, seed: int = 0) -> list[Spec]:
 
 
 def photos_of(subject: Spec, seed: int = 0) -> list[Image.Image]:
-    """What the subject is taught from, RGB of 128 pixels."""
-    return [render(photo, 128, truth=False).image for photo in take_photos(subject, seed)]
+    """What the subject is taught from, RGB of as many pixels as Pocket draws."""
+    return [render(photo, PHOTO_SIDE, truth=False).image for photo in take_photos(subject, seed)]
 
 
 def add_subject(desk: studio.Studio, name: str, spec: Spec, photos: list[Image.Image]) -> studio.Subject:

@@ -13,9 +13,12 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 import studio
+from studio.library.family_files import built_in
 from tests.conftest import Served
 from tests.e2e.conftest import DESKTOP, PHONE, Opener
 from tests.e2e.test_journeys import open_tab
+
+SIDE = built_in()["pocket"].resolution
 
 MIKA = "sks girl, smiling, in the park"  # a picture of the sample library
 PAINTING = 120_000  # ms, on a busy machine
@@ -133,7 +136,7 @@ def test_clothing_is_found_by_a_word_mended_by_brush_and_saved(
         page.get_by_role("button", name="Save the mask").click()
     download.value.save_as(tmp_path / "mask.png")
     mask = Image.open(tmp_path / "mask.png")
-    assert mask.size == (128, 128) and mask.mode == "L"
+    assert mask.size == (SIDE, SIDE) and mask.mode == "L"
     assert abs((np.asarray(mask) > 127).mean() - inside(page)) < 0.01
 
     page.wait_for_timeout(800)
@@ -192,7 +195,7 @@ def test_what_is_not_there_is_said_and_nothing_is_lost(served: Served, open_page
     expect(page.locator(".easel-note")).to_contain_text("Pocket does not know")
     Image.new("L", (64, 64), 255).save(tmp_path / "small.png")
     page.locator("[name=mask-file]").set_input_files(tmp_path / "small.png")
-    expect(page.locator(".toast-body")).to_contain_text("The mask is 64 x 64 px and should be 128 x 128")
+    expect(page.locator(".toast-body")).to_contain_text(f"The mask is 64 x 64 px and should be {SIDE} x {SIDE}")
     settled(page)
     assert inside(page) == painted
 
@@ -277,7 +280,7 @@ def test_the_jacket_becomes_another_outfit_by_phrase_by_click_and_by_brush(serve
     page.get_by_role("button", name="Repaint", exact=True).click()
     await_another(page, served.library, recipe)
     detail = newest_recipe(served.library)
-    assert detail.request["strength"] == 0.6 and detail.request["outfit"] is None and detail.request["padding"] < 128
+    assert detail.request["strength"] == 0.6 and detail.request["outfit"] is None and detail.request["padding"] < SIDE
 
     page.get_by_role("button", name="Clear", exact=True).click()
     page.get_by_role("button", name="Brush", exact=True).click()

@@ -6,6 +6,7 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 from studio.contracts.recipes import read_png
+from studio.library.family_files import built_in
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 
@@ -24,7 +25,9 @@ def test_the_blocks_of_the_api_page_run_one_after_another(served, photos, tmp_pa
     exec(compile(code, "docs/api.md", "exec"), names)
 
     first, again = (Image.open(picture["file"]).convert("RGB") for picture in (names["drawn"][0], names["again"]))
-    assert first.size == (128, 128) and ImageChops.difference(first, again).getbbox() is None
+    assert (
+        first.size == (built_in()["pocket"].resolution,) * 2 and ImageChops.difference(first, again).getbbox() is None
+    )
     assert read_png(Path(names["drawn"][1]["file"])).request["seed"] == 8
     assert names["told"]["status"] == "finished" and names["told"]["step"] == 3
     assert [len(point) for point in names["told"]["loss"]] == [2, 2, 2]

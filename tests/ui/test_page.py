@@ -152,7 +152,9 @@ def test_drafts_of_one_family_are_not_laid_over_another(desk):
 
     told = opened("sdxl")
     assert (told["family"], told["prompt"], told["seed"]) == ("pocket", "a castle", 5)
-    assert (told["steps"], told["width"], told["height"]) == (desk.family.drawing["steps"], 128, 128)
+    assert (told["steps"], told["width"], told["height"]) == tuple(
+        desk.family.drawing[name] for name in ("steps", "width", "height")
+    )
     assert opened("pocket")["width"] == 1024
 
 

@@ -22,6 +22,7 @@ from studio.ui.tabs.retouch.repaint import handlers as repainting
 from studio.ui.tabs.retouch.repaint.views import before_of, fields_for, opening, painted_view, unchanged
 
 POCKET = built_in()["pocket"]
+SIDE = POCKET.resolution
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +43,16 @@ def client(desk):
 
 @pytest.fixture(scope="module")
 def mask(tmp_path_factory):
-    image = Image.new("L", (128, 128))
-    ImageDraw.Draw(image).rectangle((44, 70, 84, 110), fill=255)
+    image = Image.new("L", (SIDE, SIDE))
+    ImageDraw.Draw(image).rectangle(tuple(part(place) for place in (44, 70, 84, 110)), fill=255)
     path = tmp_path_factory.mktemp("mask") / "mask.png"
     image.save(path)
     return path
+
+
+def part(place):
+    """A place in a picture of 128 px, in one of the family's."""
+    return round(place * SIDE / 128)
 
 
 def of_mika(desk):
@@ -59,9 +65,9 @@ def test_repaint_changes_the_picture_inside_of_the_mask_alone(client, desk, mask
     (told,) = client.predict(first.id, handle_file(mask), prompt="a red jacket", steps=3, seed=1, api_name="/repaint")
     painted = np.asarray(Image.open(told["file"]).convert("RGB"), dtype=int)
     changed = (painted != np.asarray(first.image)).any(axis=2)
-    far = np.ones((128, 128), dtype=bool)
-    far[60:121, 34:95] = False
-    assert changed[75:105, 49:80].mean() > 0.9 and not changed[far].any()
+    far = np.ones((SIDE, SIDE), dtype=bool)
+    far[part(60) : part(121), part(34) : part(95)] = False
+    assert changed[part(75) : part(105), part(49) : part(80)].mean() > 0.9 and not changed[far].any()
     assert told["recipe"]["estimates"][OUTSIDE] == 0 and told["recipe"]["request"]["type"] == "RepaintRequest"
     again = client.predict(told["id"], api_name="/replay")
     assert np.array_equal(np.asarray(Image.open(again["file"]).convert("RGB")), painted)
@@ -94,9 +100,9 @@ def test_nonsense_is_answered_with_a_sentence(client, desk, mask, given, said):
 def test_a_mask_that_is_empty_whole_or_of_another_size_is_refused(client, desk, tmp_path):
     picture = desk.library.pictures()[-1].id
     for image, said in (
-        (Image.new("L", (128, 128)), "The mask is empty"),
-        (Image.new("L", (128, 128), 255), "covers the whole picture"),
-        (Image.new("L", (64, 64), 255), "64 x 64 px and should be 128 x 128"),
+        (Image.new("L", (SIDE, SIDE)), "The mask is empty"),
+        (Image.new("L", (SIDE, SIDE), 255), "covers the whole picture"),
+        (Image.new("L", (64, 64), 255), f"64 x 64 px and should be {SIDE} x {SIDE}"),
     ):
         image.save(tmp_path / "mask.png")
         with pytest.raises(AppError, match=said):

@@ -117,7 +117,8 @@ def test_colours_that_are_not_of_the_old_clothes_alone_are_not_looked_for(girl):
 
 
 def test_where_there_is_nothing_to_see_no_edge_has_a_seam():
-    hard, soft = seams.nothing_to_see([seams.Worn(number, spec) for number, spec in enumerate(held_out_outfits(5))])
+    worn = [seams.Worn(number, spec) for number, spec in enumerate(held_out_outfits(5))]
+    hard, soft = seams.nothing_to_see(worn, POCKET.resolution)
     assert hard < 1 and soft < 0.3
 
 

@@ -91,8 +91,8 @@ def test_diffusers_reads_the_file_as_it_is(pipelines, family, library, draws, lo
         theirs = pipeline(
             "a girl on the beach",
             num_inference_steps=3,
-            width=128,
-            height=128,
+            width=family.resolution,
+            height=family.resolution,
             guidance_scale=family.drawing["guidance"],
             generator=torch.Generator().manual_seed(7),
         ).images[0]

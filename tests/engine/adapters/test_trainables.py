@@ -39,7 +39,7 @@ WAYS = {
     "bf16": {"precision": "bf16"},
     "fp16": {"precision": "fp16"},
     "fp32": {"precision": "fp32"},
-    "buckets, two resolutions": {"buckets": True, "more_resolutions": "128"},
+    "buckets, two resolutions": {"buckets": True, "more_resolutions": "256"},
     "class images beside buckets": {"buckets": True, "resolution": 128, "class_images": 2},
 }
 

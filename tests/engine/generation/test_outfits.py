@@ -31,7 +31,7 @@ def plain(image):
 
 
 def test_the_clothes_of_a_character_are_left_alone_on_plain_ground(pipelines, family):
-    drawn = render(GIRL)
+    drawn = render(GIRL, family.resolution)
     alone = cut_out(drawn.image, pipelines=pipelines, family=family)
     assert alone.width == alone.height and 0.2 < plain(alone) < 0.8
     blue = np.asarray(drawn.image, float)[drawn.parts == PARTS["top"]].mean(axis=0)

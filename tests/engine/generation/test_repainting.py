@@ -28,6 +28,7 @@ from studio.execution.local import LocalExecutor
 from studio.imaging.compositing import softened
 from studio.imaging.masks import inverted, open_mask
 from studio.imaging.photos import content_of
+from studio.library.family_files import built_in
 from studio.tasks.repaint import REPAINT
 from tests.engine.toys import make_toys
 
@@ -46,6 +47,7 @@ GIRL = Spec(
     scene="beach",
     jitter=3,
 )
+SIDE = built_in()["pocket"].resolution
 COAT = Spec(noun="girl", top="jacket", top_colour="red", bottom="pants", bottom_colour="black", shoes="black")
 REFERENCE = {"down": {"block_2": [0.0, 0.4]}, "up": {"block_0": [0.0, 0.85, 0.0]}}
 ASKED = {"prompt": "a cartoon of a girl in a red jacket on the beach", "steps": 3, "seed": 3}
@@ -63,7 +65,7 @@ def desk(pipelines, tmp_path_factory):
 @pytest.fixture(scope="module")
 def girl():
     """A girl in a blue jacket on the beach."""
-    return render(GIRL, truth=False).image
+    return render(GIRL, SIDE, truth=False).image
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +129,7 @@ def calls_of(*networks):
         hook.remove()
 
 
-@pytest.mark.parametrize("size", [(128, 128), (256, 256), (131, 97), (480, 130), (40, 61)])
+@pytest.mark.parametrize("size", [(SIDE, SIDE), (2 * SIDE, 2 * SIDE), (131, 97), (480, 130), (40, 61)])
 @pytest.mark.parametrize(
     "asked",
     [{}, {"padding": 5}, {"feather": 0, "padding": 0}, {"masked_content": "surroundings"}],
@@ -199,7 +201,7 @@ def test_the_recipe_names_picture_and_mask_by_content_and_no_folder(desk, girl, 
     request = worn.recipe.request
     assert request["picture"] == f"{content_of(girl)}.png" and "/" not in request["mask"]
     assert str(desk.library.root) not in json.dumps(worn.recipe.to_json())
-    assert request["type"] == "RepaintRequest" and request["feather"] == 0 and request["padding"] == 128
+    assert request["type"] == "RepaintRequest" and request["feather"] == 0 and request["padding"] == SIDE
     assert worn.recipe.outfits[0]["slug"] == "red-coat" and len(worn.recipe.outfits[0]["adapter"]) == 64
 
 
@@ -243,9 +245,9 @@ def junk(folder):
 @pytest.mark.parametrize(
     "fields, said",
     [
-        ({"mask": sized((64, 64), 255)}, "The mask is 64 x 64 px and should be 128 x 128"),
-        ({"mask": sized((128, 128))}, "The mask is empty: paint over what shall change"),
-        ({"mask": sized((128, 128), 255)}, "The mask covers the whole picture"),
+        ({"mask": sized((64, 64), 255)}, f"The mask is 64 x 64 px and should be {SIDE} x {SIDE}"),
+        ({"mask": sized((SIDE, SIDE))}, "The mask is empty: paint over what shall change"),
+        ({"mask": sized((SIDE, SIDE), 255)}, "The mask covers the whole picture"),
         ({"mask": junk}, "The mask is not a picture"),
         ({"mask": lambda folder: folder / "nowhere.png"}, "The mask is not there"),
         ({"picture": junk}, "junk.png is not a picture"),
@@ -284,10 +286,10 @@ def test_a_lower_strength_stays_nearer_to_what_was_there(desk, girl, clothing):
 
 @pytest.mark.parametrize("asked", [{}, {"padding": 0, "feather": 0}], ids=["in the picture", "the mask alone"])
 def test_from_its_surroundings_what_was_there_is_gone(desk, asked):
-    ground = render(Spec(object="cup", object_colour="blue", scene="beach"), truth=False).image
-    marked, mask = ground.copy(), Image.new("L", ground.size)
-    ImageDraw.Draw(marked).rectangle((8, 90, 40, 118), fill=(220, 20, 20))
-    ImageDraw.Draw(mask).rectangle((5, 87, 43, 121), fill=255)
+    ground = render(Spec(object="cup", object_colour="blue", scene="beach"), SIDE, truth=False).image
+    marked, mask, part = ground.copy(), Image.new("L", ground.size), SIDE / 128
+    ImageDraw.Draw(marked).rectangle(tuple(part * place for place in (8, 90, 40, 118)), fill=(220, 20, 20))
+    ImageDraw.Draw(mask).rectangle(tuple(part * place for place in (5, 87, 43, 121)), fill=255)
     asked = {"prompt": "a blue cup on the beach", "strength": 0.3, "steps": 6, **asked}
     kept, gone = (
         repainted(desk, marked, mask, masked_content=content, **asked)[0] for content in ("original", "surroundings")
@@ -403,12 +405,12 @@ def test_what_stays_of_a_wearer_is_not_in_the_edge_either():
 
 
 def test_wearing_passes_over_pictures_without_clothes(desk, girl):
-    plain = Image.new("RGB", (128, 128), "white")
+    plain = Image.new("RGB", (SIDE, SIDE), "white")
     run = desk.start(
         studio.WearRequest([girl, plain, girl.resize((256, 200))], "red-coat", "a girl", steps=2, seed=1, count=2)
     )
     pictures = run.result()
-    assert [one.image.size for one in pictures] == [(128, 128)] * 2 + [(256, 200)] * 2
+    assert [one.image.size for one in pictures] == [(SIDE, SIDE)] * 2 + [(256, 200)] * 2
     events = run.snapshot()
     assert [(one.index, one.count) for one in events if isinstance(one, PictureDrawn)] == [
         (0, 6),
@@ -450,7 +452,7 @@ def test_several_pictures_are_counted_before_the_first_is_there(desk, girl):
 
 @pytest.mark.parametrize("count, said", [(1, "in this picture"), (2, "in any of these pictures")])
 def test_wearing_says_what_to_do_where_no_clothes_are_found(desk, count, said):
-    plain = Image.new("RGB", (128, 128), "white")
+    plain = Image.new("RGB", (SIDE, SIDE), "white")
     with pytest.raises(studio.RunFailed, match=f"No clothes were found {said}: paint over where the outfit shall be"):
         desk.start(studio.WearRequest([plain] * count, "red-coat", steps=2)).result()
 

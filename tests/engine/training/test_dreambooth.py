@@ -57,7 +57,7 @@ def test_a_run_tells_its_steps_and_leaves_samples_checkpoints_and_a_lora(trains,
     samples = of(events, SampleDrawn)
     assert [sample.step for sample in samples] == [0, 0, 0, 2, 2, 2, 4, 4, 4]
     assert {sample.prompt for sample in samples} == set(family.validation_prompts("sks girl"))
-    assert all(Image.open(library.root / sample.path).size == (128,) * 2 for sample in samples)
+    assert all(Image.open(library.root / sample.path).size == (family.resolution,) * 2 for sample in samples)
     scores = of(events, CheckpointScored)
     assert [score.step for score in scores] == [0, 2, 4]
     assert all(-1 <= value <= 1 for score in scores for value in (score.subject_fidelity, score.prompt_fidelity))

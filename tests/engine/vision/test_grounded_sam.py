@@ -28,6 +28,7 @@ from studio.tasks.mask import mask_of
 from tests.engine.seekers import make_detector, make_segmenter
 
 POCKET, SD15, SDXL = built_in()["pocket"], built_in()["sd15"], built_in()["sdxl"]
+SIDE = POCKET.resolution
 
 GIRL = Spec(
     noun="girl",
@@ -50,13 +51,13 @@ Seek = Callable[..., list[Any]]
 @pytest.fixture(scope="module")
 def girl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("girl") / "girl.png"
-    render(GIRL, truth=False).image.save(path)
+    render(GIRL, SIDE, truth=False).image.save(path)
     return path
 
 
 @pytest.fixture(scope="module")
 def truth() -> dict[str, np.ndarray]:
-    return things(GIRL, render(GIRL).parts)
+    return things(GIRL, render(GIRL, SIDE).parts)
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_parts_garments_and_the_figure_are_found_where_they_are(seek, girl, trut
     masks = found(seek(girl, ". ".join(asked)))
     assert [mask.label for mask in masks] == list(asked)
     for mask in masks:
-        assert mask.image.mode == "L" and mask.image.size == (128, 128)
+        assert mask.image.mode == "L" and mask.image.size == (SIDE, SIDE)
         assert iou(mask, truth[mask.label]) > asked[mask.label], mask.label
         assert 0.4 <= mask.score <= 1 and mask.candidates[0].image.tobytes() == mask.image.tobytes()
 
@@ -126,9 +127,9 @@ def test_a_click_finds_a_shape_and_another_one_mends_it(seek, girl, truth):
 @pytest.mark.parametrize(
     "fields, said",
     [
-        ({"points": [[128, 5, 1]]}, "The point 128, 5 lies outside of the picture of 128 x 128 px"),
+        ({"points": [[SIDE, 5, 1]]}, f"The point {SIDE}, 5 lies outside of the picture of {SIDE} x {SIDE} px"),
         ({"points": [[-1, 5, 1]]}, "lies outside"),
-        ({"box": [0, 0, 500, 60]}, "leaves the picture of 128 x 128 px"),
+        ({"box": [0, 0, 500, 60]}, f"leaves the picture of {SIDE} x {SIDE} px"),
     ],
 )
 def test_points_and_boxes_outside_of_the_picture_are_refused(seek, girl, fields, said):
@@ -180,7 +181,7 @@ class Calls:
 
 def test_a_picture_is_looked_at_once_however_often_it_is_asked(seek, pipelines, tmp_path):
     path = tmp_path / "other.png"
-    render(replace(GIRL, jitter=99), truth=False).image.save(path)
+    render(replace(GIRL, jitter=99), SIDE, truth=False).image.save(path)
     with pipelines.lend_helper(Detector, POCKET.detector) as detector:
         backbone = detector.network.model.backbone.conv_encoder.backbone
     with pipelines.lend_helper(Segmenter, next(iter(POCKET.segmenters.values()))) as segmenter:
@@ -220,7 +221,7 @@ def test_the_layouts_of_the_large_ones_run_the_same_code(seek, girl, toy_detecto
     pointed = found(seek(girl, family=toy, points=[[60, 60, 1], [5, 5, 0]], box=[20, 20, 100, 100]))
     assert len(pointed) == 1 and len(pointed[0].candidates) > 1
     for mask in found(events) + pointed:
-        assert mask.image.size == (128, 128) and all(0 <= one.score <= 1 for one in mask.candidates)
+        assert mask.image.size == (SIDE, SIDE) and all(0 <= one.score <= 1 for one in mask.candidates)
     missing = {phrase for event in events if isinstance(event, NothingFound) for phrase in event.phrases}
     assert {mask.label for mask in found(events)} | missing == {"clothing", "red jacket"}
 
