@@ -43,6 +43,7 @@ from studio.engine.generation.outfits import ROOM
 from studio.engine.vision.picture_metrics import changed_outside, seam
 from studio.imaging.compositing import softened
 from studio.imaging.masks import box_of, grown, hard, open_mask
+from studio.library.family_files import families
 from studio.words.clothing_words import without_clothes
 
 CHARACTERS, OUTFITS, SHOWN = 20, 10, 8
