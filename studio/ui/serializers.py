@@ -5,6 +5,7 @@ None of them has a key "path", since gradio_client downloads whatever has one: o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,11 @@ def told_subject(subject: Subject) -> dict[str, Any]:
     }
 
 
-def told_lora(lora: Lora) -> dict[str, Any]:
-    """A LoRA as its folder describes it."""
+def told_lora(lora: Lora, families: Mapping[str, ModelFamily]) -> dict[str, Any]:
+    """A LoRA as its folder describes it, and what became of one of its family's earlier weights."""
     told = {name: value for name, value in vars(lora).items() if name not in ("path", "preview")}
-    return {**told, "stored_at": str(lora.path)}
+    home = families.get(lora.family)
+    return {**told, "stored_at": str(lora.path), "remark": lora.remark(home) if home else ""}
 
 
 def told_outfit(outfit: Outfit) -> dict[str, Any]:
@@ -119,6 +121,7 @@ def told_family(family: ModelFamily) -> dict[str, Any]:
         "commercial": family.commercial,
         "download_gb": family.download_gb,
         "resolution": family.resolution,
+        "sides": list(family.sides) if family.sides else None,
         "real_people": family.real_people,
         "schedulers": list(family.schedulers),
         "drawing": dict(family.drawing),

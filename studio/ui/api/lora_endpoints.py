@@ -19,7 +19,7 @@ def register(wiring: Wiring) -> None:
 
 def loras(desk: Studio) -> list:
     """Every trained LoRA, newest first."""
-    return [told_lora(lora) for lora in desk.library.loras()]
+    return [told_lora(lora, desk.families) for lora in desk.library.loras()]
 
 
 def remove_lora(desk: Studio, lora: str) -> list:
@@ -38,12 +38,12 @@ async def import_lora(desk: Studio, file: dict, name: str | None = None, family:
     """Take an uploaded LoRA of diffusers, kohya or others into the library, if it fits the family and has an effect."""
     path = uploaded([file])[0]
     name = name or str(file.get("orig_name") or path.name).removesuffix(".safetensors")
-    return told_lora(await asyncio.to_thread(desk.import_lora, path, name, family))
+    return told_lora(await asyncio.to_thread(desk.import_lora, path, name, family), desk.families)
 
 
 async def merge_loras(desk: Studio, request: MergeRequest) -> dict:
     """One LoRA that does what several do together, each with its weight: exactly, or as near as a rank lets it."""
-    return told_lora(await asyncio.to_thread(desk.merge_loras, request))
+    return told_lora(await asyncio.to_thread(desk.merge_loras, request), desk.families)
 
 
 async def publish(

@@ -68,7 +68,7 @@ def extend(desk: Studio, run: str, steps: int) -> dict:
 
 async def pick_checkpoint(desk: Studio, run: str, step: int) -> dict:
     """Another checkpoint of a run as a LoRA; /run_status tells which steps have one, and which was picked."""
-    return told_lora(await asyncio.to_thread(desk.pick_checkpoint, run, step))
+    return told_lora(await asyncio.to_thread(desk.pick_checkpoint, run, step), desk.families)
 
 
 def cancel(desk: Studio, run: str) -> dict:
