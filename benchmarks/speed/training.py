@@ -2,7 +2,7 @@
 
     python -m benchmarks speed training path/to/train_dreambooth_lora_sdxl.py [--pairs 5]
 
-Pocket at 64 px, the sample subject's photos, rank 8 on attention, AdamW, float32, one thread, no class images: the same
+Pocket at 128 px, the sample subject's photos, rank 8 on attention, AdamW, float32, one thread, no class images: the same
 for both. The clock is the CPU time of processes; a step is the median from one step of the optimizer to the next.
 
     python -m benchmarks speed training path/to/train_dreambooth_lora_sdxl.py --device cuda [--pairs 3] \\
@@ -70,7 +70,7 @@ class Work:
     weights: str = POCKET.weights
 
 
-P_STEP, P_FOUR, P_LORA = Work("pocket", 64, 60), Work("pocket", 64, 60, batch=4), Work("pocket", 64, 20)
+P_STEP, P_FOUR, P_LORA = Work("pocket", 128, 60), Work("pocket", 128, 60, batch=4), Work("pocket", 128, 20)
 H3, H5 = Work("sdxl", 512, 60, device="cuda"), Work("sdxl", 1024, 30, device="cuda")
 H4 = Work("sd15", 512, 800, device="cuda")
 
