@@ -11,6 +11,7 @@ from PIL import Image
 import studio
 from studio.contracts.events import CheckpointSaved, to_json
 from studio.contracts.recipes import Recipe
+from studio.contracts.requests import resolved
 from studio.engine.adapters.lora import Applied, attached
 from studio.engine.adapters.metadata import LoraMetadata
 from studio.engine.models.sdxl import SDXLDriver
@@ -95,6 +96,19 @@ def test_a_size_at_which_nobody_comes_out_whole_is_refused_with_one_that_does(de
         desk.start(studio.DrawRequest("a cat", width=size[0], height=size[1]))
     with pytest.raises(ValueError, match=instead):
         desk.start(studio.SetRequest("a cat", ["beach"], width=size[0], height=size[1]))
+
+
+def test_a_set_of_then_is_not_filled_up_at_another_size(desk):
+    begun = resolved(studio.SetRequest("a cat", ["beach"], width=BEFORE, height=BEFORE, seed=1), POCKET.drawing)
+    kept = desk.library.keep_set(replace(begun, family="pocket"), "A set")
+    with pytest.raises(ValueError, match=f"This set was begun when Pocket drew {BEFORE} px, .* dress them anew"):
+        desk.go_on_with_set(kept.id)
+    assert [one.id for one in desk.library.sets()] == [kept.id]
+
+
+def test_a_script_that_names_the_resolution_of_then_is_told_todays(desk):
+    with pytest.raises(ValueError, match=f"leave the resolution out, or say {POCKET.resolution}"):
+        desk.start(studio.TrainRequest("mika", resolution=BEFORE))
 
 
 def begun_then(library, status, **asked):

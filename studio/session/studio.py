@@ -36,6 +36,7 @@ from studio.session.lora_exchange import LoraExchange
 from studio.session.outfit_making import OutfitMaking
 from studio.session.subject_photos import SubjectPhotos
 from studio.tasks import task_of
+from studio.tasks.draw_set import check_begun
 from studio.tasks.task import Task
 from studio.tasks.train import both_ways
 
@@ -250,8 +251,14 @@ class Studio(SubjectPhotos, LoraExchange, OutfitMaking):
         return self._trainings.extend(self.run(id), steps)
 
     def go_on_with_set(self, id: str) -> Run[list[Picture]]:
-        """Draw the cells of a set that are empty. Raises ValueError for a set that is not there."""
-        return self.start(self.library.set(id).request)
+        """Draw the cells of a set that are empty.
+
+        Raises ValueError for a set that is not there, and for one of a size that its family does not draw any more.
+        """
+        request = self.library.set(id).request
+        family = find_family(self.families, request.family or self.family.name)
+        check_begun(request, family)
+        return self.start(request)
 
     def grid_of(self, id: str) -> Image.Image:
         """A set as one labelled picture, RGB: a row for each outfit, a column for each scene and seed."""

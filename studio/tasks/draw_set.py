@@ -19,6 +19,16 @@ def check(request: SetRequest, library: Library, family: ModelFamily) -> None:
     draw.check(request, library, family)
 
 
+def check_begun(request: SetRequest, family: ModelFamily) -> None:
+    """Raises ValueError for a set that was begun when the family drew another size: its grid would have both."""
+    before = family.earlier_resolution
+    if before is not None and request.width == request.height == before:
+        raise ValueError(
+            f"This set was begun when {family.title} drew {before} px, and it draws {family.resolution} px now: dress "
+            "them anew. The pictures that are there stay."
+        )
+
+
 def scene_prompts(request: SetRequest, library: Library) -> dict[str, str]:
     """The words of each scene of the library. Raises ValueError for a scene that it does not have."""
     prompts = {scene.slug: scene.prompt for scene in library.scenes()}

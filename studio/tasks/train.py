@@ -24,6 +24,11 @@ def check(request: TrainRequest, library: Library, family: ModelFamily) -> None:
     subjects = {subject.slug: subject for subject in library.subjects()}
     is_there("subject", request.subject, subjects)
     check_photos(subjects[request.subject])
+    if request.resolution is not None and request.resolution == family.earlier_resolution:
+        raise ValueError(
+            f"{family.title} learnt at {request.resolution} px when it drew these, and learns at {family.resolution} px "
+            f"now: leave the resolution out, or say {family.resolution}."
+        )
     if request.optimizer == ADAMW_8BIT and find_spec("bitsandbytes") is None:
         raise ValueError(NEEDS_BITSANDBYTES)
 
