@@ -16,7 +16,8 @@ DRESSED = {"outfits": [None, [OutfitUse("red-coat", {"mid": 0.5}, "Outfit")]], "
 
 
 def drawn(**asked):
-    return resolved(SetRequest("a girl", **{"scenes": ["beach"], **asked}), POCKET.drawing)
+    then = {**POCKET.drawing, "width": 128, "height": 128}  # what Pocket drew in the first version
+    return resolved(SetRequest("a girl", **{"scenes": ["beach"], **asked}), then)
 
 
 @pytest.mark.parametrize(
