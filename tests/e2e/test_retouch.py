@@ -13,12 +13,13 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 import studio
-from studio.library.family_files import built_in
+from studio.session import EXAMPLES
 from tests.conftest import Served
 from tests.e2e.conftest import DESKTOP, PHONE, Opener
 from tests.e2e.test_journeys import open_tab
 
-SIDE = built_in()["pocket"].resolution
+with Image.open(max((EXAMPLES / "pictures").rglob("[!.]*.png"))) as sample:
+    SIDE = sample.width
 
 MIKA = "sks girl, smiling, in the park"  # a picture of the sample library
 PAINTING = 120_000  # ms, on a busy machine

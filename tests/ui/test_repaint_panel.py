@@ -14,6 +14,7 @@ import app
 import studio
 from studio.contracts.recipes import OUTSIDE
 from studio.library.family_files import built_in
+from studio.session import EXAMPLES
 from studio.tasks.repaint import INTENTS
 from studio.ui.app import build, look
 from studio.ui.tabs.dress import try_on_panel
@@ -22,7 +23,8 @@ from studio.ui.tabs.retouch.repaint import handlers as repainting
 from studio.ui.tabs.retouch.repaint.views import before_of, fields_for, opening, painted_view, unchanged
 
 POCKET = built_in()["pocket"]
-SIDE = POCKET.resolution
+with Image.open(max((EXAMPLES / "pictures").rglob("[!.]*.png"))) as sample:
+    SIDE = sample.width
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def mask(tmp_path_factory):
 
 
 def part(place):
-    """A place in a picture of 128 px, in one of the family's."""
+    """A place in a picture of 128 px, in one of the sample library's."""
     return round(place * SIDE / 128)
 
 
