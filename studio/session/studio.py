@@ -12,7 +12,7 @@ from typing import Any, overload
 
 from PIL import Image
 
-from studio.contracts.family import ModelFamily
+from studio.contracts.family import ModelFamily, find_family
 from studio.contracts.requests import (
     DrawRequest,
     MaskRequest,
