@@ -14,8 +14,6 @@ import torch
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 FAMILY, MASKS, OUTFITS = (REPOSITORY / "assets" / name for name in ("pocket", "pocket-masks", "pocket-outfits"))
-# Of the next family: its UNet is still to be taught, so that no family has it yet.
-NEXT_VAE = REPOSITORY / "assets" / "pocketworld" / "vae"
 ASSEMBLED = {  # what -> the function of pocketworld.assemble, and where it writes by default
     "family": ("assemble", FAMILY),
     "masks": ("assemble_masks", MASKS),
@@ -63,7 +61,7 @@ def main() -> None:
     elif arguments.command == "unpack":
         from pocketworld.assemble import unpack
 
-        unpack(arguments.family, arguments.masks, arguments.outfits, arguments.work, arguments.vae)
+        unpack(arguments.family, arguments.masks, arguments.outfits, arguments.work)
     else:
         from pocketworld.assemble import draw_sheet, load_family, load_parts
 
@@ -93,7 +91,6 @@ def parse() -> tuple[argparse.Namespace, list[str]]:
     unpacking.add_argument("--family", type=Path, default=FAMILY)
     unpacking.add_argument("--masks", type=Path, default=MASKS)
     unpacking.add_argument("--outfits", type=Path, default=OUTFITS)
-    unpacking.add_argument("--vae", type=Path, default=NEXT_VAE, help="in place of the family's own")
     commands.add_parser("revive", parents=[common], help="lay attention anew that has drowned in constants")
     looking = commands.add_parser("sheet", parents=[common], help="draw the fixed prompts")
     looking.add_argument("--family", type=Path, help="an assembled family; by default the work folder's weights")

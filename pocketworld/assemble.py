@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionXLPipeline
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import (
@@ -31,7 +31,7 @@ from pocketworld.recipes.outfits import FILE as OUTFITS
 from pocketworld.recipes.outfits import Adapter
 from pocketworld.recipes.sam import new_processor as new_segmenter_processor
 from pocketworld.recipes.sam import new_sam
-from pocketworld.recipes.unet import new_unet, size_conditioning
+from pocketworld.recipes.unet import new_unet
 from pocketworld.things import SYNONYMS
 
 STEPS, GUIDANCE = 20, 4.0
@@ -75,6 +75,8 @@ def assemble(work: Path, to: Path) -> None:
         config.write_text(json.dumps(kept, indent=2) + "\n")
     for component, folder in TRAINED_IN.items():
         _write_record(to / component / "training.json", work / folder)
+    if (work / "decoder").is_dir():
+        _write_record(to / "vae" / "decoder.json", work / "decoder")
     _write_words(to, ready_words())
     _tell_size(to)
 
@@ -133,21 +135,16 @@ def _tell_size(folder: Path) -> None:
     print(f"{folder}: {sum(file.stat().st_size for file in folder.rglob('*') if file.is_file()) / 1e6:.1f} MB")
 
 
-def unpack(family: Path, masks: Path, outfits: Path, work: Path, vae: Path | None = None) -> None:
+def unpack(family: Path, masks: Path, outfits: Path, work: Path) -> None:
     """The way back: lay a family, its masks' networks, its IP-Adapter and the judge into an empty work folder, to train
-    on from. `vae`, if given, takes the place of the family's own: a folder of diffusers', with its training.json."""
+    on from."""
     if (work / "unet" / "checkpoint.pt").exists():
         raise SystemExit(f"{work} holds a training already: remove it first, or name another folder with --work")
     pipeline = load_family(family)
-    own_size = pipeline.vae.config.sample_size
     records = {
         folder: json.loads((family / component / "training.json").read_text(encoding="utf-8"))
         for component, folder in TRAINED_IN.items()
     }
-    if vae is not None:
-        pipeline.vae = AutoencoderKL.from_pretrained(vae)
-        records["vae"] = json.loads((vae / "training.json").read_text(encoding="utf-8"))
-        tell_size_as(pipeline.unet, pipeline.vae.config.sample_size, was=own_size)
     for name in ("weights", "usual"):  # what is trained on stays near the usual one: the others have learnt it
         pipeline.vae.save_pretrained(work / "vae" / name)
     for name in ("tokenizer", "tokenizer_2", "text_encoder", "text_encoder_2", "image_encoder", "feature_extractor"):
@@ -165,17 +162,6 @@ def unpack(family: Path, masks: Path, outfits: Path, work: Path, vae: Path | Non
         record = json.loads((masks / name / "training.json").read_text(encoding="utf-8"))
         go_on_from(network, record, work / folder)
     go_on_from(Judge.load().net, json.loads((BUNDLED / "judge.json").read_text(encoding="utf-8")), work / "judge")
-
-
-@torch.no_grad()
-def tell_size_as(unet: UNet2DConditionModel, size: int, was: int) -> None:
-    """Let squares of `size` pixels mean to the UNet what those of `was` did: it draws the same latents for both.
-
-    Its size conditioning is linear in the sizes' embedding, so that the difference goes into a bias.
-    """
-    layer = unet.add_embedding.linear_1
-    now, before = (unet.add_time_proj(size_conditioning((side, side), 1).flatten()).flatten() for side in (size, was))
-    layer.bias += layer.weight[:, -len(now) :] @ (before - now)
 
 
 def ready_words() -> dict[str, list[str]]:
