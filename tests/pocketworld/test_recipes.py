@@ -1,14 +1,17 @@
 """The training recipes: they resume, end and assemble as they say. On toy sizes; nothing here learns anything."""
 
 import json
+import random
 
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKL
 from torch import nn
 
+from pocketworld.__main__ import FAMILY
 from pocketworld.canvas import PARTS
-from pocketworld.recipes.data import training_pictures
+from pocketworld.recipes.data import to_tensor, training_pictures
 from pocketworld.recipes.decoder import Pairs, redraw
 from pocketworld.recipes.diffusion import Diffusion
 from pocketworld.recipes.latents import SQUARE, Latents, encode
@@ -26,9 +29,17 @@ from pocketworld.recipes.unet import (
     predict,
     size_conditioning,
 )
-from pocketworld.recipes.vae import Adversary, crops, new_vae, reconstruction_loss, vae_loss, with_noise
+from pocketworld.recipes.vae import (
+    Adversary,
+    crops,
+    new_vae,
+    normalise_latents,
+    reconstruction_loss,
+    vae_loss,
+    with_noise,
+)
 from pocketworld.render import render
-from pocketworld.world import Spec
+from pocketworld.world import Spec, sample
 
 
 class Toy(nn.Module):
@@ -302,6 +313,25 @@ def test_the_adversary_is_heard_by_its_share_however_sure_it_is():
         contested, _ = adversary.contested(plain, decoded, share=0.5)
         own, both = (torch.autograd.grad(loss, decoded, retain_graph=True)[0] for loss in (plain, contested))
         assert ((both - own).norm() / own.norm()).item() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_vae_learns_nothing_about_how_much_its_latents_deviate(tmp_path):
+    vae = new_vae(channels=(8, 8, 16, 16))
+    cut, weights = crops(training_pictures(tmp_path, 64, count=4), 2, np.random.default_rng(0))
+    loss, _ = vae_loss(vae, cut, weights)
+    loss.backward()
+    assert vae.quant_conv.weight.grad[:4].any() and not vae.quant_conv.weight.grad[4:].any()
+    normalise_latents(vae, cut)
+    deviations = vae.encode(cut).latent_dist.std
+    assert deviations.min() == pytest.approx(0.045, abs=0.001) == deviations.max()
+
+
+def test_the_bundled_latents_deviate_by_a_few_percent():
+    """DreamBooth samples them: a VAE whose deviation was 0.9 taught a character of nothing but noise."""
+    specs = [sample(random.Random(seed), held_out=True) for seed in range(4)]
+    pictures = to_tensor(np.stack([np.asarray(render(spec, 256, truth=False).image) for spec in specs]))
+    vae = AutoencoderKL.from_pretrained(FAMILY / "vae", dtype=torch.float32)
+    assert vae.encode(pictures).latent_dist.std.max() < 0.1
 
 
 def test_a_vae_near_the_usual_one_is_punished_for_other_latents(vae):
