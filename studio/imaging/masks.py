@@ -18,7 +18,8 @@ from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from studio.contracts.box import Box
 from studio.contracts.requests import MOST_PIXELS
-from studio.imaging.photos import check_size, eight_bits, opened
+from studio.imaging.mask_reading import ReadMask, read_as_mask
+from studio.imaging.photos import check_size, opened
 
 EVERYDAY = ("clothing", "hair", "face", "hat", "shoes", "person")  # words to offer where a family knows the open world
 WHITE = 128  # a soft pixel from here on counts as inside
@@ -61,7 +62,12 @@ def png_of(mask: Image.Image) -> bytes:
 
 
 def open_mask(source: Path | bytes, size: tuple[int, int] | None = None, name: str = "The mask") -> Image.Image:
-    """A mask from a file, `checked`; None: of whatever size it has.
+    """The mask alone of `read_file`."""
+    return read_file(source, size, name).image
+
+
+def read_file(source: Path | bytes, size: tuple[int, int] | None = None, name: str = "The mask") -> ReadMask:
+    """A mask from a file, and how it was read; a `size` of None: whatever size it has.
 
     Raises ValueError, in a sentence, for what is no picture, damaged, too large, or of another size than `size`.
     """
@@ -74,22 +80,17 @@ def open_mask(source: Path | bytes, size: tuple[int, int] | None = None, name: s
             mask.load()
         except Exception as error:  # a damaged file: decoders raise a dozen kinds
             raise ValueError(f"{name} is damaged and cannot be read to its end; save it again.") from error
-        return checked(mask, mask.size)
+        return read_as_mask(mask)
 
 
 def checked(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The mask in "L". A transparent picture is a mask by its opacity where that varies, as other tools save them.
+    """The mask in "L", of a picture in any mode, by `read_as_mask`.
 
     Raises ValueError when it is not of this size (width, height), naming both.
     """
     if mask.size != size:
         raise ValueError(_unlike(mask.size, size))
-    mask = eight_bits(mask)
-    if mask.mode in ("RGBA", "LA", "PA") or "transparency" in mask.info:
-        opacity = mask.convert("RGBA").getchannel("A")
-        if extrema_of(opacity)[0] < 255:
-            return opacity
-    return mask.convert("L")
+    return read_as_mask(mask).image
 
 
 def fitted(mask: Image.Image, size: tuple[int, int]) -> Image.Image:

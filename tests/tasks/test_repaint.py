@@ -120,10 +120,10 @@ def test_garments_that_everybody_knows_are_left_out_for_families_that_know_the_o
 @pytest.mark.parametrize(
     "size, box, feather, padding",
     [
-        ((128, 128), (40, 40, 80, 100), 8, 128),
-        ((131, 97), (40, 40, 80, 90), 6, 131),
-        ((160, 160), (0, 0, 40, 40), 10, 160),  # a little larger than the family draws: all of it is looked at
-        ((200, 200), (40, 40, 80, 100), 12, 30),
+        ((256, 256), (80, 80, 160, 200), 16, 256),
+        ((262, 194), (80, 80, 160, 180), 12, 262),
+        ((320, 320), (0, 0, 80, 80), 20, 320),  # a little larger than the family draws: all of it is looked at
+        ((400, 400), (80, 80, 160, 200), 25, 60),
         ((1024, 768), (100, 100, 300, 200), 48, 100),
         ((16, 16), (4, 4, 8, 8), 1, 16),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from studio.tasks.repaint import INTENTS
 from studio.ui.app import build, look
 from studio.ui.tabs.dress import try_on_panel
 from studio.ui.tabs.gallery.views import detail_view
+from studio.ui.tabs.retouch.easel_pictures import url_of
 from studio.ui.tabs.retouch.repaint import handlers as repainting
 from studio.ui.tabs.retouch.repaint.views import before_of, fields_for, opening, painted_view, unchanged
 
@@ -183,6 +186,26 @@ def test_what_is_removed_is_painted_over_without_words_or_lora():
     given = {"prompt": "a girl", "lora": "mika", "padding": None, "masked_content": "surroundings"}
     asked = repainting._request(Path("a.png"), Image.new("L", (8, 8), 255), "", "pocket", INTENTS["remove"], given)
     assert asked.prompt == "" and asked.lora is None
+
+
+def test_a_mask_of_nearly_everything_is_asked_about_once(desk):
+    picture, wide = desk.library.pictures()[-1], Image.new("L", (SIDE, SIDE), 255)
+    ImageDraw.Draw(wide).rectangle((0, 0, SIDE, SIDE // 16), fill=0)
+    act = {"act": "repaint", "ref": f"pictures/{picture.id}", "mask": url_of(wide)}
+    form = {"prompt": "a girl", "lora": None, "steps": 1, "padding": None, "masked_content": "original"}
+
+    def press(asked_about):
+        with ThreadPoolExecutor() as pool:  # this thread's loop is Playwright's once a browser journey has run
+            starting = repainting.start(desk, act, "pocket", "detail", "", asked_about, **form)
+            return pool.submit(asyncio.run, starting).result()
+
+    before = len(desk.runs(kind="repaint"))
+    asked = press("")
+    assert "93% of the picture" in asked["easel"] and '"sure"' in asked["easel"]
+    assert len(desk.runs(kind="repaint")) == before
+    begun = press(asked["asked_about"])
+    assert '"painting"' in begun["easel"]
+    desk.run(begun["run"]).cancel()
 
 
 def test_the_easel_hears_once_that_a_painting_is_done(desk, mask):

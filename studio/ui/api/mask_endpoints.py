@@ -50,18 +50,26 @@ async def find_masks(
 
 
 def edit_mask(desk: Studio, mask: dict, operation: str, pixels: float = 4) -> dict:
-    """Change an uploaded mask: grow, shrink, feather (by so many pixels), fill, clean or invert. "file" and "share"."""
-    path = uploaded([mask])[0]
-    return _told(masks.operated(masks.open_mask(path), operation, pixels))
+    """Change an uploaded mask: grow, shrink, feather (by so many pixels), fill, clean or invert.
+
+    "file", "share", and "note": how the upload was read, where it is not plain white on black.
+    """
+    read = masks.read_file(uploaded([mask])[0])
+    return _told(masks.operated(read.image, operation, pixels), read.said)
 
 
 def combine_masks(desk: Studio, mask: dict, other: dict, how: str = "add") -> dict:
-    """One uploaded mask and another of the same size: "add" what is in either, or "take" the other away."""
+    """One uploaded mask and another of the same size: "add" what is in either, or "take" the other away.
+
+    "file", "share", and "note": how the uploads were read, where they are not plain white on black.
+    """
     if how not in ("add", "take"):
         raise ValueError(f"how must be add or take, got {how!r:.40}")
-    first, second = (masks.open_mask(path) for path in uploaded([mask, other]))
-    return _told(masks.united(first, second) if how == "add" else masks.without(first, second))
+    read = [masks.read_file(path) for path in uploaded([mask, other])]
+    first, second = (one.image for one in read)
+    joined = masks.united(first, second) if how == "add" else masks.without(first, second)
+    return _told(joined, " ".join(dict.fromkeys(one.said for one in read if one.said)))
 
 
-def _told(mask: Image.Image) -> dict:
-    return {"file": sent(fetchable(mask)), "share": masks.share_of(mask)}
+def _told(mask: Image.Image, note: str) -> dict:
+    return {"file": sent(fetchable(mask)), "share": masks.share_of(mask), "note": note}

@@ -23,6 +23,13 @@ test('a picture begins with an empty mask, or with the one it is given', () => {
     equal(model.past.length, 0);
 });
 
+test('the share that will change is that of the mask', () => {
+    const model = opened();
+    equal(model.share, 0);
+    model.open({ ...model.picture }, block(LEFT));
+    equal(model.share, 0.5);
+});
+
 test('a large picture is masked on a canvas of 2048 pixels, a small one on its own size', () => {
     equal(canvasSize({ width: 3000, height: 1500 }), { width: 2048, height: 1024 });
     equal(canvasSize({ width: 128, height: 96 }), { width: 128, height: 96 });

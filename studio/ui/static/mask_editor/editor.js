@@ -186,6 +186,7 @@ export class MaskEditor {
             pointed: (answer) => this.pointed(answer),
             edited: (answer) => this.edited(answer),
             exported: async (answer) => this.save(answer),
+            sure: async ({ note }) => this.complain(note),
             painting: async () => {
                 this.say('Painting; the picture comes below.', { about: 'painting' });
                 document.getElementById('painted').scrollIntoView({ behavior: 'smooth', block: 'nearest' });

@@ -1,5 +1,5 @@
 // The mask of one picture: what was painted, what was found and kept, what clicks are about, and the way back.
-import { canvasOf, copyOf, intersection, isBlank, subtract, trace, unite } from './pixels.js';
+import { canvasOf, copyOf, intersection, isBlank, shareOf, subtract, trace, unite } from './pixels.js';
 
 export const LONGEST = 2048;   // pixels of the canvas's longer side: a larger picture is masked on a smaller canvas
 const UNDO_BYTES = 96e6, LEAST_UNDO = 8;
@@ -38,6 +38,11 @@ export class MaskModel {
 
     get isEmpty() {
         return !this.mask || isBlank(this.mask);
+    }
+
+    /** The share of the picture that will be repainted, 0 to 1. */
+    get share() {
+        return this.mask ? shareOf(this.mask) : 0;
     }
 
     shape(id) {

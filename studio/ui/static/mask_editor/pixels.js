@@ -46,6 +46,14 @@ export const tinted = (mask, colour) => {
     return made;
 };
 
+/** How much of the picture a mask covers, 0 to 1. */
+export const shareOf = (mask) => {
+    const { data } = penOf(mask).getImageData(0, 0, mask.width, mask.height);
+    let inside = 0;
+    for (let at = 3; at < data.length; at += 4) if (data[at] > 127) inside += 1;
+    return inside / (mask.width * mask.height);
+};
+
 export const isBlank = (mask) => {
     const { data } = penOf(mask).getImageData(0, 0, mask.width, mask.height);
     for (let at = 3; at < data.length; at += 4) if (data[at] > 127) return false;

@@ -27,6 +27,7 @@ export const ANSWERS = {
     pointed: ['masks'],
     edited: ['mask'],
     exported: ['url', 'name'],
+    sure: ['note'],
     painting: [],
     painted: [],
 };

@@ -5,6 +5,11 @@ import { tinted } from './pixels.js';
 const VELVET = [214, 48, 72];
 const node = (tag, text = '', more = {}) => Object.assign(document.createElement(tag), { textContent: text, ...more });
 
+const shareInWords = (share) => {
+    if (!share) return '';
+    return `${share < 0.01 ? 'under 1' : share > 0.99 && share < 1 ? 'over 99' : Math.round(100 * share)}% will change`;
+};
+
 export class View {
     /** `acts` has what a click on a name, a point or a row of the list does: toggle, choose, mend, removePoint. */
     constructor(element, acts) {
@@ -112,6 +117,7 @@ export class View {
         this.find('[data-do=undo]').disabled = !model.past.length;
         this.find('[data-do=redo]').disabled = !model.future.length;
         this.element.classList.toggle('has-shapes', model.shapes.length > 0);
+        this.find('.easel-share').textContent = shareInWords(model.share);
     }
 
     /** The mask alone, once before the next frame. */

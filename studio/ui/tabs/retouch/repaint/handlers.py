@@ -13,6 +13,7 @@ from PIL import Image
 
 from studio.contracts.requests import RepaintRequest, WearRequest
 from studio.execution.run import Run
+from studio.imaging.masks import share_of
 from studio.session import Studio
 from studio.tasks.repaint import INTENTS, Intent, context
 from studio.ui.drawing_fields import sampling_of
@@ -39,6 +40,7 @@ from studio.ui.tabs.retouch.repaint.views import (
 )
 from studio.ui.wiring import Named, Wire, Wiring
 
+NEARLY_ALL = 0.9  # of the picture: a mask of more is asked about before it is repainted
 DRAFTS = ("intent", "outfit", "prompt", "lora")  # what a reload does not lose
 
 
@@ -61,15 +63,25 @@ def for_family(made: RepaintPanel, family: gr.Dropdown) -> Wire:
     return Wire.of(of_family, {**made.parts, "family": family})
 
 
-async def start(desk: Studio, act: dict, family: str, intent: str, outfit: str, **form: Any) -> Begun:
-    """Repaint what the mask covers; or find the clothes, and put an outfit on."""
+async def start(desk: Studio, act: dict, family: str, intent: str, outfit: str, asked_about: str, **form: Any) -> Begun:
+    """Repaint what the mask covers; or find the clothes, and put an outfit on.
+
+    A mask of nearly the whole picture is asked about first: `asked_about` names the last that was.
+    """
     given = _filled(form)
 
-    def begin() -> Run:  # in a thread: a large picture and its mask take their time
+    def begin() -> Run | Begun:  # in a thread: a large picture and its mask take their time
         path, mask = asked_in(desk, act)
+        share = share_of(mask) if mask is not None else 0.0
+        named = f"{path}: {share}"
+        if NEARLY_ALL < share < 1 and named != asked_about:
+            note = f"The mask covers {share:.0%} of the picture. Press Repaint again if that is meant."
+            return {"easel": told("sure", question=act.get("question"), note=note), "asked_about": named}
         return desk.start(_request(path, mask, outfit, family, INTENTS[intent], given))
 
     begun = await asyncio.to_thread(begin)
+    if not isinstance(begun, Run):
+        return begun
     return {
         "easel": told("painting", question=act.get("question")),
         "run": begun.id,

@@ -27,7 +27,13 @@ class RepaintPanel:
 
 def repaint_panel(first: ModelFamily) -> RepaintPanel:
     """Lays it out."""
-    states = {"outfit": gr.State(""), "run": gr.State(""), "seen": gr.State({}), "picked": gr.State("")}
+    states = {
+        "outfit": gr.State(""),
+        "run": gr.State(""),
+        "seen": gr.State({}),
+        "picked": gr.State(""),
+        "asked_about": gr.State(""),
+    }
     form, controls = _controls(first)
     with gr.Column(elem_classes=["painted"], min_width=300):
         with gr.Column(visible=False, elem_classes=["comparison"]) as comparison:

@@ -95,10 +95,11 @@ class Looked(Compared, total=False):
     seen: dict
 
 
-class Begun(TypedDict):
-    """A painting that has just begun."""
+class Begun(TypedDict, total=False):
+    """A painting that has just begun, or a question about its mask."""
 
     easel: str
+    asked_about: str
     run: str
     painted: str
     comparison: gr.Column
