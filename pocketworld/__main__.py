@@ -21,16 +21,16 @@ ASSEMBLED = {  # what -> the function of pocketworld.assemble, and where it writ
     "styles": ("assemble_styles", REPOSITORY / "assets" / "pocket-styles"),
 }
 COMPONENTS = {  # in the order in which they need each other
-    "vae": "pocketworld.recipes.vae",
-    "clip": "pocketworld.recipes.clip",
-    "classifier": "pocketworld.recipes.classifier",
-    "latents": "pocketworld.recipes.latents",
-    "unet": "pocketworld.recipes.unet",
-    "decoder": "pocketworld.recipes.decoder",
-    "outfits": "pocketworld.recipes.outfits",
-    "styles": "pocketworld.recipes.styles",
-    "sam": "pocketworld.recipes.sam",
-    "dino": "pocketworld.recipes.dino",
+    "vae": "pocketworld.training.vae",
+    "clip": "pocketworld.training.clip",
+    "classifier": "pocketworld.training.classifier",
+    "latents": "pocketworld.training.latents",
+    "unet": "pocketworld.training.unet",
+    "decoder": "pocketworld.training.decoder",
+    "outfits": "pocketworld.training.outfits",
+    "styles": "pocketworld.training.styles",
+    "sam": "pocketworld.training.sam",
+    "dino": "pocketworld.training.dino",
 }
 SCORES = {  # flag of `score` -> the benchmark of quality that it names; without one it is "prompts"
     "identity": "identity",
@@ -55,7 +55,7 @@ def main() -> None:
         name, usual = ASSEMBLED[arguments.what]
         getattr(importlib.import_module("pocketworld.assemble"), name)(arguments.work, arguments.to or usual)
     elif arguments.command == "revive":
-        from pocketworld.recipes.reviving import revive_checkpoint
+        from pocketworld.training.reviving import revive_checkpoint
 
         revive_checkpoint(arguments.work)
     elif arguments.command == "unpack":
@@ -107,7 +107,7 @@ def parse() -> tuple[argparse.Namespace, list[str]]:
 
 
 def score(arguments: argparse.Namespace, flags: list[str]) -> None:
-    """Run the benchmark of the old flags. The recipes do without benchmarks/, which is looked for here alone."""
+    """Run the benchmark of the old flags. Training does without benchmarks/, which is looked for here alone."""
     from benchmarks.__main__ import run
 
     renamed = {"--outfits": arguments.outfits, "--family": arguments.studio_family}
@@ -116,10 +116,10 @@ def score(arguments: argparse.Namespace, flags: list[str]) -> None:
 
 
 def train(component: str, work: Path, **options) -> None:
-    """Run the recipe's `train(work, ...)` with those of the options that were given and that it takes."""
-    recipe = importlib.import_module(COMPONENTS[component]).train
-    taken = inspect.signature(recipe).parameters
-    recipe(work, **{name: value for name, value in options.items() if value is not None and name in taken})
+    """Run the component's own `train(work, ...)` with those of the options that were given and that it takes."""
+    own = importlib.import_module(COMPONENTS[component]).train
+    taken = inspect.signature(own).parameters
+    own(work, **{name: value for name, value in options.items() if value is not None and name in taken})
 
 
 if __name__ == "__main__":

@@ -23,16 +23,16 @@ from transformers import (
 from pocketworld import vocabulary
 from pocketworld.captions import PLACES, POSE_WORDS
 from pocketworld.judge import BUNDLED, Judge
-from pocketworld.recipes.diffusion import SCHEDULE
-from pocketworld.recipes.dino import new_dino, new_tokenizer, settled
-from pocketworld.recipes.dino import new_processor as new_detector_processor
-from pocketworld.recipes.loop import go_on_from, load_average, training_record, write_journal
-from pocketworld.recipes.outfits import FILE as OUTFITS
-from pocketworld.recipes.outfits import Adapter
-from pocketworld.recipes.sam import new_processor as new_segmenter_processor
-from pocketworld.recipes.sam import new_sam
-from pocketworld.recipes.unet import new_unet
 from pocketworld.things import SYNONYMS
+from pocketworld.training.diffusion import SCHEDULE
+from pocketworld.training.dino import new_dino, new_tokenizer, settled
+from pocketworld.training.dino import new_processor as new_detector_processor
+from pocketworld.training.loop import go_on_from, load_average, training_record, write_journal
+from pocketworld.training.outfits import FILE as OUTFITS
+from pocketworld.training.outfits import Adapter
+from pocketworld.training.sam import new_processor as new_segmenter_processor
+from pocketworld.training.sam import new_sam
+from pocketworld.training.unet import new_unet
 
 STEPS, GUIDANCE = 20, 4.0
 TRAINED_IN = {  # component -> folder of the work that made it

@@ -22,8 +22,8 @@ from benchmarks.quality.report import captioned_sheet, made_by, parser_for, perc
 from benchmarks.results import table
 from pocketworld.captions import caption
 from pocketworld.judge import Judge, Reading
-from pocketworld.recipes.outfits import SILENT
 from pocketworld.render import outfit, render
+from pocketworld.training.outfits import SILENT
 from pocketworld.world import Spec
 
 OUTFITS, SEEDS, SHOWN = 60, 2, 10

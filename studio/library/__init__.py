@@ -8,9 +8,9 @@ sets/<id>/set.json
 
 from __future__ import annotations
 
-from studio.library.images import Images
 from studio.library.pictures import Pictures
 from studio.library.records import Added, Lora, Outfit, Photo, Picture, PictureSet, RunRecord, Scene, Subject
+from studio.library.request_images import Images
 from studio.library.runs import Runs
 from studio.library.sets import Sets
 from studio.library.subjects import Subjects

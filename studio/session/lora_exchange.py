@@ -8,10 +8,10 @@ from pathlib import Path
 from studio.contracts.family import find_family
 from studio.library import Lora
 from studio.library.store import name_of_file
-from studio.session.desk import Desk
+from studio.session.session import Session
 
 
-class LoraExchange(Desk):
+class LoraExchange(Session):
     """What a studio does with LoRAs that come from elsewhere or go there."""
 
     def export_lora(self, slug: str, layout: str = "diffusers") -> Path:

@@ -7,11 +7,11 @@ from typing import Any
 from studio.contracts.block_scales import Scales
 from studio.imaging.photos import open_image
 from studio.library import Outfit
-from studio.session.desk import Desk
+from studio.session.session import Session
 from studio.tasks.draw import check_scales
 
 
-class OutfitMaking(Desk):
+class OutfitMaking(Session):
     """What a studio does for its outfits beside what the library does."""
 
     def add_outfit(

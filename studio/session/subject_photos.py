@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from studio.library import Added, Subject
-from studio.session.desk import Desk
+from studio.session.session import Session
 
 
-class SubjectPhotos(Desk):
+class SubjectPhotos(Session):
     """What a studio does for its subjects beside what the library does."""
 
     def add_subject(

@@ -9,12 +9,12 @@ from diffusers import StableDiffusionXLPipeline
 from transformers import AutoModelForMaskGeneration, AutoModelForZeroShotObjectDetection, AutoProcessor
 
 from pocketworld.assemble import assemble, assemble_masks, assemble_outfits, assemble_styles, load_parts, unpack
-from pocketworld.recipes import clip, dino, sam
-from pocketworld.recipes.loop import Loop, load_average, write_journal
-from pocketworld.recipes.outfits import FILE, Adapter
-from pocketworld.recipes.tokenizers import build
-from pocketworld.recipes.unet import PlainAttention, new_unet, predict
-from pocketworld.recipes.vae import new_vae, normalise_latents
+from pocketworld.training import clip, dino, sam
+from pocketworld.training.loop import Loop, load_average, write_journal
+from pocketworld.training.outfits import FILE, Adapter
+from pocketworld.training.tokenizers import build
+from pocketworld.training.unet import PlainAttention, new_unet, predict
+from pocketworld.training.vae import new_vae, normalise_latents
 from studio.contracts.family import ASSETS
 
 OUTFITS = ASSETS / "pocket-outfits"

@@ -9,9 +9,9 @@ import torch
 
 from pocketworld import vocabulary
 from pocketworld.captions import full_caption
-from pocketworld.recipes.captioned import caption_corpus, make_pool, make_specs
-from pocketworld.recipes.clip import Clip, Usual, apart, attribute_loss, draw_identifiers, with_unit_states
-from pocketworld.recipes.tokenizers import CONTEXT, RARE_IDENTIFIERS, build, with_identifier
+from pocketworld.training.captioned import caption_corpus, make_pool, make_specs
+from pocketworld.training.clip import Clip, Usual, apart, attribute_loss, draw_identifiers, with_unit_states
+from pocketworld.training.tokenizers import CONTEXT, RARE_IDENTIFIERS, build, with_identifier
 from pocketworld.world import CHARACTERS, SUBJECTS, portray, sample
 
 POCKET = Path(__file__).parents[2] / "assets" / "pocket"

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from pocketworld.attributes import ATTRIBUTES, UNSEEN, classes, visible
 from pocketworld.judge import BUNDLED, PIXELS, Judge, obeys
-from pocketworld.recipes.classifier import accuracy, sample_anything
 from pocketworld.render import render
+from pocketworld.training.classifier import accuracy, sample_anything
 from pocketworld.world import SUBJECTS, has_unseen_words, portray
 
 RNG = random.Random(4)

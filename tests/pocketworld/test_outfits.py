@@ -8,10 +8,10 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from pocketworld.captions import caption
-from pocketworld.recipes.latents import SQUARE
-from pocketworld.recipes.outfits import SCALES, SILENT, TOKENS, Adapter, predict, reference, scales
-from pocketworld.recipes.unet import new_unet
-from pocketworld.recipes.unet import predict as plain
+from pocketworld.training.latents import SQUARE
+from pocketworld.training.outfits import SCALES, SILENT, TOKENS, Adapter, predict, reference, scales
+from pocketworld.training.unet import new_unet
+from pocketworld.training.unet import predict as plain
 from pocketworld.world import Spec
 
 GIRL = Spec(

@@ -11,9 +11,9 @@ import pytest
 from pocketworld import vocabulary
 from pocketworld.attributes import visible
 from pocketworld.captions import caption, full_caption, outfit_caption
-from pocketworld.recipes.tokenizers import HELD_OUT_WORDS, PROMPT_WORDS, RARE_IDENTIFIERS
 from pocketworld.render import PARTS, outfit, render, sheet
 from pocketworld.spec import looks_held_out
+from pocketworld.training.tokenizers import HELD_OUT_WORDS, PROMPT_WORDS, RARE_IDENTIFIERS
 from pocketworld.world import (
     CHARACTERS,
     SUBJECTS,

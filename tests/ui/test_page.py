@@ -20,13 +20,13 @@ from studio.ui.form_values import fitting
 from studio.ui.loras import NOBODY, apart, more_loras, together
 from studio.ui.opening import DRAFTS, open_draw
 from studio.ui.recipe_import import settings_of
-from studio.ui.report import report
 from studio.ui.tabs.draw import handlers as draw
 from studio.ui.tabs.draw import views as stage
 from studio.ui.tabs.gallery import views as gallery
 from studio.ui.tabs.subject import photo_grid
 from studio.ui.tabs.train import handlers as train
 from studio.ui.tabs.train.views import trainings
+from studio.ui.training_report import report
 from studio.ui.visitors import Visitors
 from studio.ui.wiring import Wiring
 

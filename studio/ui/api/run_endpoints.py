@@ -6,9 +6,9 @@ import asyncio
 
 from studio.contracts.requests import TrainRequest
 from studio.session import Studio
-from studio.ui.report import report
 from studio.ui.run_status import status
 from studio.ui.serializers import kept_for_a_while, sent, told_lora
+from studio.ui.training_report import report
 from studio.ui.wiring import Wiring
 
 

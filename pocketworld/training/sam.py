@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import SamConfig, SamImageProcessorPil, SamModel, SamProcessor
 
-from pocketworld.recipes.augment import worn
-from pocketworld.recipes.data import Pictures, held_out_pictures, to_tensor, training_pictures
-from pocketworld.recipes.eyes import open_eyes
-from pocketworld.recipes.loop import Loop
-from pocketworld.recipes.optim import MuonAndAdamW
 from pocketworld.things import box_of, things
+from pocketworld.training.augment import worn
+from pocketworld.training.data import Pictures, held_out_pictures, to_tensor, training_pictures
+from pocketworld.training.eyes import open_eyes
+from pocketworld.training.loop import Loop
+from pocketworld.training.muon import MuonAndAdamW
 from pocketworld.world import Spec
 
 MINUTES = 60.0

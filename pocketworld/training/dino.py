@@ -24,13 +24,13 @@ from transformers import (
     SwinConfig,
 )
 
-from pocketworld.recipes.augment import worn
-from pocketworld.recipes.data import Pictures, held_out_pictures, to_tensor, training_pictures
-from pocketworld.recipes.eyes import Look, open_eyes
-from pocketworld.recipes.loop import Loop
-from pocketworld.recipes.optim import MuonAndAdamW
-from pocketworld.recipes.tokenizers import PROMPT_WORDS
 from pocketworld.things import COLOURS, THINGS, box_of, overlap, phrases_of, things
+from pocketworld.training.augment import worn
+from pocketworld.training.data import Pictures, held_out_pictures, to_tensor, training_pictures
+from pocketworld.training.eyes import Look, open_eyes
+from pocketworld.training.loop import Loop
+from pocketworld.training.muon import MuonAndAdamW
+from pocketworld.training.tokenizers import PROMPT_WORDS
 from pocketworld.world import Spec
 
 MINUTES = 60.0

@@ -5,7 +5,7 @@ step; Muon; and the figure counts more than the scene, because faces are what bl
 
 What makes the pictures clean. A UNet's latents are always a little wrong, and a decoder that has seen true ones alone
 passes every error on as softness. So it learns with noise on its latents, and against an adversary (hinge loss on
-patches, Rombach et al. 2022, appendix G) that knows a drawn line from a guessed one; `recipes/decoder.py` finishes it
+patches, Rombach et al. 2022, appendix G) that knows a drawn line from a guessed one; `training/decoder.py` finishes it
 on what the UNet itself redrew.
 
 A VAE that goes on from a finished one keeps its latents near what they were: a UNet and LoRAs have learnt them.
@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.parametrizations import spectral_norm
 
-from pocketworld.recipes.data import Pictures, held_out_pictures, to_tensor, training_pictures
-from pocketworld.recipes.loop import Loop
-from pocketworld.recipes.optim import MuonAndAdamW
+from pocketworld.training.data import Pictures, held_out_pictures, to_tensor, training_pictures
+from pocketworld.training.loop import Loop
+from pocketworld.training.muon import MuonAndAdamW
 
 MINUTES = 60.0
 PICTURES = 8_000  # as many different ones as the VAE needs; the UNet needs far more

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from pocketworld.recipes.tokenizers import with_identifier
+from pocketworld.training.tokenizers import with_identifier
 from pocketworld.vocabulary import NOUNS
 
 DROPPED = 0.1  # captions replaced by "", which classifier-free guidance needs

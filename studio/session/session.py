@@ -19,7 +19,7 @@ CONSENT = (
 )
 
 
-class Desk:
+class Session:
     """One library at a host. What a studio does with it stands in classes of their own, by what it is about."""
 
     def __init__(

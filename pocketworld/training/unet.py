@@ -22,12 +22,12 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
 from pocketworld.canvas import PARTS
-from pocketworld.recipes.data import Frame
-from pocketworld.recipes.diffusion import Diffusion
-from pocketworld.recipes.latents import FRAMES, HALVED, SQUARE, Latents
-from pocketworld.recipes.loop import Loop
-from pocketworld.recipes.optim import MuonAndAdamW
-from pocketworld.recipes.texts import Texts, for_training
+from pocketworld.training.data import Frame
+from pocketworld.training.diffusion import Diffusion
+from pocketworld.training.latents import FRAMES, HALVED, SQUARE, Latents
+from pocketworld.training.loop import Loop
+from pocketworld.training.muon import MuonAndAdamW
+from pocketworld.training.texts import Texts, for_training
 
 MINUTES = 90.0
 BATCH, HALVED_BATCH = 24, 48  # of each process on a CPU

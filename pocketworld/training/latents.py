@@ -2,7 +2,7 @@
 
 work/latents/<training or held-out>-<width>x<height>/ holds latents.npy (float16 [count, 4, height / 8, width / 8]),
 parts.npy (uint8 [count, height / 4, width / 4], values of pocketworld.canvas.PARTS), captions.jsonl (CAPTIONS strings a
-line) and progress.json (how many rows are finished). Row i shows what row i of `recipes.data` shows.
+line) and progress.json (how many rows are finished). Row i shows what row i of `training.data` shows.
 
 They are written chunk by chunk, so that an interrupted run goes on, and so that training may begin on the first
 thousands while the rest is still being made. Means are enough: the VAE's latents deviate by a few percent.
@@ -19,7 +19,7 @@ from diffusers import AutoencoderKL
 from numpy.lib.format import open_memmap
 from torch import Tensor
 
-from pocketworld.recipes.data import HELD_OUT_PICTURES, Frame, drawn, to_tensor
+from pocketworld.training.data import HELD_OUT_PICTURES, Frame, drawn, to_tensor
 
 SQUARE: Frame = (256, 256)
 # Frames of about the same area, so that a step costs the same in each, and of sides that the UNet halves evenly.

@@ -22,14 +22,14 @@ from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
 
 from pocketworld.canvas import PARTS
 from pocketworld.captions import caption
-from pocketworld.recipes.data import held_out_pictures, training_pictures
-from pocketworld.recipes.diffusion import Diffusion
-from pocketworld.recipes.latents import SQUARE, Latents
-from pocketworld.recipes.loop import Loop
-from pocketworld.recipes.optim import OUTER_LAYERS, MuonAndAdamW
-from pocketworld.recipes.texts import Texts, for_training
-from pocketworld.recipes.unet import WORN, emphasis, size_conditioning
 from pocketworld.render import OUTFIT_GROUND, outfit, render
+from pocketworld.training.data import held_out_pictures, training_pictures
+from pocketworld.training.diffusion import Diffusion
+from pocketworld.training.latents import SQUARE, Latents
+from pocketworld.training.loop import Loop
+from pocketworld.training.muon import OUTER_LAYERS, MuonAndAdamW
+from pocketworld.training.texts import Texts, for_training
+from pocketworld.training.unet import WORN, emphasis, size_conditioning
 from pocketworld.world import Spec, sample
 
 MINUTES = 60.0

@@ -31,10 +31,10 @@ from transformers import (
 )
 
 from pocketworld.attributes import ATTRIBUTES, CLASSES, OUTFIT_ATTRIBUTES, UNSEEN
-from pocketworld.recipes.captioned import PIXELS, WORDINGS, Pool, caption_corpus, make_pool, make_specs
-from pocketworld.recipes.loop import Loop
-from pocketworld.recipes.optim import MuonAndAdamW
-from pocketworld.recipes.tokenizers import CONTEXT, RARE_IDENTIFIERS, build
+from pocketworld.training.captioned import PIXELS, WORDINGS, Pool, caption_corpus, make_pool, make_specs
+from pocketworld.training.loop import Loop
+from pocketworld.training.muon import MuonAndAdamW
+from pocketworld.training.tokenizers import CONTEXT, RARE_IDENTIFIERS, build
 from pocketworld.world import CHARACTERS
 
 PROJECTION = 128  # width of the shared embedding

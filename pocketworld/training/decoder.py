@@ -15,13 +15,13 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from numpy.lib.format import open_memmap
 from torch import Tensor
 
-from pocketworld.recipes.data import Pictures, held_out_pictures, to_tensor, training_pictures
-from pocketworld.recipes.diffusion import SCHEDULE
-from pocketworld.recipes.latents import SQUARE, Latents
-from pocketworld.recipes.loop import Loop
-from pocketworld.recipes.texts import Texts
-from pocketworld.recipes.unet import PlainAttention, predict
-from pocketworld.recipes.vae import (
+from pocketworld.training.data import Pictures, held_out_pictures, to_tensor, training_pictures
+from pocketworld.training.diffusion import SCHEDULE
+from pocketworld.training.latents import SQUARE, Latents
+from pocketworld.training.loop import Loop
+from pocketworld.training.texts import Texts
+from pocketworld.training.unet import PlainAttention, predict
+from pocketworld.training.vae import (
     FIGURE_WEIGHT,
     WHOLE,
     Adversary,

@@ -1,4 +1,4 @@
-"""The one training loop of all recipes: resumes, averages, saves, journals, and ends when its time is up.
+"""The one training loop of all components: resumes, averages, saves, journals, and ends when its time is up.
 
     loop = Loop(folder, model, MuonAndAdamW(model), minutes=20)
     for step in loop:                                   # resumes from folder/checkpoint.pt if there is one
@@ -24,7 +24,7 @@ import numpy
 import torch
 from torch import Tensor, nn
 
-from pocketworld.recipes import together
+from pocketworld.training import together
 
 
 def trapezoid(fraction: float, decay_from: float = 0.6) -> float:

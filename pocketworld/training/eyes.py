@@ -14,11 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pocketworld.canvas import PARTS
-from pocketworld.recipes.augment import worn
-from pocketworld.recipes.data import Pictures, held_out_pictures, to_tensor, training_pictures
-from pocketworld.recipes.loop import Loop, load_average
-from pocketworld.recipes.optim import MuonAndAdamW
 from pocketworld.things import CLOTHING, COLOURS, FIGURE, box_of
+from pocketworld.training.augment import worn
+from pocketworld.training.data import Pictures, held_out_pictures, to_tensor, training_pictures
+from pocketworld.training.loop import Loop, load_average
+from pocketworld.training.muon import MuonAndAdamW
 from pocketworld.vocabulary import ACCESSORIES, BOTTOMS, NOUNS, OBJECTS, TOPS, UNSEEN_NOUNS
 from pocketworld.world import Spec
 

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from pocketworld.attributes import ATTRIBUTES, UNSEEN, classes
 from pocketworld.judge import BUNDLED, PIXELS, AttributeNet, Judge, obeys
-from pocketworld.recipes.augment import augment
-from pocketworld.recipes.loop import Loop, training_record
-from pocketworld.recipes.optim import MuonAndAdamW
 from pocketworld.render import render
+from pocketworld.training.augment import augment
+from pocketworld.training.loop import Loop, training_record
+from pocketworld.training.muon import MuonAndAdamW
 from pocketworld.vocabulary import EMBLEMS, GARMENT_COLOURS, UNSEEN_HAIR, UNSEEN_NOUNS
 from pocketworld.world import Spec, sample
 

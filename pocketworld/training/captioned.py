@@ -7,8 +7,8 @@ import numpy as np
 
 from pocketworld.attributes import classes
 from pocketworld.captions import caption, full_caption, outfit_caption
-from pocketworld.recipes.tokenizers import CONTEXT
 from pocketworld.render import outfit, render
+from pocketworld.training.tokenizers import CONTEXT
 from pocketworld.vocabulary import FURS, GARMENT_COLOURS
 from pocketworld.world import Spec, sample
 

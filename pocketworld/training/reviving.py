@@ -14,11 +14,11 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
-from pocketworld.recipes.diffusion import Diffusion
-from pocketworld.recipes.latents import SQUARE, Latents
-from pocketworld.recipes.loop import go_on_from, load_average, training_record
-from pocketworld.recipes.texts import Texts
-from pocketworld.recipes.unet import new_unet, predict
+from pocketworld.training.diffusion import Diffusion
+from pocketworld.training.latents import SQUARE, Latents
+from pocketworld.training.loop import go_on_from, load_average, training_record
+from pocketworld.training.texts import Texts
+from pocketworld.training.unet import new_unet, predict
 
 DROWNED = (
     "down_blocks.2.attentions.0",

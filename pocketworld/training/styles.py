@@ -17,13 +17,13 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from pocketworld.recipes.data import Pictures, to_tensor, training_pictures
-from pocketworld.recipes.diffusion import Diffusion
-from pocketworld.recipes.latents import SQUARE
-from pocketworld.recipes.loop import Loop
-from pocketworld.recipes.texts import Texts, for_training
-from pocketworld.recipes.unet import emphasis, predict
 from pocketworld.styles import STYLES
+from pocketworld.training.data import Pictures, to_tensor, training_pictures
+from pocketworld.training.diffusion import Diffusion
+from pocketworld.training.latents import SQUARE
+from pocketworld.training.loop import Loop
+from pocketworld.training.texts import Texts, for_training
+from pocketworld.training.unet import emphasis, predict
 
 MINUTES = 12.0  # of each
 BATCH, PICTURES, RANK = 12, 1500, 8

@@ -11,14 +11,15 @@ from torch import nn
 
 from pocketworld.__main__ import FAMILY
 from pocketworld.canvas import PARTS
-from pocketworld.recipes.data import to_tensor, training_pictures
-from pocketworld.recipes.decoder import Pairs, redraw
-from pocketworld.recipes.diffusion import Diffusion
-from pocketworld.recipes.latents import SQUARE, Latents, encode
-from pocketworld.recipes.loop import Loop, go_on_from, load_average, training_record, trapezoid
-from pocketworld.recipes.optim import MuonAndAdamW, orthogonalise, split_parameters
-from pocketworld.recipes.reviving import lay_anew
-from pocketworld.recipes.unet import (
+from pocketworld.render import render
+from pocketworld.training.data import to_tensor, training_pictures
+from pocketworld.training.decoder import Pairs, redraw
+from pocketworld.training.diffusion import Diffusion
+from pocketworld.training.latents import SQUARE, Latents, encode
+from pocketworld.training.loop import Loop, go_on_from, load_average, training_record, trapezoid
+from pocketworld.training.muon import MuonAndAdamW, orthogonalise, split_parameters
+from pocketworld.training.reviving import lay_anew
+from pocketworld.training.unet import (
     HEARINGS,
     STYLE_AND_LAYOUT,
     Batches,
@@ -29,7 +30,7 @@ from pocketworld.recipes.unet import (
     predict,
     size_conditioning,
 )
-from pocketworld.recipes.vae import (
+from pocketworld.training.vae import (
     Adversary,
     crops,
     new_vae,
@@ -38,7 +39,6 @@ from pocketworld.recipes.vae import (
     vae_loss,
     with_noise,
 )
-from pocketworld.render import render
 from pocketworld.world import Spec, sample
 
 
