@@ -116,6 +116,17 @@ def test_control_enter_draws_and_escape_stops(served: Served, open_page: Opener)
     expect(page.locator(".stage .headline:not(.live)")).to_contain_text("Stopped")
 
 
+def test_a_picture_opens_as_a_sheet_on_a_phone_and_closes_again(served: Served, open_page: Opener) -> None:
+    page = open_page(served.url, PHONE)
+    open_tab(page, "Gallery")
+    page.locator(".wall .cell > button").last.click()
+    sheet = page.locator(".tab-gallery .detail")
+    expect(sheet.locator(".frame img")).to_be_in_viewport()
+    sheet.get_by_role("button", name="Close").click()
+    expect(sheet).to_have_count(0)
+    expect(page.locator(".wall .cell.open")).to_have_count(0)
+
+
 @pytest.mark.parametrize("tab", TABS)
 def test_a_phone_shows_every_tab_without_scrolling_sideways(served: Served, open_page: Opener, tab: str) -> None:
     page = open_page(served.url, PHONE)

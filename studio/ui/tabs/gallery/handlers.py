@@ -18,12 +18,17 @@ def connect_gallery(wiring: Wiring, made: GalleryTab) -> None:
     for event in (parts["search"].change, parts["favourites"].change, made.tab.select):
         wiring.listen(event, show, parts, trigger_mode="always_last")
     wiring.acts(parts["wall"], {"open": open_one, "more": more}, parts)
-    wiring.acts(parts["detail"], {"favourite": favourite, "delete": delete, "undo": undo}, parts)
+    wiring.acts(parts["detail"], {"favourite": favourite, "delete": delete, "undo": undo, "close": close}, parts)
 
 
 def open_one(desk: Studio, act: dict, search: str, favourites: bool, count: int, seen: dict) -> Acted:
     id = str(act.get("id", ""))
     return {"selected": id, "deleted": "", **show(desk, search, favourites, id, count, "", seen)}
+
+
+def close(desk: Studio, act: dict, search: str, favourites: bool, count: int, seen: dict) -> Acted:
+    """The wall alone, as a phone has it."""
+    return {"selected": "", "deleted": "", **show(desk, search, favourites, "", count, "", seen)}
 
 
 def favourite(

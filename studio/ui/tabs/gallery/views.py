@@ -90,6 +90,7 @@ def detail_view(picture: Picture | None, deleted: str, before: Path | None = Non
         + star(picture)
         + save(picture)
         + html.button("Delete", "delete", "trash", quiet=True, id=picture.id)
+        + html.button("Close", "close", "close", quiet=True, kind="closes-sheet")
     )
     negative = f'<p class="faint">Not: {escape(str(ask["negative_prompt"]))}</p>' if ask.get("negative_prompt") else ""
     return (
