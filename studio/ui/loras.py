@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, TypedDict
@@ -15,6 +15,7 @@ from studio.contracts.sampling import LORA_SCALES, LoraUse
 from studio.library import Lora
 from studio.session import Studio
 from studio.ui.wiring import Wiring
+from studio.words import prompt_check, triggers
 
 ROWS = 2  # LoRAs beside the one under Who
 NOBODY, NONE = "Nobody", "None"  # of the one under Who, and of the others
@@ -211,12 +212,49 @@ def lora_named(desk: Studio, slug: str | None) -> Lora | None:
 
 def called(lora: Lora | None, family: ModelFamily) -> str:
     """Who, in words: the LoRA's trigger, or somebody the family knows."""
-    return lora.trigger if lora else f"a {next(iter(family.words().get('nouns', ())), 'girl')}"
+    return lora.trigger if lora and lora.trigger else f"a {next(iter(family.words().get('nouns', ())), 'girl')}"
 
 
 def first_words(lora: Lora | None, family: ModelFamily) -> str:
     """How a prompt begins before anybody has typed one."""
     return f"{family.prompt_start} {called(lora, family)}"
+
+
+def calling_who(desk: Studio, family: ModelFamily, prompt: str, lora: str, beside: Iterable[str] = ()) -> str:
+    """The prompt calls whoever is chosen under Who, and nobody else; all other words stay. The same when called twice.
+
+    `beside` are slugs of LoRAs that are chosen together with it: their triggers stay. An empty prompt gets its first
+    words.
+    """
+    chosen = lora_named(desk, lora)
+    if not prompt.strip():
+        return first_words(chosen, family)
+    kept = [chosen, *(lora_named(desk, slug) for slug in beside)]
+    meant = {one.trigger.lower() for one in kept if one}
+    nouns = [noun for kind in ("nouns", "objects") for noun in family.words().get(kind, ())]
+    somebody = [one.trigger for one in desk.library.loras() if triggers.calls_somebody(one.trigger, nouns)]
+    others = [trigger for trigger in somebody if trigger.lower() not in meant]
+    if chosen is None or not triggers.calls_somebody(chosen.trigger, nouns):
+        prompt = triggers.calling(prompt, called(None, family), others, joins=False)  # a style is somebody's
+        here = chosen is None or not chosen.trigger or triggers.has(prompt, chosen.trigger)
+        return prompt if here or chosen is None else f"{prompt}, {chosen.trigger}"
+    plain = [called(None, family), *triggers.plain_calls(somebody)]
+    return triggers.calling(prompt, chosen.trigger, others, plain)
+
+
+def prompt_note(desk: Studio, family: ModelFamily, prompt: str, lora: str | None, beside: Iterable[str] = ()) -> str:
+    """What should be known of a prompt before it is drawn from: words, triggers, what is not read; "" for nothing.
+
+    `beside` are slugs of LoRAs that are chosen together with the one under Who.
+    """
+    kept = {one.trigger: one.name for slug in (lora, *beside) if (one := lora_named(desk, slug)) and one.trigger}
+    nouns = [noun for kind in ("nouns", "objects") for noun in family.words().get(kind, ())]
+    others = {one.trigger: one.name for one in desk.library.loras() if triggers.calls_somebody(one.trigger, nouns)}
+    notes = (
+        prompt_check.note(prompt, family.words(), " ".join(kept), family.title),
+        triggers.note(prompt, kept, others) if prompt.strip() else "",
+    )
+    return " ".join(said for said in notes if said)
 
 
 def lora_choices(desk: Studio, family: ModelFamily, none: str = NOBODY) -> list[tuple[str, str]]:

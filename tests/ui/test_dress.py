@@ -11,12 +11,19 @@ from studio.contracts.requests import DrawRequest, SetRequest
 from studio.library.family_files import built_in
 from studio.quotas import Quota
 from studio.ui import estimate_tags
+from studio.ui.api import family_endpoints
+from studio.ui.loras import calling_who
+from studio.ui.tabs.draw import handlers as draw
+from studio.ui.tabs.draw import views as draw_views
 from studio.ui.tabs.dress import cards
 from studio.ui.tabs.dress import handlers as dress
+from studio.ui.tabs.dress import views as dress_views
 from studio.ui.tabs.dress.block_scales import handlers as scales
 from studio.ui.tabs.dress.block_scales.views import scales_of, shown, uses
 from studio.ui.tabs.dress.set_grid import set_view
-from studio.ui.tabs.dress.views import called_anew, opening
+from studio.ui.tabs.dress.views import opening
+from studio.ui.tabs.retouch.repaint import handlers as repainting
+from studio.ui.tabs.retouch.repaint import views as repaint_views
 
 POCKET, SD15, SDXL = built_in()["pocket"], built_in()["sd15"], built_in()["sdxl"]
 
@@ -145,15 +152,52 @@ def test_an_outfit_is_removed_only_once_that_was_asked_and_a_scene_s_words_stay_
 def test_the_words_call_whoever_is_chosen_and_keep_the_rest(desk):
     for name, trigger in (("Mika", "sks girl"), ("Leo", "ohwx boy"), ("Pixel art", "pixel art")):
         desk.library.save_lora(name, "", "pocket", trigger, 4, 4.0, 1, write=lambda path: path.write_bytes(b"x"))
-    for chosen, before, typed, calls in (
-        ("leo", "mika", "a cartoon of sks girl in pixel art, waving", "a cartoon of ohwx boy in pixel art, waving"),
-        ("leo", "leo", "ohwx boy, waving", "ohwx boy, waving"),
-        ("", "mika", "a cartoon of sks girl", "a cartoon of a girl"),
-        ("leo", "", "a knight on a horse", "ohwx boy, a knight on a horse"),
-        ("", "leo", "a knight", "a knight"),
-        ("leo", "", " ", "a cartoon of ohwx boy"),
+    for chosen, typed, calls in (
+        ("leo", "a cartoon of sks girl in pixel art, waving", "a cartoon of ohwx boy in pixel art, waving"),
+        ("leo", "ohwx boy, waving", "ohwx boy, waving"),
+        ("leo", "a cartoon of a girl, waving", "a cartoon of ohwx boy, waving"),
+        ("", "a cartoon of sks girl beside a girl", "a cartoon of a girl beside a girl"),
+        ("leo", "a knight on a horse", "ohwx boy, a knight on a horse"),
+        ("", "a knight", "a knight"),
+        ("leo", " ", "a cartoon of ohwx boy"),
+        ("mika", "ohwx boy, sks girl, a cartoon of ohwx boy", "a cartoon of sks girl"),
+        ("pixel-art", "a cartoon of sks girl", "a cartoon of a girl, pixel art"),
     ):
-        assert called_anew(desk, chosen, typed, before, "pocket") == calls
+        said = calling_who(desk, POCKET, typed, chosen)
+        assert said == calls == calling_who(desk, POCKET, said, chosen)
+        assert dress.call_them(desk, chosen, typed, "", "pocket") == {"prompt": calls}
+        assert draw.call_them(desk, chosen, typed, "pocket", "", "") == {"prompt": calls}
+        if typed.strip():
+            assert repainting.call_them(desk, chosen, typed, "pocket") == {"prompt": calls}
+    assert calling_who(desk, POCKET, "sks girl, ohwx boy", "leo", ["mika"]) == "sks girl, ohwx boy"
+    assert repainting.call_them(desk, "leo", "", "pocket") == {"prompt": ""}
+
+
+def test_however_often_somebody_else_is_chosen_the_words_do_not_pile_up(desk):
+    for name, trigger in (("Mika", "sks girl"), ("Leo", "ivq boy"), ("Rolf", "zvj hedgehog")):
+        desk.library.save_lora(name, "", "pocket", trigger, 4, 4.0, 1, write=lambda path: path.write_bytes(b"x"))
+    prompt = "a cartoon of sks girl, waving"
+    for chosen in ("leo", "rolf", "", "rolf", "leo", "leo", "mika"):
+        prompt = calling_who(desk, POCKET, prompt, chosen)
+        assert sum(trigger in prompt for trigger in ("sks girl", "ivq boy", "zvj hedgehog")) == bool(chosen)
+    assert prompt == "a cartoon of sks girl, waving"
+
+
+def test_a_trigger_that_is_missing_or_somebody_else_s_is_said(desk):
+    for name, trigger in (("Mika", "sks girl"), ("Leo", "ivq boy")):
+        desk.library.save_lora(name, "", "pocket", trigger, 4, 4.0, 1, write=lambda path: path.write_bytes(b"x"))
+    for note_on in (
+        lambda prompt, lora: draw_views.note_on(desk, prompt, lora, "pocket", "", ""),
+        lambda prompt, lora: dress_views.note_on(desk, prompt, lora, "", "pocket"),
+        lambda prompt, lora: repaint_views.note_on(desk, prompt, lora, "pocket"),
+        lambda prompt, lora: family_endpoints.check_prompt(desk, prompt, lora or None)["note"],
+    ):
+        assert note_on("a cartoon of sks girl, waving", "mika") == note_on("a cartoon of a girl", "") == ""
+        missing = note_on("a cartoon of a girl, waving", "mika")
+        assert "sks girl" in missing and "the trigger of Mika" in missing
+        assert "calls Leo, who is not chosen" in note_on("a cartoon of sks girl and ivq boy", "mika")
+        assert "calls Leo" in note_on("a cartoon of ivq boy", "")
+    assert draw_views.note_on(desk, "sks girl and ivq boy", "mika", "pocket", "leo", "") == ""
 
 
 def test_a_page_opens_with_as_much_as_a_visitor_may_draw_and_past_a_damaged_set(desk, tmp_path):
@@ -188,9 +232,9 @@ def test_a_family_that_is_told_twice_calls_the_same_person(desk):
         "ready": True,
     }
     browser = {"lora": slug, "prompt": "a cartoon of sks girl"}  # does not change between the two
-    first = dress.of_family(desk, "sdxl", **browser, before=slug, **view)
-    again = dress.of_family(desk, "sdxl", **browser, before=first["before"], **view)
-    assert first["prompt"] == again["prompt"] == called_anew(desk, "", "a cartoon of sks girl", slug, "sdxl")
+    first = dress.of_family(desk, "sdxl", **browser, **view)
+    again = dress.of_family(desk, "sdxl", **browser, **view)
+    assert first["prompt"] == again["prompt"] == "a cartoon of a girl"
 
 
 def test_what_an_outfit_did_to_the_rest_is_told_in_words_with_the_figure_behind(desk):

@@ -165,7 +165,7 @@ def test_a_lora_is_removed_after_asking_and_nobody_is_left(desk):
     with pytest.raises(ValueError, match="Choose a LoRA"):
         draw.ask_to_remove(desk, "")
     assert draw.ask_to_remove(desk, slug)["really"].value == "Really remove Mika"
-    who = draw.remove_lora(desk, slug, "pocket")["lora"]
+    who = draw.remove_lora(desk, slug, "pocket", "a girl")["lora"]
     assert who.choices == [(NOBODY, "")] and desk.library.loras() == []
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from studio.session import Studio
 from studio.ui.api.arguments import family_of
+from studio.ui.loras import prompt_note
 from studio.ui.serializers import told_family
 from studio.ui.wiring import Wiring
-from studio.words import prompt_check
 
 
 def register(wiring: Wiring) -> None:
@@ -20,7 +20,6 @@ def family(desk: Studio, name: str | None = None) -> dict:
 
 
 def check_prompt(desk: Studio, prompt: str, lora: str | None = None, family: str | None = None) -> dict:
-    """A note on the words of a prompt that a small family does not know; empty where all is well."""
+    """A note on a prompt: unknown words, a missing trigger or somebody else's, what is not read; else empty."""
     chosen = family_of(desk, family)
-    trigger = desk.library.lora(lora).trigger if lora else ""
-    return {"note": prompt_check.note(prompt, chosen.words(), trigger, chosen.title)}
+    return {"note": prompt_note(desk, chosen, prompt, desk.library.lora(lora).slug if lora else None)}

@@ -40,18 +40,31 @@
         return false;
     };
 
-    // A chip writes its words where the cursor was. Of exclusive ones, such as scenes, a new one replaces the old.
+    // A chip writes its words where the cursor was, and takes them out again. Of exclusive ones, such as scenes, a new
+    // one replaces the old. It is pressed while its words are in the field, whoever wrote them.
+    const LETTER = "[\\p{L}\\p{N}_-]";
+    const place = (words, text) =>
+        new RegExp(`(?<!${LETTER})${words.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")}(?!${LETTER})`, "iu").exec(text);
+    const fieldOf = (chip) => document.querySelector(`#${chip.dataset.into} textarea`);
+    const without = (text, { index, 0: words }) => {
+        const before = text.slice(0, index), after = text.slice(index + words.length);
+        if (/[,\s]*,\s*$/.test(before)) return before.replace(/[,\s]*,\s*$/, "") + (after.trim() ? after : "");
+        return before + after.replace(before.trim() ? /^\s+/ : /^[\s,]+/, "");
+    };
     document.addEventListener("click", (event) => {
         const chip = event.target.closest && event.target.closest("[data-insert]");
-        const field = chip && document.querySelector(`#${chip.dataset.into} textarea`);
+        const field = chip && fieldOf(chip);
         if (!field) return;
-        const words = chip.dataset.insert;
+        const words = chip.dataset.insert, here = place(words, field.value);
         const group = chip.closest("[data-exclusive]");
         const others = group ? [...group.querySelectorAll("[data-insert]")].map((other) => other.dataset.insert) : [];
-        const old = others.filter((other) => field.value.includes(other)).sort((a, b) => b.length - a.length)[0];
-        if (old) {
-            field.value = field.value.replace(old, words);
-        } else if (!new RegExp(`(^|[^\\w-])${words.replace(/[^\w ]/g, "\\$&")}($|[^\\w-])`).test(field.value)) {
+        const old = others.map((other) => place(other, field.value)).filter(Boolean)
+            .sort((a, b) => b[0].length - a[0].length)[0];
+        if (here && (!old || old[0].length === here[0].length)) {
+            field.value = without(field.value, here);
+        } else if (old) {
+            field.value = field.value.slice(0, old.index) + words + field.value.slice(old.index + old[0].length);
+        } else {
             const at = field.value ? (field.selectionStart || field.value.length) : 0;
             const before = field.value.slice(0, at).replace(/\s+$/, "");
             const after = field.value.slice(at).replace(/^\s+/, "");
@@ -62,6 +75,16 @@
         field.dispatchEvent(new Event("input", { bubbles: true }));
         field.focus({ preventScroll: true });
     });
+
+    // Who writes into a field from the server raises no event, and its chips may be new: so they are looked at.
+    setInterval(() => {
+        document.querySelectorAll("[data-insert]").forEach((chip) => {
+            const field = seen(chip) && fieldOf(chip);
+            if (!field) return;
+            const pressed = String(Boolean(place(chip.dataset.insert, field.value)));
+            if (chip.getAttribute("aria-pressed") !== pressed) chip.setAttribute("aria-pressed", pressed);
+        });
+    }, 200);
 
     // A picture that opens elsewhere opens where it can be seen.
     document.addEventListener("click", (event) => {

@@ -11,7 +11,7 @@ import gradio as gr
 from studio.contracts.requests import DrawRequest
 from studio.session import Studio
 from studio.ui.form_values import filled
-from studio.ui.loras import connect, lora_choices, renewed, together
+from studio.ui.loras import calling_who, connect, lora_choices, renewed, together
 from studio.ui.picture_parts import mark
 from studio.ui.polling import Polling, told_anew
 from studio.ui.run_lookup import carried_out, run_of, stop_run
@@ -19,6 +19,7 @@ from studio.ui.tabs.draw import lora_files
 from studio.ui.tabs.draw.layout import DrawTab
 from studio.ui.tabs.draw.views import (
     Begun,
+    Called,
     Comparison,
     Looked,
     OnStage,
@@ -49,7 +50,10 @@ def connect_draw(wiring: Wiring, made: DrawTab, family: gr.Dropdown, polling: Po
     polling.look(look, parts)
     listen(quick.tick, look, parts, trigger_mode="once")
     listen(parts["lora"].change, words_for, parts, parts["words"])
-    listen(parts["prompt"].change, note_on, parts, parts["remark"], trigger_mode="always_last")
+    # As they come: a list that has just changed may no longer have what is still chosen in the browser.
+    for part in ("prompt", "lora", *made.more.choices):
+        listen(parts[part].change, note_on, parts, parts["remark"], trigger_mode="always_last", preprocess=False)
+    listen(parts["lora"].input, call_them, parts)
     listen(parts["reuse"].click, last_seed, parts, parts["seed"])
     wiring.script(parts["random"].click, "() => null", None, parts["seed"])
     listen(parts["remove"].click, ask_to_remove, parts)
@@ -86,12 +90,18 @@ def look(desk: Studio, run: str, seen: dict) -> Looked:
     return {**told, "quick": gr.Timer(active=found is not None and not found.ended)}
 
 
-def refresh(desk: Studio, family: str, lora: str, **choices: str) -> WhoView:
+def call_them(desk: Studio, lora: str, prompt: str, family: str, lora_0: str, lora_1: str) -> Called:
+    return {"prompt": calling_who(desk, desk.families[family], prompt, lora, [lora_0, lora_1])}
+
+
+def refresh(desk: Studio, family: str, lora: str, prompt: str, **choices: str) -> WhoView:
     """LoRAs that were trained meanwhile."""
     known = lora_choices(desk, desk.families[family])
     kept = lora if lora in {slug for _, slug in known} else ""
+    gone = kept != lora  # else the prompt is left alone: somebody may be typing
     return {
         "lora": gr.Dropdown(known, value=kept),
+        **({"prompt": calling_who(desk, desk.families[family], prompt, kept, choices.values())} if gone else {}),
         "words": words_for(desk, kept, family),
         **renewed(desk, desk.families[family], choices),
     }
@@ -109,10 +119,11 @@ def ask_to_remove(desk: Studio, lora: str) -> Removal:
     return {"remove": gr.Button(visible=False), "really": really}
 
 
-def remove_lora(desk: Studio, lora: str, family: str, **choices: str) -> Removed:
+def remove_lora(desk: Studio, lora: str, family: str, prompt: str, **choices: str) -> Removed:
     """The LoRA goes for good; pictures that were drawn with it stay."""
+    prompt = calling_who(desk, desk.families[family], prompt, "", choices.values())  # while its trigger is known
     desk.library.remove_lora(lora)
-    return {**refresh(desk, family, "", **choices), **not_asked(desk)}
+    return {**refresh(desk, family, "", prompt, **choices), "prompt": prompt, **not_asked(desk)}
 
 
 def last_seed(desk: Studio, run: str) -> int | None:

@@ -17,10 +17,19 @@ from studio.session import Studio
 from studio.ui import html
 from studio.ui.drawing_fields import FamilyFields, defaults_of, sampling_of
 from studio.ui.estimate_tags import tags
-from studio.ui.loras import MoreLorasView, apart, first_words, lora_choices, lora_named, renewed, updates_of
+from studio.ui.loras import (
+    MoreLorasView,
+    apart,
+    calling_who,
+    first_words,
+    lora_choices,
+    lora_named,
+    prompt_note,
+    renewed,
+    updates_of,
+)
 from studio.ui.picture_parts import choose, chosen_bar, live_headline, save, star
 from studio.ui.run_lookup import newest, pictures_of, run_of
-from studio.words import prompt_check
 
 GROUPS_OPEN = 40  # words of one kind that are shown
 
@@ -70,10 +79,17 @@ class Comparison(TypedDict, total=False):
     slider: tuple[str, str]
 
 
+class Called(TypedDict):
+    """The prompt, which calls whoever is chosen."""
+
+    prompt: str
+
+
 class WhoView(MoreLorasView, total=False):
-    """The LoRAs to choose from, and the words of the chosen one."""
+    """The LoRAs to choose from, the words of the chosen one, and the prompt that calls it."""
 
     lora: gr.Dropdown
+    prompt: str
     words: str
 
 
@@ -119,14 +135,15 @@ def form_of(desk: Studio, request: DrawRequest) -> FormView:
     return FormView(**{name: updates[name] for name in FormView.__annotations__})
 
 
-def of_family(desk: Studio, family: str, lora: str, **choices: str) -> OfFamily:
+def of_family(desk: Studio, family: str, lora: str, prompt: str, **choices: str) -> OfFamily:
     """What the family knows, its LoRAs, and the values that it brings."""
-    known, chosen = desk.families[family], lora_named(desk, lora)
+    known, (fitting, there) = desk.families[family], loras_of(desk, desk.families[family], lora)
     return {
         "about_family": gr.Accordion(label=knows(known)),
         "card": family_view(known),
-        "words": words_view(chosen if chosen and chosen.fits(known) else None, desk.library.scenes(), known),
-        "lora": loras_of(desk, known, lora),
+        "words": words_view(lora_named(desk, there), desk.library.scenes(), known),
+        "lora": fitting,
+        **({} if there == lora else {"prompt": calling_who(desk, known, prompt, there, choices.values())}),
         **renewed(desk, known, choices),
         **defaults_of(known),
     }
@@ -136,7 +153,7 @@ def opening(desk: Studio, typed: Mapping[str, Any]) -> Opened:
     """Everything as it is when a page opens: what was typed, and the run that is on stage."""
     live, family = newest(desk, "draw"), desk.family
     unsaid = [name for name in MoreLorasView.__annotations__ if name.startswith("texts")]
-    brought = of_family(desk, family.name, typed["lora"], lora_0="", lora_1="")
+    brought = of_family(desk, family.name, typed["lora"], typed["prompt"], lora_0="", lora_1="")
     before = family.earlier_resolution
     if before and typed.get("width") == typed.get("height") == before:  # nobody typed it: it was the usual one
         typed = {**typed, "width": family.drawing["width"], "height": family.drawing["height"]}
@@ -151,11 +168,12 @@ def opening(desk: Studio, typed: Mapping[str, Any]) -> Opened:
     return Opened(**opened)
 
 
-def loras_of(desk: Studio, family: ModelFamily, lora: str) -> gr.Dropdown:
-    """The LoRAs of this family to choose from; the chosen one stays if it is among them."""
+def loras_of(desk: Studio, family: ModelFamily, lora: str) -> tuple[gr.Dropdown, str]:
+    """The LoRAs of this family to choose from, and which is chosen: the same if it is among them."""
     choices = lora_choices(desk, family)
     slugs = [slug for _, slug in choices]
-    return gr.Dropdown(choices, value=lora if lora in slugs else first_lora(slugs))
+    chosen = lora if lora in slugs else first_lora(slugs)
+    return gr.Dropdown(choices, value=chosen), chosen
 
 
 def first_lora(slugs: Sequence[str]) -> str:
@@ -188,10 +206,9 @@ def worn_view(desk: Studio, outfit: list | None) -> str:
     )
 
 
-def note_on(desk: Studio, prompt: str, lora: str, family: str) -> str:
-    """A note on words of the prompt that the family does not know; nothing where it knows them all."""
-    known, chosen = desk.families[family], lora_named(desk, lora)
-    return html.note(prompt_check.note(prompt, known.words(), chosen.trigger if chosen else "", known.title))
+def note_on(desk: Studio, prompt: str, lora: str, family: str, lora_0: str, lora_1: str) -> str:
+    """What should be known of the prompt before it is drawn from; nothing where all is well."""
+    return html.note(prompt_note(desk, desk.families[family], prompt, lora, [lora_0, lora_1]))
 
 
 def knows(family: ModelFamily) -> str:
@@ -284,7 +301,7 @@ def comparison_view(picture: Picture, drawn: bool) -> str:
 
 def words_view(lora: Lora | None, scenes: Sequence[Scene], family: ModelFamily) -> str:
     """The trigger, and ready scenes: a click writes the words into the prompt."""
-    trigger = html.chips([(lora.trigger, lora.trigger)], "prompt", "trigger") if lora else ""
+    trigger = html.chips([(lora.trigger, lora.trigger)], "prompt", "trigger") if lora and lora.trigger else ""
     ready = html.chips([(scene.name, scene.prompt) for scene in scenes], "prompt", exclusive=True)
     remark = lora.remark(family) if lora else ""
     told = f'<p class="faint">{escape(remark)}</p>' if remark else ""

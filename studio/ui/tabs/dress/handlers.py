@@ -14,7 +14,7 @@ from studio.contracts.requests import DrawRequest, SetRequest
 from studio.contracts.sampling import LoraUse
 from studio.session import Studio
 from studio.ui.drawing_fields import defaults_of
-from studio.ui.loras import NONE, lora_choices
+from studio.ui.loras import NONE, calling_who, lora_choices
 from studio.ui.polling import Polling, told_until_it_rests
 from studio.ui.run_lookup import carried_out, stop_run
 from studio.ui.tabs.dress import try_on_panel
@@ -33,7 +33,7 @@ from studio.ui.tabs.dress.views import (
     TickedScenes,
     Ticks,
     Words,
-    called_anew,
+    note_on,
     outfit_list,
     planned,
     preview_of,
@@ -43,7 +43,7 @@ from studio.ui.tabs.dress.views import (
 from studio.ui.wiring import Wire, Wiring
 
 DRAFTS = ("lora", "prompt", "chosen", "scenes", "acts", "seeds", "together")  # what a reload does not lose
-VIEW = ("lora", "prompt", "before", "style", "acts", "outfit", "chosen", "scenes", "seeds", "together", "ready")
+VIEW = ("lora", "prompt", "style", "acts", "outfit", "chosen", "scenes", "seeds", "together", "ready")
 
 
 def connect_dress(wiring: Wiring, made: DressTab, family: gr.Dropdown, polling: Polling) -> None:
@@ -70,6 +70,8 @@ def connect_dress(wiring: Wiring, made: DressTab, family: gr.Dropdown, polling: 
     for event in (parts["picture"].upload, parts["picture"].clear):
         listen(event, lambda desk: False, to=parts["drawn"])
     listen(parts["lora"].input, call_them, parts)
+    for part in ("prompt", "lora", "style"):
+        listen(parts[part].change, note_on, parts, parts["remark"], trigger_mode="always_last", preprocess=False)
     listen(parts["earlier"].input, look_at_set, parts)
     listen(made.tab.select, refresh, parts)
     sets = {"cancel": stop, "go_on": go_on, "ask_set": ask_set, "remove_set": remove_set, "save_set": save_set}
@@ -94,7 +96,6 @@ def refresh(
     family: str,
     lora: str,
     prompt: str,
-    before: str,
     style: str,
     acts: Acts,
     outfit: str,
@@ -109,16 +110,16 @@ def refresh(
         return {}
     known = desk.families[family]
     here = [slug for _, slug in lora_choices(desk, known)]
-    if lora not in here:  # the prompt in the browser calls whoever is chosen there, though this may be told twice
-        lora, before = next((slug for slug in here if slug), ""), lora
+    if lora not in here:
+        lora = next((slug for slug in here if slug), "")
+        prompt = calling_who(desk, known, prompt, lora, [style])
     outfits, places = desk.library.outfits(), desk.library.scenes()
     worn, where = {one.slug for one in outfits}, {one.slug for one in places}
     outfit, chosen = outfit if outfit in worn else "", [slug for slug in chosen if not slug or slug in worn]
     scenes = [slug for slug in scenes if slug in where]
     return {
         "lora": gr.Dropdown(lora_choices(desk, known), value=lora),
-        "prompt": prompt if lora == before else called_anew(desk, lora, prompt, before, family),
-        "before": lora,
+        "prompt": prompt,
         "style": gr.Dropdown(lora_choices(desk, known, NONE), value=style if style in here else ""),
         "chosen": chosen,
         "scenes": scenes,
@@ -133,8 +134,8 @@ def kept(desk: Studio, **drafts: Any) -> dict[str, Any]:
     return drafts
 
 
-def call_them(desk: Studio, lora: str, prompt: str, before: str, family: str) -> Words:
-    return {"prompt": called_anew(desk, lora, prompt, before, family), "before": lora}
+def call_them(desk: Studio, lora: str, prompt: str, style: str, family: str) -> Words:
+    return {"prompt": calling_who(desk, desk.families[family], prompt, lora, [style])}
 
 
 def start(

@@ -84,7 +84,6 @@ def _states() -> dict[str, Any]:
         "asked": gr.State(""),  # the outfit that may go for good
         "shown_set": gr.State(""),
         "seen": gr.State({}),
-        "before": gr.State(""),  # whom the prompt calls
         "drawn": gr.State(False),  # whether the picture of a new outfit was drawn here
         "ready": gr.State(False),  # whether the page has opened: until then its fields are empty, and nobody's wish
     }
@@ -102,13 +101,14 @@ def _who(first: ModelFamily) -> tuple[dict[str, Any], dict[str, Any]]:
         max_length=2000,
         placeholder="Who, and what they do; clothes and places come from the ticks",
     )
+    remark = gr.HTML("", elem_classes=["prompt-note"], apply_default_css=False)
     with gr.Accordion("More", open=False):
         with gr.Row(elem_classes=["pair"]):
             style = gr.Dropdown([(NONE, "")], value="", label="In the style of", scale=3, min_width=130)
             style_scale = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="Its scale", scale=3, min_width=120, buttons=[])
         fields = drawing_fields(first)
     form = {**fields, "lora": lora, "lora_scale": scale, "prompt": prompt}
-    return form, {"style": style, "style_scale": style_scale}
+    return form, {"style": style, "style_scale": style_scale, "remark": remark}
 
 
 def _what(first: ModelFamily, ask_consent: bool) -> dict[str, Any]:

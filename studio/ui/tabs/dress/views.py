@@ -14,7 +14,7 @@ from studio.contracts.sampling import OutfitUse
 from studio.session import Studio
 from studio.ui import html
 from studio.ui.drawing_fields import FamilyFields
-from studio.ui.loras import NONE, called, first_words, lora_choices, lora_named
+from studio.ui.loras import NONE, first_words, lora_choices, lora_named, prompt_note
 from studio.ui.tabs.dress.block_scales.views import ALL, Acts, ScalesView, shown
 from studio.ui.tabs.dress.cards import outfits_view, plan_view, scenes_view
 from studio.ui.tabs.dress.set_grid import set_view
@@ -65,10 +65,9 @@ class DrawnOutfit(TypedDict):
 
 
 class Words(TypedDict):
-    """The prompt, and whom it calls."""
+    """The prompt."""
 
     prompt: str
-    before: str
 
 
 class Renewed(Ticks, ScalesView, total=False):
@@ -76,7 +75,6 @@ class Renewed(Ticks, ScalesView, total=False):
 
     lora: gr.Dropdown
     prompt: str
-    before: str
     style: gr.Dropdown
     chosen: list[str]
     scenes: list[str]
@@ -134,7 +132,6 @@ def opening(desk: Studio, family: ModelFamily, lora: str, drafts: Mapping[str, A
     return {
         "lora": gr.Dropdown(lora_choices(desk, family), value=lora),
         "prompt": prompt or first_words(lora_named(desk, lora), family),
-        "before": lora,
         "style": gr.Dropdown(lora_choices(desk, family, NONE), value=""),
         "seed": None,
         "chosen": chosen,
@@ -214,14 +211,6 @@ def set_list(desk: Studio, id: str, title: str = "") -> gr.Dropdown:
     return gr.Dropdown(known or [(NO_SET, "")], value=id, visible=len(known) > 1)
 
 
-def called_anew(desk: Studio, lora: str, prompt: str, before: str, family: str) -> str:
-    """The prompt calls whoever is chosen, in place of whoever was before; all other words stay."""
-    known, chosen, other = desk.families[family], lora_named(desk, lora), lora_named(desk, before)
-    call, called_before = called(chosen, known), called(other, known)
-    if not prompt.strip():
-        return first_words(chosen, known)
-    if chosen and chosen.trigger in prompt:
-        return prompt
-    if called_before in prompt:
-        return prompt.replace(called_before, call, 1)
-    return f"{call}, {prompt}" if chosen else prompt
+def note_on(desk: Studio, prompt: str, lora: str, style: str, family: str) -> str:
+    """What should be known of the prompt before it is drawn from; nothing where all is well."""
+    return html.note(prompt_note(desk, desk.families[family], prompt, lora, [style]))

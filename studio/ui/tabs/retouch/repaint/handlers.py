@@ -18,7 +18,7 @@ from studio.session import Studio
 from studio.tasks.repaint import INTENTS, Intent, context
 from studio.ui.drawing_fields import sampling_of
 from studio.ui.form_values import fitting
-from studio.ui.loras import lora_choices
+from studio.ui.loras import calling_who, lora_choices
 from studio.ui.picture_parts import mark
 from studio.ui.polling import Polling, told_until_it_rests
 from studio.ui.run_lookup import pictures_of, run_of, stop_run
@@ -27,6 +27,7 @@ from studio.ui.tabs.retouch.easel_pictures import asked_in
 from studio.ui.tabs.retouch.repaint.layout import RepaintPanel
 from studio.ui.tabs.retouch.repaint.views import (
     Begun,
+    Called,
     Chosen,
     Intended,
     Looked,
@@ -35,6 +36,7 @@ from studio.ui.tabs.retouch.repaint.views import (
     Renewed,
     about_intent,
     compared,
+    note_on,
     outfits_view,
     painted_view,
 )
@@ -54,6 +56,9 @@ def connect_repaint(wiring: Wiring, made: RepaintPanel, tab: gr.Tab, parts: Name
     wiring.acts(parts["painted"], {"cancel": stop_run, "favourite": favourite, "before": lay_beside}, parts)
     listen(parts["intent"].change, intended, parts)
     wiring.acts(parts["outfits"], {"choose": choose_outfit}, parts)
+    listen(parts["lora"].input, call_them, parts)
+    for part in ("prompt", "lora"):
+        listen(parts[part].change, note_on, parts, parts["remark"], trigger_mode="always_last", preprocess=False)
     listen(tab.select, refresh, parts)
     wiring.script(parts["random"].click, "() => null", None, parts["seed"])
 
@@ -125,6 +130,11 @@ def intended(desk: Studio, intent: str, outfit: str) -> Intended:
         "masked_content": meant.masked_content,
         "padding": None,
     }
+
+
+def call_them(desk: Studio, lora: str, prompt: str, family: str) -> Called:
+    """The words call whoever is chosen; none at all stay none, since a mask needs none."""
+    return {"prompt": calling_who(desk, desk.families[family], prompt, lora) if prompt.strip() else prompt}
 
 
 def choose_outfit(desk: Studio, act: dict) -> Chosen:

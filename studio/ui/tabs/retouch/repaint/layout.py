@@ -68,6 +68,7 @@ def _controls(first: ModelFamily) -> tuple[dict[str, Any], dict[str, Any]]:
             elem_id="retouch-prompt",
             placeholder="What shall be there",
         )
+        remark = gr.HTML("", elem_classes=["prompt-note"], apply_default_css=False)
         with gr.Row(elem_classes=["pair"]):
             lora = gr.Dropdown([(NOBODY, "")], value="", label="Who", scale=3, min_width=120)
             scale = gr.Slider(*LORA_SCALES, 1.0, step=0.05, label="LoRA scale", scale=3, min_width=110, buttons=[])
@@ -83,7 +84,7 @@ def _controls(first: ModelFamily) -> tuple[dict[str, Any], dict[str, Any]]:
             fields = _more(first)
     form = {**fields, "prompt": prompt, "lora": lora, "lora_scale": scale, "count": count, "seed": seed}
     asked = {"intent": intent, "about": about, "outfits": outfits}
-    return form, {**asked, "paint": paint, "wear": wear, "random": random}
+    return form, {**asked, "remark": remark, "paint": paint, "wear": wear, "random": random}
 
 
 def _more(first: ModelFamily) -> dict[str, Any]:

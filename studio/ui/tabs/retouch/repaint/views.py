@@ -25,7 +25,7 @@ from studio.tasks.try_on import TRY_ON, used_in
 from studio.ui import html
 from studio.ui.drawing_fields import SamplingFields
 from studio.ui.estimate_tags import tags
-from studio.ui.loras import lora_choices
+from studio.ui.loras import lora_choices, prompt_note
 from studio.ui.picture_parts import live_headline, save, star
 from studio.ui.run_lookup import newest, pictures_of, run_of
 from studio.ui.tabs.dress.cards import toggle
@@ -106,6 +106,12 @@ class Begun(TypedDict, total=False):
     picked: str
 
 
+class Called(TypedDict):
+    """The prompt, which calls whoever is chosen."""
+
+    prompt: str
+
+
 class Opened(TypedDict, total=False):
     """Everything when a page opens."""
 
@@ -174,6 +180,11 @@ def about_intent(intent: str) -> str:
     begins = "what is there" if meant.masked_content == ORIGINAL else "the surroundings"
     said = f"Strength {meant.strength:g}, begins with {begins}, {whole}."
     return f'<p class="about-intent">{escape(meant.about)}<br><span class="faint">{said}</span></p>'
+
+
+def note_on(desk: Studio, prompt: str, lora: str, family: str) -> str:
+    """What should be known of the words before they are painted; nothing where all is well."""
+    return html.note(prompt_note(desk, desk.families[family], prompt, lora))
 
 
 def outfits_view(desk: Studio, chosen: str) -> str:
