@@ -19,7 +19,7 @@ from studio.ui.tabs.retouch.repaint import views as repaint
 from studio.ui.tabs.subject import views as subject
 from studio.ui.tabs.train import views as train
 from studio.ui.visitors import Visitors
-from studio.ui.wiring import PAGE_EVENT, Named, Wire, Wiring, answers, ends
+from studio.ui.wiring import PAGE_EVENT, Named, Wire, Wiring, answers, either, ends
 
 KEPT, SECRET = "understudy", "what a visitor typed, in their own browser"  # fixed: a restart must not lose it
 
@@ -76,8 +76,8 @@ def _keep(wiring: Wiring, tabs: Mapping[str, Named], family: gr.Dropdown, stores
         event = component.blur if name == "prompt" else component.change
         wiring.listen(event, dressing.kept, to=stores["dressed"], others=dress, **as_it_is)
     paint = {name: tabs["retouch"][name] for name in repainting.DRAFTS}
-    for component in paint.values():
-        wiring.listen(component.change, repainting.kept, to=stores["painted"], others=paint, **as_it_is)
+    changed = either(*(component.change for component in paint.values()))
+    wiring.listen(changed, repainting.kept, to=stores["painted"], others=paint, **as_it_is)
 
 
 def _keep_script() -> str:

@@ -13,6 +13,7 @@ import typing
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -45,6 +46,11 @@ def sentences() -> Iterator[None]:
         raise
     except Exception as error:
         raise gr.Error(explain(error), title=TITLE, print_exception=False) from error
+
+
+def either(*events: Callable[..., Any]) -> Callable[..., Any]:
+    """Several events as one, so that one listener serves them all."""
+    return partial(gr.on, list(events))
 
 
 @dataclass(frozen=True)

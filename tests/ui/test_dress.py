@@ -166,7 +166,7 @@ def test_the_words_call_whoever_is_chosen_and_keep_the_rest(desk):
         said = calling_who(desk, POCKET, typed, chosen)
         assert said == calls == calling_who(desk, POCKET, said, chosen)
         assert dress.call_them(desk, chosen, typed, "", "pocket") == {"prompt": calls}
-        assert draw.call_them(desk, chosen, typed, "pocket", "", "") == {"prompt": calls}
+        assert draw.choose_who(desk, chosen, typed, "pocket", "", "")["prompt"] == calls
         if typed.strip():
             assert repainting.call_them(desk, chosen, typed, "pocket") == {"prompt": calls}
     assert calling_who(desk, POCKET, "sks girl, ohwx boy", "leo", ["mika"]) == "sks girl, ohwx boy"

@@ -114,7 +114,7 @@ def test_nothing_from_outside_becomes_markup(desk):
     run = Run("1", DRAW, EVIL, DrawRequest(prompt=EVIL), desk.library, desk.family)
     shown = [
         stage.stage_view(run, [picture], [subject]),
-        stage.words_view(None, [scene], desk.family),
+        stage.words_view(None, [scene]),
         photo_grid.shelf_view([subject], "", frozenset(), False),
         photo_grid.cropper_view(subject.photos[0]),
         photo_grid.sheet_view(subject, [], "", ((EVIL, EVIL),)),

@@ -33,7 +33,7 @@ from studio.ui.tabs.draw.views import (
     words_for,
     worn_view,
 )
-from studio.ui.wiring import Wire, Wiring
+from studio.ui.wiring import Wire, Wiring, either
 
 
 def connect_draw(wiring: Wiring, made: DrawTab, family: gr.Dropdown, polling: Polling, quick: gr.Timer) -> None:
@@ -51,13 +51,12 @@ def connect_draw(wiring: Wiring, made: DrawTab, family: gr.Dropdown, polling: Po
     listen(quick.tick, look, parts, trigger_mode="once")
     listen(parts["lora"].change, words_for, parts, parts["words"])
     # As they come: a list that has just changed may no longer have what is still chosen in the browser.
-    for part in ("prompt", "lora", *made.more.choices):
-        listen(parts[part].change, note_on, parts, parts["remark"], trigger_mode="always_last", preprocess=False)
-    listen(parts["lora"].input, call_them, parts)
+    changed = either(*(parts[name].change for name in ("prompt", "lora", *made.more.choices)))
+    listen(changed, note_on, parts, parts["remark"], trigger_mode="always_last", preprocess=False)
     listen(parts["reuse"].click, last_seed, parts, parts["seed"])
     wiring.script(parts["random"].click, "() => null", None, parts["seed"])
     listen(parts["remove"].click, ask_to_remove, parts)
-    listen(parts["lora"].input, not_asked, parts)
+    listen(parts["lora"].input, choose_who, parts)
     listen(parts["really"].click, remove_lora, parts, others=made.more.choices)
     listen(parts["outfit"].change, worn_view, parts, parts["worn"])
     listen(made.tab.select, refresh, parts, others=made.more.choices)
@@ -90,8 +89,9 @@ def look(desk: Studio, run: str, seen: dict) -> Looked:
     return {**told, "quick": gr.Timer(active=found is not None and not found.ended)}
 
 
-def call_them(desk: Studio, lora: str, prompt: str, family: str, lora_0: str, lora_1: str) -> Called:
-    return {"prompt": calling_who(desk, desk.families[family], prompt, lora, [lora_0, lora_1])}
+def choose_who(desk: Studio, lora: str, prompt: str, family: str, lora_0: str, lora_1: str) -> Called:
+    """The prompt calls whoever is chosen, and nobody is about to be removed."""
+    return {"prompt": calling_who(desk, desk.families[family], prompt, lora, [lora_0, lora_1]), **not_asked(desk)}
 
 
 def refresh(desk: Studio, family: str, lora: str, prompt: str, **choices: str) -> WhoView:

@@ -79,12 +79,6 @@ class Comparison(TypedDict, total=False):
     slider: tuple[str, str]
 
 
-class Called(TypedDict):
-    """The prompt, which calls whoever is chosen."""
-
-    prompt: str
-
-
 class WhoView(MoreLorasView, total=False):
     """The LoRAs to choose from, the words of the chosen one, and the prompt that calls it."""
 
@@ -98,6 +92,12 @@ class Removal(TypedDict, total=False):
 
     remove: gr.Button
     really: gr.Button
+
+
+class Called(Removal):
+    """The same, and the prompt, which calls whoever is chosen."""
+
+    prompt: str
 
 
 class Removed(WhoView, Removal, total=False):

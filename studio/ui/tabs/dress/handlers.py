@@ -40,7 +40,7 @@ from studio.ui.tabs.dress.views import (
     set_list,
     ticks,
 )
-from studio.ui.wiring import Wire, Wiring
+from studio.ui.wiring import Wire, Wiring, either
 
 DRAFTS = ("lora", "prompt", "chosen", "scenes", "acts", "seeds", "together")  # what a reload does not lose
 VIEW = ("lora", "prompt", "style", "acts", "outfit", "chosen", "scenes", "seeds", "together", "ready")
@@ -70,8 +70,8 @@ def connect_dress(wiring: Wiring, made: DressTab, family: gr.Dropdown, polling: 
     for event in (parts["picture"].upload, parts["picture"].clear):
         listen(event, lambda desk: False, to=parts["drawn"])
     listen(parts["lora"].input, call_them, parts)
-    for part in ("prompt", "lora", "style"):
-        listen(parts[part].change, note_on, parts, parts["remark"], trigger_mode="always_last", preprocess=False)
+    changed = either(*(parts[name].change for name in ("prompt", "lora", "style")))
+    listen(changed, note_on, parts, parts["remark"], trigger_mode="always_last", preprocess=False)
     listen(parts["earlier"].input, look_at_set, parts)
     listen(made.tab.select, refresh, parts)
     sets = {"cancel": stop, "go_on": go_on, "ask_set": ask_set, "remove_set": remove_set, "save_set": save_set}

@@ -40,7 +40,7 @@ from studio.ui.tabs.retouch.repaint.views import (
     outfits_view,
     painted_view,
 )
-from studio.ui.wiring import Named, Wire, Wiring
+from studio.ui.wiring import Named, Wire, Wiring, either
 
 NEARLY_ALL = 0.9  # of the picture: a mask of more is asked about before it is repainted
 DRAFTS = ("intent", "outfit", "prompt", "lora")  # what a reload does not lose
@@ -57,8 +57,8 @@ def connect_repaint(wiring: Wiring, made: RepaintPanel, tab: gr.Tab, parts: Name
     listen(parts["intent"].change, intended, parts)
     wiring.acts(parts["outfits"], {"choose": choose_outfit}, parts)
     listen(parts["lora"].input, call_them, parts)
-    for part in ("prompt", "lora"):
-        listen(parts[part].change, note_on, parts, parts["remark"], trigger_mode="always_last", preprocess=False)
+    changed = either(parts["prompt"].change, parts["lora"].change)
+    listen(changed, note_on, parts, parts["remark"], trigger_mode="always_last", preprocess=False)
     listen(tab.select, refresh, parts)
     wiring.script(parts["random"].click, "() => null", None, parts["seed"])
 
