@@ -154,7 +154,11 @@ class TrainRequest:
 
 @dataclass(frozen=True)
 class DrawRequest(Wearing):
-    """Draw `count` pictures of a prompt; picture i takes seed + i, whatever the count."""
+    """Draw `count` pictures of a prompt; picture i takes seed + i, whatever the count.
+
+    A prompt of several lines, or with `{red|blue}` in it, is several prompts, with `count` pictures of each from the same
+    seeds. `(word:1.2)`, `(word)` and `[word]` weigh words as A1111 has it.
+    """
 
     prompt: str
     _: KW_ONLY

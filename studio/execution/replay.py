@@ -41,7 +41,8 @@ def recalled(
         request = request.renamed(name, {slug: _very(what, one, here) for slug, one in told.items()})
     _check_adapters(recipe, asked, families[named], executor)
     images = {name: str(_kept(library, name, getattr(request, name))) for name in task_of(request).images}
-    return replace(request, **images, family=named, count=1)
+    prompt = " ".join(request.prompt.splitlines())  # one prompt, though drawn when several lines were one
+    return replace(request, **images, prompt=prompt, family=named, count=1)
 
 
 def used_by(request: Wearing, recipe: Recipe, library: Library) -> Iterator[tuple]:

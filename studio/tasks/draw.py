@@ -11,11 +11,12 @@ from studio.contracts.block_scales import Scales, by_layer
 from studio.contracts.events import Event, PictureDrawn, StageReported
 from studio.contracts.family import ModelFamily
 from studio.contracts.requests import DrawRequest, RepaintRequest, SetRequest, WearRequest
-from studio.contracts.sampling import OutfitUse
+from studio.contracts.sampling import MAX_SEED, OutfitUse
 from studio.contracts.validation import is_there
 from studio.library import Library, Outfit, Picture
 from studio.quotas import Quota, at_most
 from studio.tasks.task import Progress, Story, Task, shortened, with_defaults
+from studio.words.prompt_syntax import several
 
 
 def check(
@@ -30,13 +31,28 @@ def check(
         family.check_size(request.width, request.height)
 
 
+def check_draw(request: DrawRequest, library: Library, family: ModelFamily) -> None:
+    """What `check` does, and how many prompts there are."""
+    several(request.prompt)
+    check(request, library, family)
+
+
 def resolve(request: DrawRequest, library: Library, family: ModelFamily) -> DrawRequest:
     outfits = resolved_outfits(request.outfits, library, family)
     return replace(with_defaults(request, family, family.drawing), outfit=outfits)
 
 
+def pictures_of(request: DrawRequest) -> list[DrawRequest]:
+    """The request of each picture alone: all of the first prompt, then of the next, each from the same seeds.
+
+    Raises ValueError for more prompts than one text may stand for.
+    """
+    seeds = [((request.seed or 0) + number) % (MAX_SEED + 1) for number in range(request.count)]
+    return [replace(request, prompt=one, count=1, seed=seed) for one in several(request.prompt) for seed in seeds]
+
+
 def limit(request: DrawRequest, quota: Quota, library: Library) -> None:
-    at_most("count", quota.count, request.count)
+    at_most("count" if asked_for(request) == request.count else "prompts x count", quota.count, asked_for(request))
     check_size(request, quota)
 
 
@@ -52,10 +68,17 @@ def drawn_pictures(events: Sequence[Event], library: Library) -> list[Picture]:
     return [library.picture(path) for path in drawn if Path(path).is_file()]
 
 
+def asked_for(request: Any) -> int:
+    """How many pictures a request that draws asks for."""
+    if isinstance(request, DrawRequest):
+        return len(several(request.prompt)) * request.count
+    return getattr(request, "total", request.count)
+
+
 def progress(story: Story) -> Progress:
     """By the pictures that are there, and the steps of the one being drawn."""
     drawn = story.last(PictureDrawn)
-    count = drawn.count if drawn else getattr(story.request, "total", story.request.count)
+    count = drawn.count if drawn else asked_for(story.request)
     done = drawn.index + 1 if drawn else 0
     if done >= count or story.ended:
         return Progress(1.0 if done >= count else done / count, 0.0, f"{done} of {count} drawn")
@@ -72,7 +95,7 @@ DRAW = Task[DrawRequest, list[Picture]](
     "studio.engine.generation.drawing:draw",
     title=lambda request, library: f"Drawing {shortened(request.prompt)}",
     results=drawn_pictures,
-    check=check,
+    check=check_draw,
     resolve=resolve,
     limit=limit,
     progress=progress,

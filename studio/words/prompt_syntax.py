@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import product
 
 ROUND, SQUARE = 1.1, 1 / 1.1  # what a pair of brackets weighs
 MOST_WEIGHT = 10.0  # beyond it nothing is left of a picture
@@ -86,26 +85,24 @@ def several(prompt: str) -> list[str]:
 
 
 def _chosen(line: str, most: int) -> list[str]:
-    done, lines = False, [line]
-    while not done:  # a choice may lie in a choice: the inner ones go first
-        lines, before = list(dict.fromkeys(one for text in lines for one in _innermost(text, most))), lines
-        done = lines == before
-        if len(lines) > most:
-            raise ValueError(
-                f"A prompt may stand for at most {MOST_PROMPTS} pictures; take out lines, or words in {{}}."
-            )
+    lines = [line]
+    while any(CHOICE.search(text) for text in lines):  # a choice may lie in a choice: the inner ones go first
+        lines = list(dict.fromkeys(one for text in lines for one in _first_chosen(text)))
+        if len(lines) > MOST_PROMPTS:
+            break
+    if len(lines) > most:
+        raise ValueError(
+            f"A prompt may stand for at most {MOST_PROMPTS} others; take out lines, or words between {{ and }}."
+        )
     return lines
 
 
-def _innermost(text: str, most: int) -> list[str]:
-    pieces = CHOICE.split(text)
-    choices = [piece.split("|") if at % 2 else [piece] for at, piece in enumerate(pieces)]
-    count = 1
-    for choice in choices:
-        count *= len(choice)
-    if count > most:
-        return [""] * 0 + [f"{number}" for number in range(most + 1)]
-    return ["".join(one) for one in product(*choices)]
+def _first_chosen(text: str) -> list[str]:
+    """A text for each word of the first choice that has none inside."""
+    found = CHOICE.search(text)
+    if found is None:
+        return [text]
+    return [text[: found.start()] + word.strip() + text[found.end() :] for word in found.group(1).split("|")]
 
 
 def wildcards(prompt: str) -> list[str]:

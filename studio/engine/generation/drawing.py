@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import version
@@ -18,7 +18,7 @@ from studio.contracts.events import Event, PictureDrawn, PreviewDrawn, StageRepo
 from studio.contracts.family import ModelFamily
 from studio.contracts.recipes import Recipe
 from studio.contracts.requests import DrawRequest, as_json
-from studio.contracts.sampling import MAX_SEED, LoraUse, OutfitUse, Sampling, Wearing
+from studio.contracts.sampling import LoraUse, OutfitUse, Sampling, Wearing
 from studio.engine.adapters.ip_adapter import ImagePrompt, digest_of_use, prompted
 from studio.engine.adapters.lora import Applied, attached
 from studio.engine.generation.callback_stream import Stopped, streamed
@@ -29,6 +29,7 @@ from studio.engine.generation.time_left import TimeLeft
 from studio.engine.models.driver import Driver, Words
 from studio.engine.models.memory import is_out_of_memory
 from studio.engine.models.pipeline_cache import PipelineCache
+from studio.tasks.draw import pictures_of
 
 if TYPE_CHECKING:
     from studio.library import Library, Lora, Outfit
@@ -42,7 +43,7 @@ Watch = Callable[[int, SchedulerTap], None]  # after each step: its number from 
 def draw(
     request: DrawRequest, *, pipelines: PipelineCache, family: ModelFamily, library: Library, stop: Stop
 ) -> Iterator[Event]:
-    """Draw `request.count` pictures, one after another, and save each with its recipe.
+    """Draw `request.count` pictures of each of its prompts, one after another, and save each with its recipe.
 
     Yields PreviewDrawn every few steps and PictureDrawn after each picture. Picture i starts from seed + i and is a
     batch of its own, so that its pixels do not depend on the count. Ends within a step once `stop()` is true; what is
@@ -120,11 +121,11 @@ class _Drawing:
     adapters: Adapters
 
     def run(self, tell: Callable[[Event], None], library: Library, stop: Stop) -> None:
-        count, time_left = self.request.count, TimeLeft()
-        for index in range(count):
+        each, time_left = pictures_of(self.request), TimeLeft()
+        count = len(each)
+        for index, alone in enumerate(each):
             if stop():
                 return
-            alone = replace(self.request, count=1, seed=((self.request.seed or 0) + index) % (MAX_SEED + 1))
             image, estimates = self._picture(alone, index, tell, stop)
             picture = library.save_picture(image, self.adapters.recipe(alone, estimates))
             time_left.drew()
@@ -284,7 +285,7 @@ def _call(
     guided = is_guided(driver, request)
     # An empty negative prompt is none at all: families differ in what that means to them, as diffusers has it.
     negative = (request.negative_prompt or None) if driver.capabilities.negative_prompt else None
-    each = [pipelines.encode(pipeline, Words(prompt, negative, guided), texts) for prompt in prompts]
+    each = [pipelines.encode(pipeline, Words(prompt, negative, guided, weighted=True), texts) for prompt in prompts]
     embeddings = {name: torch.cat([one[name] for one in each]) for name in each[0]}
     with (
         _scheduler(driver, pipeline, request.scheduler) as scheduler,

@@ -24,6 +24,7 @@ class Words:
     prompts: str | tuple[str, ...]
     negative: str | None = None
     guided: bool = False  # whether the negative prompt, which may be empty, is encoded beside them
+    weighted: bool = False  # one prompt, whose brackets weigh words, and which is read to its end; others as they stand
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from studio.engine.models.driver import Conditioning
+from studio.engine.models.prompt_chunks import Encoder
 from studio.engine.models.single_file import original_module
 from studio.engine.models.unet import UNetDriver, pipelines_of
 
@@ -17,6 +18,11 @@ class SDXLDriver(UNetDriver):
 
     pipelines = pipelines_of("StableDiffusionXL")
     architecture, kohya_base = "stable-diffusion-xl-v1-base", "sdxl_base_v1-0"
+
+    def encoders(self, pipeline: Any) -> list[Encoder]:
+        """Both, of which an img2img checkpoint may have the second alone."""
+        both = ((pipeline.tokenizer, pipeline.text_encoder), (pipeline.tokenizer_2, pipeline.text_encoder_2))
+        return [Encoder(tokenizer, network, penultimate=True) for tokenizer, network in both if tokenizer is not None]
 
     def conditioning(self, pipeline: Any, texts: Conditioning, size: tuple[int, int]) -> Conditioning:
         """The texts with the sizes that a drawing has by default: neither enlarged nor cropped."""

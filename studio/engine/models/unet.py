@@ -11,6 +11,7 @@ import diffusers
 import torch
 from torch import Tensor
 
+from studio.engine.models import prompt_chunks
 from studio.engine.models.driver import Capabilities, Conditioning, Words, is_text_encoder
 from studio.engine.models.noise import DiffusionNoise
 from studio.engine.models.schedulers import build_scheduler, clean_latents
@@ -46,6 +47,8 @@ class UNetDriver:
         return getattr(diffusers, name)
 
     def encode(self, pipeline: Any, words: Words) -> Conditioning:
+        if words.weighted and isinstance(words.prompts, str):
+            return self._encode_weighted(pipeline, words, words.prompts)
         found = pipeline.encode_prompt(
             prompt=words.prompts if isinstance(words.prompts, str) else list(words.prompts),
             device=pipeline._execution_device,
@@ -54,6 +57,28 @@ class UNetDriver:
             negative_prompt=words.negative,
         )
         return {name: tensor for name, tensor in zip(EMBEDDINGS, found, strict=False) if tensor is not None}
+
+    def _encode_weighted(self, pipeline: Any, words: Words, prompt: str) -> Conditioning:
+        """As the pipeline does it, to the last bit, where both texts fit and weigh nothing."""
+        encoders, device = self.encoders(pipeline), pipeline._execution_device
+        texts = [prompt] if words.negative is None else [prompt, words.negative]
+        stand = [prompt_chunks.as_it_stands(text, encoders[0].tokenizer) for text in texts]
+        if None not in stand:
+            return self.encode(pipeline, Words(stand[0] or "", stand[-1] if stand[1:] else None, words.guided))
+        length = prompt_chunks.length_of(encoders, texts)
+        found = prompt_chunks.embeddings(encoders, prompt, length, device)
+        against: tuple[Tensor | None, ...] = ()
+        if words.guided and words.negative is None and pipeline.config.get("force_zeros_for_empty_prompt"):
+            against = tuple(None if one is None else torch.zeros_like(one) for one in found)
+        elif words.guided:
+            against = prompt_chunks.embeddings(encoders, words.negative or "", length, device)
+        named = {**dict(zip(EMBEDDINGS[::2], found, strict=True)), **dict(zip(EMBEDDINGS[1::2], against, strict=False))}
+        dtype = encoders[-1].network.dtype
+        return {name: tensor.to(device, dtype) for name, tensor in named.items() if tensor is not None}
+
+    def encoders(self, pipeline: Any) -> list[prompt_chunks.Encoder]:
+        """The text encoders in the order in which their embeddings lie beside each other."""
+        return [prompt_chunks.Encoder(pipeline.tokenizer, pipeline.text_encoder, penultimate=False)]
 
     def conditioning(self, pipeline: Any, texts: Conditioning, size: tuple[int, int]) -> Conditioning:
         return texts

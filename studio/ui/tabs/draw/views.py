@@ -14,6 +14,7 @@ from studio.contracts.requests import DrawRequest
 from studio.execution.run import Run
 from studio.library import Lora, Picture, Scene, Subject
 from studio.session import Studio
+from studio.tasks.draw import asked_for
 from studio.ui import html
 from studio.ui.drawing_fields import FamilyFields, defaults_of, sampling_of
 from studio.ui.estimate_tags import tags
@@ -237,7 +238,7 @@ def stage_view(run: Run | None, pictures: Sequence[Picture], subjects: Sequence[
     if run is not None:
         head = _head(run)
         if not run.ended:
-            figures += [_coming(run, index) for index in range(len(figures), run.request.count)]
+            figures += [_coming(run, index) for index in range(len(figures), asked_for(run.request))]
     wall = f'<div class="pictures of-{min(len(figures), 5)}">{"".join(figures)}</div>' if figures else ""
     return f'<div class="stage">{head}{wall}{chosen_bar(subjects) if pictures else ""}</div>'
 
