@@ -14,8 +14,9 @@ from studio.contracts.requests import MOST_RANK, DrawRequest, MergeRequest
 from studio.contracts.sampling import LORA_SCALES, LoraUse
 from studio.library import Lora
 from studio.session import Studio
+from studio.ui import subject_actions
 from studio.ui.wiring import Wiring
-from studio.words import prompt_check, triggers
+from studio.words import prompt_check, reading, triggers
 
 ROWS = 2  # LoRAs beside the one under Who
 NOBODY, NONE = "Nobody", "None"  # of the one under Who, and of the others
@@ -242,15 +243,25 @@ def calling_who(desk: Studio, family: ModelFamily, prompt: str, lora: str, besid
     return triggers.calling(prompt, chosen.trigger, others, plain)
 
 
-def prompt_note(desk: Studio, family: ModelFamily, prompt: str, lora: str | None, beside: Iterable[str] = ()) -> str:
+def prompt_note(
+    desk: Studio,
+    family: ModelFamily,
+    prompt: str,
+    lora: str | None,
+    beside: Iterable[str] = (),
+    *,
+    choices: bool = False,
+) -> str:
     """What should be known of a prompt before it is drawn from: words, triggers, what is not read; "" for nothing.
 
-    `beside` are slugs of LoRAs that are chosen together with the one under Who.
+    `beside` are slugs of LoRAs that are chosen together with the one under Who; `choices` says whether one text may
+    be several prompts here.
     """
     kept = {one.trigger: one.name for slug in (lora, *beside) if (one := lora_named(desk, slug)) and one.trigger}
     nouns = [noun for kind in ("nouns", "objects") for noun in family.words().get(kind, ())]
     others = {one.trigger: one.name for one in desk.library.loras() if triggers.calls_somebody(one.trigger, nouns)}
     notes = (
+        reading.prompt_note(prompt, subject_actions.vocabulary(family), choices),
         prompt_check.note(prompt, family.words(), " ".join(kept), family.title),
         triggers.note(prompt, kept, others) if prompt.strip() else "",
     )

@@ -60,20 +60,21 @@ def take_sample(desk: Studio) -> Subject:
 
 def proposals(desk: Studio, family: ModelFamily, count: int = PROPOSALS) -> list[Proposal]:
     """Rare tokens of the family that no subject here has."""
-    return identifiers.propose(_vocabulary(family), _taken(desk), count)
+    return identifiers.propose(vocabulary(family), _taken(desk), count)
 
 
 def from_name(desk: Studio, family: ModelFamily, name: str) -> Proposal:
     """An identifier made of a name. Raises ValueError for one without Latin letters."""
-    return identifiers.from_name(name, _vocabulary(family), _taken(desk))
+    return identifiers.from_name(name, vocabulary(family), _taken(desk))
 
 
 def verdict(desk: Studio, family: ModelFamily, identifier: str, own: str = "") -> Verdict:
     """How good an identifier is; `own` is the slug of the subject that already has it."""
-    return identifiers.check(identifier, _vocabulary(family), _taken(desk, own))
+    return identifiers.check(identifier, vocabulary(family), _taken(desk, own))
 
 
-def _vocabulary(family: ModelFamily) -> identifiers.Vocabulary | None:
+def vocabulary(family: ModelFamily) -> identifiers.Vocabulary | None:
+    """The family's tokenizer; None where it is not on this disk."""
     return identifiers.vocabulary_of(family.weights, family.words(), family.config)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 GOOD, FAIR, BAD = "good", "fair", "bad"
+CLIPS_LONGEST, NO_LIMIT = 77, 100_000  # tokens; a tokenizer without a limit says a very large one
 # Each is one token of CLIP's vocabulary, rare there and without a meaning; for a family whose tokenizer is not here.
 WELL_KNOWN = ("sks", "ohwx", "olis", "phol", "nlwx", "nmwx", "ssnhq", "kprc")
 COMMON_RANK = 30_000  # of CLIP's 49,408 tokens: merges below it are words that captions use
@@ -56,10 +57,10 @@ class Verdict:
 
 
 class Vocabulary:
-    """One family's tokenizer, as far as identifiers ask."""
+    """One family's tokenizer, and the `longest` text that its text encoder takes: in tokens, start and end included."""
 
-    def __init__(self, tokenizer: Tokenizer, words: Iterable[str] = ()) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, tokenizer: Tokenizer, words: Iterable[str] = (), longest: int = CLIPS_LONGEST) -> None:
+        self._tokenizer, self.longest = tokenizer, longest
         self._known = {part for word in words for part in word.lower().split()}
         self._size = tokenizer.get_vocab_size()
         self._specials = set(tokenizer.get_added_tokens_decoder())
@@ -67,6 +68,19 @@ class Vocabulary:
     def tokens(self, text: str) -> list[int]:
         """Token ids of the text, without the marks of its start and end."""
         return [id for id in self._tokenizer.encode(text.lower()).ids if id not in self._specials]
+
+    @property
+    def room(self) -> int:
+        """How many tokens of a text are read at once."""
+        return self.longest - 2
+
+    def beyond(self, text: str) -> str:
+        """The words at the end of the text that the text encoder does not take; "" where it takes all."""
+        words = list(re.finditer(r"\S+", text))
+        if len(self.tokens(text)) <= self.room:
+            return ""
+        cut = next(word for word in words if len(self.tokens(text[: word.end()])) > self.room)
+        return text[cut.start() :]
 
     @property
     def is_small(self) -> bool:
@@ -103,16 +117,24 @@ class Vocabulary:
 def vocabulary_of(weights: str, words: Mapping[str, Sequence[str]], config: str | None = None) -> Vocabulary | None:
     """The tokenizer in a family's folder of weights, else that of its published configuration; None for neither."""
     listed = (*sorted(GRAMMAR), *(word for kind in words.values() for word in kind))
-    published = vocabulary_folder(Path(config) / "tokenizer") if config else None
-    for folder in (Path(weights) / "tokenizer", published):
-        if folder is None or not folder.is_dir():
+    published = [Path(config) / "tokenizer"] if config else []
+    for told in (Path(weights) / "tokenizer", *published):
+        folder = vocabulary_folder(told) if told in published else told
+        if not folder.is_dir():
             continue
         try:
             changed = max(file.stat().st_mtime_ns for file in folder.iterdir())
-            return _loaded(folder, listed, changed)
+            return _loaded(folder, listed, _longest(told), changed)
         except Exception as error:  # the tokenizers library raises a bare Exception for a damaged file
             log.warning("the tokenizer in %s cannot be read: %s", folder, error)
     return None
+
+
+def _longest(tokenizer: Path) -> int:
+    """What the folder of a tokenizer says of how long a text may be, in tokens; CLIP's length where it says nothing."""
+    config = tokenizer / "tokenizer_config.json"
+    said = json.loads(config.read_text(encoding="utf-8")).get("model_max_length") if config.is_file() else None
+    return said if isinstance(said, int) and 2 < said < NO_LIMIT else CLIPS_LONGEST
 
 
 def vocabulary_folder(tokenizer: Path) -> Path:
@@ -212,13 +234,13 @@ def reads_like_a_word(token: str) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _loaded(folder: Path, words: tuple[str, ...], _changed: int) -> Vocabulary:
+def _loaded(folder: Path, words: tuple[str, ...], longest: int, _changed: int) -> Vocabulary:
     from tokenizers import Tokenizer
 
     file = folder / "tokenizer.json"
     if file.is_file():
-        return Vocabulary(Tokenizer.from_file(str(file)), words)
-    return Vocabulary(_from_merges(folder), words)
+        return Vocabulary(Tokenizer.from_file(str(file)), words, longest)
+    return Vocabulary(_from_merges(folder), words, longest)
 
 
 def _from_merges(folder: Path) -> Tokenizer:

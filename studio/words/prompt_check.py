@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
+from studio.words.prompt_syntax import WILDCARD, words_of
+
 # Words that carry no picture of their own, or that every family reads past.
 GRAMMAR = frozenset(
     """
@@ -126,7 +128,8 @@ def note(prompt: str, words: Mapping[str, Sequence[str]], trigger: str = "", fam
     if not known:
         return ""
     reads = known | GRAMMAR | _single_words([trigger, *words])  # a kind's own name, such as "hair", is read too
-    unknown = [word for word in dict.fromkeys(_split(prompt)) if not _reads(word, reads)]
+    said = WILDCARD.sub(" ", words_of(prompt))
+    unknown = [word for word in dict.fromkeys(_split(said)) if not _reads(word, reads)]
     if not unknown:
         return ""
     named = unknown[:LONGEST_LIST]

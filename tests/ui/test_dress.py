@@ -258,3 +258,10 @@ def test_nothing_from_outside_becomes_markup(desk):
     ]
     for html in told:
         assert "<img src=x" not in html
+
+
+def test_what_a_tab_does_not_read_is_said_there(desk):
+    assert "3 prompts" in draw_views.note_on(desk, "a girl\na {cat|cup}", "", "pocket", "", "")
+    assert "on Draw alone" in dress_views.note_on(desk, "a {cat|cup}", "", "", "pocket")
+    assert "__hair__ is not read" in repaint_views.note_on(desk, "a girl with __hair__", "", "pocket")
+    assert "read in 2 parts" in family_endpoints.check_prompt(desk, "red " * 60)["note"]

@@ -74,3 +74,7 @@ def test_a_noun_that_was_taught_needs_no_note(noun):
 
 def test_a_family_of_the_open_world_knows_every_noun():
     assert not noun_note("dragon", {}, "SDXL")
+
+
+def test_what_weighs_or_breaks_a_prompt_is_no_word_of_it():
+    assert note(r"a (red:1.2) [cat] BREAK {grey|black} __hair__ on the beach \(red\)", WORDS) == ""

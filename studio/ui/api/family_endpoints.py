@@ -22,4 +22,5 @@ def family(desk: Studio, name: str | None = None) -> dict:
 def check_prompt(desk: Studio, prompt: str, lora: str | None = None, family: str | None = None) -> dict:
     """A note on a prompt: unknown words, a missing trigger or somebody else's, what is not read; else empty."""
     chosen = family_of(desk, family)
-    return {"note": prompt_note(desk, chosen, prompt, desk.library.lora(lora).slug if lora else None)}
+    slug = desk.library.lora(lora).slug if lora else None
+    return {"note": prompt_note(desk, chosen, prompt, slug, choices=True)}

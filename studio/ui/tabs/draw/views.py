@@ -209,7 +209,7 @@ def worn_view(desk: Studio, outfit: list | None) -> str:
 
 def note_on(desk: Studio, prompt: str, lora: str, family: str, lora_0: str, lora_1: str) -> str:
     """What should be known of the prompt before it is drawn from; nothing where all is well."""
-    return html.note(prompt_note(desk, desk.families[family], prompt, lora, [lora_0, lora_1]))
+    return html.note(prompt_note(desk, desk.families[family], prompt, lora, [lora_0, lora_1], choices=True))
 
 
 def knows(family: ModelFamily) -> str:

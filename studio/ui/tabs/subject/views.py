@@ -115,7 +115,7 @@ def photos_view(desk: Studio, slug: str, pending: Sequence[Pending], file: str, 
         "pending": list(pending),
         "photo": photo.file if photo else "",
         "shelf": shelf_view(desk.library.subjects(), slug, trained, subject_actions.has_sample()),
-        "sheet": sheet_view(subject, pending, file, refused),
+        "sheet": sheet_view(subject, pending, file, refused, subject_actions.vocabulary(desk.family)),
         "cropper": cropper_view(photo),
     }
 
