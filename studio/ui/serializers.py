@@ -16,9 +16,10 @@ from studio.contracts.family import ModelFamily
 from studio.imaging.masks import Mask
 from studio.library import Lora, Outfit, Photo, Picture, Subject
 from studio.ui.html import url
+from studio.ui.subject_actions import CaptionNote, caption_note_for
 
 
-def told_photo(photo: Photo) -> dict[str, Any]:
+def told_photo(photo: Photo, note: CaptionNote) -> dict[str, Any]:
     """A photo with its caption, its crop in pixels and what may hurt the training."""
     return {
         "file": photo.file,
@@ -28,12 +29,13 @@ def told_photo(photo: Photo) -> dict[str, Any]:
         "crop": list(photo.crop) if photo.crop else None,
         "width": photo.width,
         "height": photo.height,
-        "notes": list(photo.notes),
+        "notes": [*photo.notes, *filter(None, [note(photo.caption)])],
     }
 
 
-def told_subject(subject: Subject) -> dict[str, Any]:
-    """A subject with all its photos."""
+def told_subject(subject: Subject, family: ModelFamily) -> dict[str, Any]:
+    """A subject with all its photos, each with what of its caption the family cannot learn."""
+    note = caption_note_for(subject, family)
     return {
         "slug": subject.slug,
         "name": subject.name,
@@ -41,7 +43,7 @@ def told_subject(subject: Subject) -> dict[str, Any]:
         "identifier": subject.identifier,
         "trigger": subject.trigger,
         "created": subject.created,
-        "photos": [told_photo(photo) for photo in subject.photos],
+        "photos": [told_photo(photo, note) for photo in subject.photos],
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from studio.contracts.family import ModelFamily
@@ -11,8 +12,10 @@ from studio.library import Library, Subject
 from studio.session import EXAMPLES, Studio
 from studio.words import identifiers
 from studio.words.identifiers import Proposal, Verdict
+from studio.words.reading import caption_note
 
 PROPOSALS = 40
+CaptionNote = Callable[[str], str]  # what of a caption is too long to be learnt; "" where nothing is
 
 
 def create(
@@ -71,6 +74,21 @@ def from_name(desk: Studio, family: ModelFamily, name: str) -> Proposal:
 def verdict(desk: Studio, family: ModelFamily, identifier: str, own: str = "") -> Verdict:
     """How good an identifier is; `own` is the slug of the subject that already has it."""
     return identifiers.check(identifier, vocabulary(family), _taken(desk, own))
+
+
+def caption_note_for(subject: Subject | None, family: ModelFamily) -> CaptionNote:
+    """What says, of a caption of the subject's, what of it is too long for the family to learn."""
+    known = vocabulary(family)
+
+    def note(caption: str) -> str:
+        named = subject is None or subject.identifier.lower() in re.split(r"\W+", caption.lower())
+        return caption_note(caption, known, "" if named or subject is None else subject.instance_prompt)
+
+    return note
+
+
+def no_note(caption: str) -> str:
+    return ""
 
 
 def vocabulary(family: ModelFamily) -> identifiers.Vocabulary | None:

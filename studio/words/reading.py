@@ -37,9 +37,13 @@ def prompt_note(prompt: str, vocabulary: Vocabulary | None, choices: bool = True
     return " ".join(said)
 
 
-def caption_note(caption: str, vocabulary: Vocabulary | None) -> str:
-    """A sentence that names what of a caption is too long to be learnt; "" where all is read."""
-    beyond = vocabulary.beyond(caption) if vocabulary is not None and caption.strip() else ""
+def caption_note(caption: str, vocabulary: Vocabulary | None, call: str = "") -> str:
+    """A sentence that names what of a caption is too long to be learnt; "" where all is read.
+
+    `call` is what a training puts before it, such as "a picture of sks girl".
+    """
+    learnt = f"{call}, {caption}" if call else caption
+    beyond = vocabulary.beyond(learnt) if vocabulary is not None and caption.strip() else ""
     if not beyond or vocabulary is None:
         return ""
     shown = beyond if len(beyond) <= SHOWN else f"{beyond[: SHOWN - 3]}..."

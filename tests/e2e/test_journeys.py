@@ -173,3 +173,30 @@ def test_a_lora_goes_out_as_a_file_comes_back_and_is_merged_with_itself(
 
 def rank_of(file: Path) -> int:
     return next(len(tensor) for name, tensor in load_file(file).items() if "lora_A" in name)
+
+
+def test_a_chip_is_pressed_while_its_words_are_there_and_who_calls_once(served: Served, open_page: Opener) -> None:
+    page = open_page(served.url)
+    open_tab(page, "Draw")
+    prompt, who = page.locator("#prompt textarea"), page.locator("#draw-lora input")
+    chips = page.locator(".words")
+    mika, beach, snow = (chips.get_by_role("button", name=name, exact=True) for name in ("sks girl", "Beach", "Snow"))
+    expect(who).to_have_value(re.compile("Mika"))
+    prompt.fill("a cartoon of sks girl, on the beach")
+    expect(mika).to_have_attribute("aria-pressed", "true")
+    expect(beach).to_have_attribute("aria-pressed", "true")
+    snow.click()
+    expect(prompt).to_have_value("a cartoon of sks girl, in the snow")
+    expect(beach).to_have_attribute("aria-pressed", "false")
+    snow.click()
+    expect(prompt).to_have_value("a cartoon of sks girl")
+    expect(snow).to_have_attribute("aria-pressed", "false")
+    prompt.fill("a cartoon of a cat")
+    expect(mika).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".tab-draw .block.prompt-note")).to_contain_text("does not say 'sks girl'")
+    prompt.fill("a cartoon of sks girl, waving")
+    for name, said in (("Nobody", "a cartoon of a girl, waving"), ("Mika", "a cartoon of sks girl, waving")):
+        for _ in range(2):
+            who.click()
+            page.get_by_role("option", name=re.compile(name)).first.click()
+            expect(prompt).to_have_value(said)

@@ -20,6 +20,8 @@ from studio.ui.form_values import fitting
 from studio.ui.loras import NOBODY, apart, more_loras, together
 from studio.ui.opening import DRAFTS, open_draw
 from studio.ui.recipe_import import settings_of
+from studio.ui.serializers import told_subject
+from studio.ui.subject_actions import caption_note_for
 from studio.ui.tabs.draw import handlers as draw
 from studio.ui.tabs.draw import views as stage
 from studio.ui.tabs.gallery import views as gallery
@@ -114,7 +116,7 @@ def test_nothing_from_outside_becomes_markup(desk):
     run = Run("1", DRAW, EVIL, DrawRequest(prompt=EVIL), desk.library, desk.family)
     shown = [
         stage.stage_view(run, [picture], [subject]),
-        stage.words_view(None, [scene]),
+        stage.words_view(None, [scene], desk.family),
         photo_grid.shelf_view([subject], "", frozenset(), False),
         photo_grid.cropper_view(subject.photos[0]),
         photo_grid.sheet_view(subject, [], "", ((EVIL, EVIL),)),
@@ -284,3 +286,18 @@ def test_the_report_of_a_run_holds_everything_and_fetches_nothing(desk):
     page = report(desk.run(record.id), library.root)
     assert "<td>rank</td><td>3</td>" in page and "It is the best." in page and page.count("<svg") == 2
     assert "data:image/png;base64," in page and "http" not in page and EVIL not in page
+
+
+def test_a_caption_that_is_too_long_to_be_learnt_has_a_note(desk):
+    subject = desk.library.add_subject("Mika", "girl", "sks", [Image.linear_gradient("L")])
+    (photo, *_) = subject.photos
+    long = f"{subject.trigger} " + "in a red hat, " * 20 + "waving"
+    for caption, noted in ((long, True), ("waving", False), (long[: len(subject.trigger) + 30], False)):
+        desk.library.edit_photo(subject.slug, photo.file, caption=caption)
+        subject = desk.library.subject(subject.slug)
+        sheet = photo_grid.sheet_view(subject, [], "", (), caption_note_for(subject, desk.family))
+        told = told_subject(subject, desk.family)["photos"][0]["notes"]
+        assert ("Too long" in sheet) is noted and any("Too long" in note for note in told) is noted
+    fits = " ".join(["red"] * 45)  # with "a picture of sks girl" before it, it does not
+    assert "Too long" in caption_note_for(subject, desk.family)(fits)
+    assert not caption_note_for(None, desk.family)(fits)

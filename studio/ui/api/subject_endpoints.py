@@ -8,7 +8,7 @@ from studio.session import Studio
 from studio.ui.api.arguments import box, family_of
 from studio.ui.form_values import uploaded
 from studio.ui.serializers import told_photo, told_subject
-from studio.ui.subject_actions import create, from_name, proposals, verdict
+from studio.ui.subject_actions import caption_note_for, create, from_name, proposals, verdict
 from studio.ui.wiring import Wiring
 
 
@@ -30,7 +30,7 @@ def register(wiring: Wiring) -> None:
 
 def subjects(desk: Studio) -> list:
     """Every subject with its photos, oldest first."""
-    return [told_subject(subject) for subject in desk.library.subjects()]
+    return [told_subject(subject, desk.family) for subject in desk.library.subjects()]
 
 
 def add_subject(
@@ -38,7 +38,7 @@ def add_subject(
 ) -> dict:
     """A new subject. Photos that cannot be used come back under "refused", by name and with the reason."""
     subject, refused = create(desk, name, class_noun, identifier, uploaded(photos or []), consent)
-    return {**told_subject(subject), "refused": [list(pair) for pair in refused]}
+    return {**told_subject(subject, desk.family), "refused": [list(pair) for pair in refused]}
 
 
 def edit_subject(
@@ -47,7 +47,7 @@ def edit_subject(
     """Change what is given; the slug stays."""
     given = {"name": name, "class_noun": class_noun, "identifier": identifier}
     changes = {field: value for field, value in given.items() if value is not None}
-    return told_subject(desk.library.edit_subject(subject, **changes))
+    return told_subject(desk.library.edit_subject(subject, **changes), desk.family)
 
 
 def remove_subject(desk: Studio, subject: str) -> list:
@@ -59,23 +59,28 @@ def remove_subject(desk: Studio, subject: str) -> list:
 def add_photos(desk: Studio, subject: str, photos: list, consent: bool = False) -> dict:
     """Add photos one by one: "kept", and "refused" by name with the reason."""
     added = desk.add_photos(subject, uploaded(photos), consent)
-    return {"kept": [told_photo(photo) for photo in added.kept], "refused": [list(pair) for pair in added.refused]}
+    note = caption_note_for(desk.library.subject(subject), desk.family)
+    return {
+        "kept": [told_photo(photo, note) for photo in added.kept],
+        "refused": [list(pair) for pair in added.refused],
+    }
 
 
 def edit_photo(desk: Studio, subject: str, file: str, caption: str | None = None, crop: list | None = None) -> dict:
     """Change a photo's caption, its crop (left, top, right, bottom in pixels), or both."""
-    return told_photo(desk.library.edit_photo(subject, file, caption, box(crop)))
+    edited = desk.library.edit_photo(subject, file, caption, box(crop))
+    return told_photo(edited, caption_note_for(desk.library.subject(subject), desk.family))
 
 
 def remove_photo(desk: Studio, subject: str, file: str) -> dict:
     """Remove one photo; the subject that is left."""
     desk.library.remove_photo(subject, file)
-    return told_subject(desk.library.subject(subject))
+    return told_subject(desk.library.subject(subject), desk.family)
 
 
 async def describe_photos(desk: Studio, subject: str, family: str | None = None) -> dict:
     """Give each photo without a caption one that names garments, colours and place; the subject with its photos."""
-    return told_subject(await asyncio.to_thread(desk.describe, subject, family))
+    return told_subject(await asyncio.to_thread(desk.describe, subject, family), desk.family)
 
 
 def propose_identifier(desk: Studio, family: str | None = None, name: str | None = None, count: int = 5) -> list:

@@ -13,8 +13,8 @@ from studio.imaging.photos import open_image, problems, suggest_crop
 from studio.library import Photo, Subject
 from studio.library.captions import paired
 from studio.ui import html
-from studio.words.identifiers import Verdict, Vocabulary
-from studio.words.reading import caption_note
+from studio.ui.subject_actions import CaptionNote, no_note
+from studio.words.identifiers import Verdict
 
 CHIPS = {"good": "Good", "fair": "Fair", "bad": "Poor"}
 THUMBNAIL = 240  # pixels
@@ -85,18 +85,18 @@ def sheet_view(
     pending: Sequence[Pending],
     selected: str,
     refused: Refused,
-    vocabulary: Vocabulary | None = None,
+    note: CaptionNote = no_note,
 ) -> str:
     """The photos of the subject, or those that wait for one, with what was refused and why.
 
-    A caption that is longer than the family of the vocabulary reads has a note.
+    `note` says what of a caption is too long to be learnt.
     """
     said = "".join(f"<li>{_refusal(name, reason)}</li>" for name, reason in refused)
     bad = f'<div class="refused"><p>Not taken:</p><ul>{said}</ul></div>' if said else ""
     if subject is not None:
-        frames = "".join(_photo(photo, photo.file == selected, vocabulary) for photo in subject.photos)
+        frames = "".join(_photo(photo, photo.file == selected, note) for photo in subject.photos)
     else:
-        frames = "".join(_waiting(number, photo, vocabulary) for number, photo in enumerate(pending))
+        frames = "".join(_waiting(number, photo, note) for number, photo in enumerate(pending))
     if not frames:
         return (
             bad + '<p class="faint sheet-hint">Three to twenty pictures, the more different the better: other '
@@ -107,7 +107,7 @@ def sheet_view(
     return f'{bad}<div class="sheet">{frames}</div>{describe}'
 
 
-def _photo(photo: Photo, selected: bool, vocabulary: Vocabulary | None) -> str:
+def _photo(photo: Photo, selected: bool, note: CaptionNote) -> str:
     # `value` is for gr.HTML: where photos move up, it sets a field's text by this attribute alone.
     field = html.attributes(
         rows=1,
@@ -122,16 +122,16 @@ def _photo(photo: Photo, selected: bool, vocabulary: Vocabulary | None) -> str:
     return (
         f'<figure class="photo{" open" if selected else ""}"><div class="frame">{_cropped(photo)}'
         f'<span class="acts">{crop}{drop}</span></div><textarea{field}>{escape(photo.caption)}</textarea>'
-        f"{_notes([*photo.notes, caption_note(photo.caption, vocabulary)])}</figure>"
+        f"{_notes([*photo.notes, note(photo.caption)])}</figure>"
     )
 
 
-def _waiting(number: int, photo: Pending, vocabulary: Vocabulary | None) -> str:
+def _waiting(number: int, photo: Pending, note: CaptionNote) -> str:
     caption = f'<p class="faint">{escape(photo.caption)}</p>' if photo.caption else ""
     drop = html.button("Leave this photo out", "leave_out", "close", quiet=True, number=number)
     return (
         f'<figure class="photo"><div class="frame">{html.jpeg(photo.jpeg)}<span class="acts">{drop}</span>'
-        f"</div>{caption}{_notes([*photo.notes, caption_note(photo.caption, vocabulary)])}</figure>"
+        f"</div>{caption}{_notes([*photo.notes, note(photo.caption)])}</figure>"
     )
 
 

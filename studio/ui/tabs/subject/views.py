@@ -11,6 +11,7 @@ from studio.contracts.family import ModelFamily
 from studio.library import Subject
 from studio.session import Studio
 from studio.ui import html, subject_actions
+from studio.ui.subject_actions import caption_note_for
 from studio.ui.tabs.subject.photo_grid import Pending, Refused, cropper_view, sheet_view, shelf_view, verdict_view
 from studio.words.prompt_check import noun_note
 
@@ -115,7 +116,7 @@ def photos_view(desk: Studio, slug: str, pending: Sequence[Pending], file: str, 
         "pending": list(pending),
         "photo": photo.file if photo else "",
         "shelf": shelf_view(desk.library.subjects(), slug, trained, subject_actions.has_sample()),
-        "sheet": sheet_view(subject, pending, file, refused, subject_actions.vocabulary(desk.family)),
+        "sheet": sheet_view(subject, pending, file, refused, caption_note_for(subject, desk.family)),
         "cropper": cropper_view(photo),
     }
 
