@@ -55,7 +55,7 @@ def main() -> None:
         name, usual = ASSEMBLED[arguments.what]
         getattr(importlib.import_module("pocketworld.assemble"), name)(arguments.work, arguments.to or usual)
     elif arguments.command == "revive":
-        from pocketworld.training.reviving import revive_checkpoint
+        from pocketworld.training.attention_revival import revive_checkpoint
 
         revive_checkpoint(arguments.work)
     elif arguments.command == "unpack":

@@ -23,7 +23,7 @@ from transformers import (
 from pocketworld import vocabulary
 from pocketworld.captions import PLACES, POSE_WORDS
 from pocketworld.judge import BUNDLED, Judge
-from pocketworld.things import SYNONYMS
+from pocketworld.phrases import SYNONYMS
 from pocketworld.training.diffusion import SCHEDULE
 from pocketworld.training.dino import new_dino, new_tokenizer, settled
 from pocketworld.training.dino import new_processor as new_detector_processor

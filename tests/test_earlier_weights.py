@@ -17,7 +17,7 @@ from studio.engine.adapters.metadata import LoraMetadata
 from studio.engine.models.sdxl import SDXLDriver
 from studio.engine.models.weights import write_tensors
 from studio.library.family_files import built_in
-from studio.ui.opening import open_draw
+from studio.ui.page_opening import open_draw
 from studio.ui.recipe_import import settings_of
 from studio.ui.tabs.draw.views import words_for
 

@@ -18,8 +18,8 @@ from benchmarks.quality.found_masks import found_of, union_of
 from benchmarks.quality.held_out import held_out_specs
 from benchmarks.quality.report import made_by, parser_for, percent, publish
 from benchmarks.results import table
+from pocketworld.phrases import COLOURS, things
 from pocketworld.render import render
-from pocketworld.things import COLOURS, things
 from pocketworld.vocabulary import ACCESSORIES, BOTTOMS, OBJECTS, TOPS
 from pocketworld.world import Spec
 from studio.imaging import masks

@@ -24,7 +24,7 @@ from transformers import (
     SwinConfig,
 )
 
-from pocketworld.things import COLOURS, THINGS, box_of, overlap, phrases_of, things
+from pocketworld.phrases import COLOURS, THINGS, box_of, overlap, phrases_of, things
 from pocketworld.training.augment import worn
 from pocketworld.training.data import Pictures, held_out_pictures, to_tensor, training_pictures
 from pocketworld.training.eyes import Look, open_eyes

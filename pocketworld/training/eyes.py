@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pocketworld.canvas import PARTS
-from pocketworld.things import CLOTHING, COLOURS, FIGURE, box_of
+from pocketworld.phrases import CLOTHING, COLOURS, FIGURE, box_of
 from pocketworld.training.augment import worn
 from pocketworld.training.data import Pictures, held_out_pictures, to_tensor, training_pictures
 from pocketworld.training.loop import Loop, load_average

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import SamConfig, SamImageProcessorPil, SamModel, SamProcessor
 
-from pocketworld.things import box_of, things
+from pocketworld.phrases import box_of, things
 from pocketworld.training.augment import worn
 from pocketworld.training.data import Pictures, held_out_pictures, to_tensor, training_pictures
 from pocketworld.training.eyes import open_eyes

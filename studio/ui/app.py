@@ -12,7 +12,7 @@ from studio.session import Studio
 from studio.settings import Settings
 from studio.ui import api, html
 from studio.ui.navigation import connect_tabs
-from studio.ui.opening import remember
+from studio.ui.page_opening import remember
 from studio.ui.polling import Polling
 from studio.ui.sidebar import connect_sidebar, sidebar
 from studio.ui.tabs.draw.handlers import connect_draw

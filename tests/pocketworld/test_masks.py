@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from pocketworld.phrases import box_of, things
 from pocketworld.render import render
-from pocketworld.things import box_of, things
 from pocketworld.training import dino, eyes, sam
 from pocketworld.training.data import to_tensor
 from pocketworld.world import Spec

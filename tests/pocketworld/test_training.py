@@ -12,13 +12,13 @@ from torch import nn
 from pocketworld.__main__ import FAMILY
 from pocketworld.canvas import PARTS
 from pocketworld.render import render
+from pocketworld.training.attention_revival import lay_anew
 from pocketworld.training.data import to_tensor, training_pictures
 from pocketworld.training.decoder import Pairs, redraw
 from pocketworld.training.diffusion import Diffusion
 from pocketworld.training.latents import SQUARE, Latents, encode
 from pocketworld.training.loop import Loop, go_on_from, load_average, training_record, trapezoid
 from pocketworld.training.muon import MuonAndAdamW, orthogonalise, split_parameters
-from pocketworld.training.reviving import lay_anew
 from pocketworld.training.unet import (
     HEARINGS,
     STYLE_AND_LAYOUT,

@@ -18,7 +18,7 @@ from studio.ui import charts, html, sidebar
 from studio.ui.app import build, look
 from studio.ui.form_values import fitting
 from studio.ui.loras import NOBODY, apart, more_loras, together
-from studio.ui.opening import DRAFTS, open_draw
+from studio.ui.page_opening import DRAFTS, open_draw
 from studio.ui.recipe_import import settings_of
 from studio.ui.serializers import told_subject
 from studio.ui.subject_actions import caption_note_for

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pocketworld.phrases import box_of, things
 from pocketworld.render import render
-from pocketworld.things import box_of, things
 from pocketworld.world import Spec
 from studio.contracts.events import MaskFound, NothingFound
 from studio.contracts.family import ModelFamily
