@@ -1,4 +1,4 @@
-"""Opening pictures that people bring: upright RGB, or a sentence that says what is wrong with the file."""
+"""Opening pictures that people bring: upright sRGB, or a sentence that says what is wrong with the file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from studio.contracts.box import Box
+from studio.imaging.colours import in_srgb
 
 MAX_MEGAPIXELS = 40
 SMALLEST = 16  # pixels a side: below it nothing can be learnt
@@ -20,7 +21,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 
 
 def open_image(source: Path | str | bytes | Image.Image, name: str | None = None) -> Image.Image:
-    """The picture upright in RGB, transparency laid on white; of a moving one, its first frame.
+    """The picture upright, in "RGB" of sRGB's colours, transparency laid on white; of a moving one, its first frame.
 
     Raises ValueError, in a sentence with the file's name, for what is no picture, is damaged, or has more than
     40 megapixels (known from the header, before anything is decoded).
@@ -169,11 +170,10 @@ def _too_large(name: str, megapixels: float | None = None) -> str:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    image = eight_bits(ImageOps.exif_transpose(image))
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        ground = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(ground, image)
+    profile = image.info.get("icc_profile")  # before eight_bits, of which none comes along
+    image = in_srgb(eight_bits(ImageOps.exif_transpose(image)), profile)
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
 
 
