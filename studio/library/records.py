@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +43,11 @@ class Added:
     kept: tuple[Photo, ...]
     refused: tuple[tuple[str, str], ...]
 
+    @property
+    def reasons(self) -> str:
+        """Why each file was refused, a sentence each; the file's name comes first where the reason lacks it."""
+        return " ".join(reason if reason.startswith(name) else f"{name} {reason}" for name, reason in self.refused)
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -51,6 +57,7 @@ class Subject:
     identifier: str
     photos: tuple[Photo, ...]
     created: str
+    refused: tuple[tuple[str, str], ...] = field(default=(), compare=False)  # of what it was made with: (file, why)
 
     @property
     def trigger(self) -> str:
@@ -60,6 +67,11 @@ class Subject:
     @property
     def instance_prompt(self) -> str:
         return f"a picture of {self.trigger}"
+
+    def named_in(self, caption: str) -> bool:
+        """Whether the caption has the identifier, as whole words in capitals or not, whatever stands beside it."""
+        words = r"\s+".join(map(re.escape, self.identifier.split()))
+        return re.search(rf"(?<!\w){words}(?!\w)", caption, re.IGNORECASE) is not None
 
 
 @dataclass(frozen=True)

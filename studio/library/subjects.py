@@ -17,7 +17,7 @@ from studio.contracts.recipes import sha256_of
 from studio.imaging.photos import checked_crop, open_image, problems, shown, suggest_crop
 from studio.library.captions import LONGEST_CAPTION, paired
 from studio.library.records import Added, Photo, Subject
-from studio.library.shelf import DAMAGE, Shelf, now
+from studio.library.shelf import DAMAGE, Shelf, log, now
 from studio.library.store import (
     add_folder,
     checked_name,
@@ -63,7 +63,7 @@ class Subjects(Shelf):
     def add_subject(self, name: str, class_noun: str, identifier: str, photos: Iterable[Any] = ()) -> Subject:
         """A new subject with those photos (paths or PIL images) that can be read.
 
-        Raises ValueError for a name, class noun or identifier that cannot be, and when photos were given but not
+        What was not taken comes back as its `refused`, by name with the reason, and is logged as a warning. Raises ValueError for a name, class noun or identifier that cannot be, and when photos were given but not
         one can be used; then nothing is written.
         """
         data = {
@@ -72,16 +72,20 @@ class Subjects(Shelf):
             "identifier": checked_words("The identifier", identifier),
             "created": now(),
         }
-        photos = list(photos)
+        photos, refused = list(photos), []
 
         def fill(folder: Path) -> None:
             write_json(folder / "subject.json", data)
             (folder / "photos").mkdir()
             added = self._add_photos(folder, photos)
             if photos and not added.kept:
-                raise ValueError(" ".join(reason for _, reason in added.refused))
+                raise ValueError(added.reasons)
+            refused.extend(added.refused)
 
-        return self.subject(add_folder(self.root / "subjects", data["name"], fill, self.writing))
+        made = self.subject(add_folder(self.root / "subjects", data["name"], fill, self.writing))
+        for name, reason in refused:
+            log.warning("Not taken for %s: %s: %s", made.name, name, reason)
+        return replace(made, refused=tuple(refused))
 
     def edit_subject(self, slug: str, **changes: str) -> Subject:
         """Change name, class_noun or identifier; the slug stays."""
@@ -107,7 +111,8 @@ class Subjects(Shelf):
     def add_photos(self, slug: str, photos: Iterable[Any]) -> Added:
         """Add photos one by one: each is kept, or refused with its name and a reason, and the rest goes on.
 
-        Captions are taken from pairs (photo, caption), and from .txt and metadata.jsonl among or beside them.
+        Captions are taken from pairs (photo, caption), and from .txt, .caption and metadata.jsonl among or beside them;
+        such a file that gives none is named among the refused.
 
         Raises OSError when the disk is full; the photos before it are kept, whole.
         """
@@ -146,7 +151,8 @@ class Subjects(Shelf):
 
     def _add_photos(self, folder: Path, photos: Iterable[Any]) -> Added:
         photos, kept, refused, before = list(photos), [], [], len(self._read_photos(folder))
-        for number, (given, caption) in enumerate(paired(photos), start=before + 1):
+        captioned, unused = paired(photos)
+        for number, (given, caption) in enumerate(captioned, start=before + 1):
             name = shown(Path(given).name if isinstance(given, str | Path) else f"picture {number}")
             try:
                 incoming = _incoming(given, name)  # before the turn: it takes long, and others want to write
@@ -154,9 +160,9 @@ class Subjects(Shelf):
                     kept.append(self._store(folder, incoming, caption))
             except ValueError as error:
                 refused.append((name, str(error)))
-        if photos and not kept and not refused:
-            refused.append((shown(Path(photos[0]).name), "has captions only: give the photos with it."))
-        return Added(tuple(kept), tuple(refused))
+        if photos and not captioned:
+            unused = [(shown(Path(photos[0]).name), "has captions only: give the photos with it.")]
+        return Added(tuple(kept), (*refused, *unused))
 
     def _store(self, folder: Path, incoming: Incoming, caption: str) -> Photo:
         """Write the photo under a free name, then its line; on an error neither is there."""
@@ -246,7 +252,7 @@ def _read_photo(path: Path, row: Mapping[str, Any]) -> Photo:
         with Image.open(path) as image:
             width, height = ImageOps.exif_transpose(image).size if image.getexif().get(0x0112, 1) > 1 else image.size
     if not isinstance(caption, str):
-        ((_, caption),) = paired([path])
+        ((_, caption),) = paired([path])[0]
     notes = row.get("notes")
     return Photo(
         path.name,

@@ -29,7 +29,7 @@ def create(
     try:
         added = desk.add_photos(subject.slug, photos, consent) if photos else None
         if added is not None and not added.kept:
-            raise ValueError(" ".join(reason for _, reason in added.refused))
+            raise ValueError(added.reasons)
     except ValueError:
         desk.library.remove_subject(subject.slug)
         raise

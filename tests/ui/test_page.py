@@ -301,3 +301,16 @@ def test_a_caption_that_is_too_long_to_be_learnt_has_a_note(desk):
     fits = " ".join(["red"] * 45)  # with "a picture of sks girl" before it, it does not
     assert "Too long" in caption_note_for(subject, desk.family)(fits)
     assert not caption_note_for(None, desk.family)(fits)
+
+
+def test_captions_dropped_with_new_photos_are_shown_or_named(tmp_path):
+    """Uploads lie in a folder each, so a name is all that says which caption is whose."""
+    for folder, name in (("1", "a.png"), ("2", "b.png"), ("3", "b.png")):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (64, 64), (9, 9, 80 * int(folder))).save(tmp_path / folder / name)
+    for folder, name in (("4", "a.caption"), ("5", "b.txt")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_text("sks girl waving")
+    kept, refused = photo_grid.look_at(sorted(tmp_path.glob("*/*")), 64)
+    assert [photo.caption for photo in kept] == ["sks girl waving", "", ""]
+    assert [name for name, _ in refused] == ["b.txt"] and "b.txt" in photo_grid.sheet_view(None, kept, "", refused)

@@ -146,7 +146,7 @@ def _captions(photo: Photo, subject: Subject, family: ModelFamily, seen: Seen) -
     """
     said = (photo.caption or "").strip()
     if said and not seen.portrait:  # it tells of the whole photo
-        yield said if subject.identifier in said.split() else f"{subject.instance_prompt}, {said}"
+        yield said if subject.named_in(said) else f"{subject.instance_prompt}, {said}"
         return
     yield family.portrait(subject.trigger) if seen.portrait else subject.instance_prompt
     if seen.words:

@@ -360,11 +360,12 @@ def test_without_class_images_only_the_photos_count(trains):
 
 def test_a_caption_that_does_not_say_the_trigger_gets_it(library):
     subject = library.subject("mika")
-    first, second, _ = subject.photos
+    first, second, third = subject.photos
     library.edit_photo("mika", first.file, caption="in the park")
     library.edit_photo("mika", second.file, caption="sks girl, waving")
+    library.edit_photo("mika", third.file, caption="sks, waving")
     said = [picture.caption for picture in instance_pictures(library.subject("mika"), SQUARE, POCKET, 8)]
-    assert said == ["a picture of sks girl, in the park", "sks girl, waving", "a picture of sks girl"]
+    assert said == ["a picture of sks girl, in the park", "sks girl, waving", "sks, waving"]
 
 
 def test_the_crop_is_what_training_sees(library):

@@ -31,7 +31,7 @@ def subject_tab(first: ModelFamily, ask_consent: bool) -> SubjectTab:
         with gr.Row(elem_classes=["columns"]):
             with gr.Column(scale=7, min_width=320, elem_classes=["photos-column"]):
                 parts["drop"] = gr.File(
-                    label="Drop or paste photos here: JPG, PNG, WebP, HEIC; captions as .txt too",
+                    label="Drop or paste photos here: JPG, PNG, WebP, HEIC; captions as .txt, .caption or metadata.jsonl",
                     file_count="multiple",
                     type="filepath",
                     height=112,

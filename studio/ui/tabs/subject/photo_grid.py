@@ -36,7 +36,8 @@ Refused = tuple[tuple[str, str], ...]  # (file, reason) each
 def look_at(paths: Iterable[str | Path], resolution: int) -> tuple[list[Pending], Refused]:
     """Open each file once: what can be used, as the training will see it, and what cannot, by name."""
     kept, refused = [], []
-    for path, caption in ((Path(photo), caption) for photo, caption in paired(paths)):
+    captioned, unused = paired(paths)
+    for path, caption in ((Path(photo), caption) for photo, caption in captioned):
         try:
             image = open_image(path)
         except ValueError as error:
@@ -47,7 +48,7 @@ def look_at(paths: Iterable[str | Path], resolution: int) -> tuple[list[Pending]
         data = io.BytesIO()
         small.save(data, "JPEG", quality=88)
         kept.append(Pending(str(path), data.getvalue(), problems(image, resolution), caption))
-    return kept, tuple(refused)
+    return kept, (*refused, *unused)
 
 
 def shelf_view(subjects: Sequence[Subject], selected: str, trained: frozenset[str], sample: bool) -> str:
