@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -81,7 +80,7 @@ def caption_note_for(subject: Subject | None, family: ModelFamily) -> CaptionNot
     known = vocabulary(family)
 
     def note(caption: str) -> str:
-        named = subject is None or subject.identifier.lower() in re.split(r"\W+", caption.lower())
+        named = subject is None or subject.named_in(caption)
         return caption_note(caption, known, "" if named or subject is None else subject.instance_prompt)
 
     return note
