@@ -18,11 +18,11 @@ from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from studio.contracts.box import Box
 from studio.contracts.requests import MOST_PIXELS
-from studio.imaging.mask_reading import ReadMask, read_as_mask
+from studio.imaging.mask_reading import WHITE, MaskReading, reading_of
 from studio.imaging.photos import check_size, opened
 
 EVERYDAY = ("clothing", "hair", "face", "hat", "shoes", "person")  # words to offer where a family knows the open world
-WHITE = 128  # a soft pixel from here on counts as inside
+LARGE = 0.9  # of the picture: a mask that covers more is asked about
 SPECK = 0.01  # of the largest piece: a smaller one is a speck
 
 
@@ -61,36 +61,80 @@ def png_of(mask: Image.Image) -> bytes:
     return data.getvalue()
 
 
-def open_mask(source: Path | bytes, size: tuple[int, int] | None = None, name: str = "The mask") -> Image.Image:
-    """The mask alone of `read_file`."""
-    return read_file(source, size, name).image
-
-
-def read_file(source: Path | bytes, size: tuple[int, int] | None = None, name: str = "The mask") -> ReadMask:
-    """A mask from a file, and how it was read; a `size` of None: whatever size it has.
+def read_as_meant(
+    source: Path | bytes | Image.Image, size: tuple[int, int] | None = None, name: str = "The mask"
+) -> MaskReading:
+    """A mask of somebody's, and how it was read: the file as a whole decides (see `mask_reading`).
 
     Raises ValueError, in a sentence, for what is no picture, damaged, too large, or of another size than `size`.
     """
-    with opened(source, name) as mask:  # by its header first: nothing larger is ever decoded
-        if size is None:
-            check_size(mask, name)
-        elif mask.size != size:
-            raise ValueError(_unlike(mask.size, size))
-        try:
-            mask.load()
-        except Exception as error:  # a damaged file: decoders raise a dozen kinds
-            raise ValueError(f"{name} is damaged and cannot be read to its end; save it again.") from error
-        return read_as_mask(mask)
+    image = source if isinstance(source, Image.Image) else _loaded(source, size, name)
+    reading = reading_of(image)
+    if size is not None and reading.image.size != size:
+        raise ValueError(_unlike(reading.image.size, size))
+    return reading
+
+
+def open_mask(
+    source: Path | bytes | Image.Image, size: tuple[int, int] | None = None, name: str = "The mask"
+) -> Image.Image:
+    """The mask in "L" that `read_as_meant` finds; it raises what that raises."""
+    return read_as_meant(source, size, name).image
+
+
+def exact_mask(source: Path | bytes, size: tuple[int, int]) -> Image.Image:
+    """A mask that the studio itself has written, value by value: its opacity where it has one, or its light.
+
+    Raises what `open_mask` raises.
+    """
+    mask = _loaded(source, size, "The mask")
+    return mask.getchannel("A") if mask.mode in ("RGBA", "LA") else mask.convert("L")
 
 
 def checked(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The mask in "L", of a picture in any mode, by `read_as_mask`.
+    """The mask in "L": one that is so already as it is, any other as it was meant.
 
     Raises ValueError when it is not of this size (width, height), naming both.
     """
     if mask.size != size:
         raise ValueError(_unlike(mask.size, size))
-    return read_as_mask(mask).image
+    return mask if mask.mode == "L" else reading_of(mask).image
+
+
+def _loaded(source: Path | bytes, size: tuple[int, int] | None, name: str) -> Image.Image:
+    with opened(source, name) as mask:  # by its header first: nothing larger is ever decoded
+        if size is None:
+            check_size(mask, name)
+        elif mask.size not in (size, size[::-1]):  # it may lie on its side, by its EXIF
+            raise ValueError(_unlike(mask.size, size))
+        try:
+            mask.load()
+        except Exception as error:  # a damaged file: decoders raise a dozen kinds
+            raise ValueError(f"{name} is damaged and cannot be read to its end; save it again.") from error
+        return mask
+
+
+def told(reading: MaskReading) -> str:
+    """A sentence on how a mask was read, and how much of the picture it covers."""
+    said = f"{reading.words[:1].upper()}{reading.words[1:]}"
+    return f"{said} ({percent(share_of(reading.image))} of the picture)."
+
+
+def warned(share: float) -> str:
+    """A sentence where a mask covers nearly the whole picture; else none."""
+    if share <= LARGE:
+        return ""
+    return (
+        f"The mask covers {percent(share)} of the picture, so nearly all of it is repainted: invert the mask if the rest "
+        "was meant."
+    )
+
+
+def percent(share: float) -> str:
+    """A share, 0 to 1, in whole hundredths; a little is never none and never all."""
+    if 0 < share < 0.01:
+        return "less than 1%"
+    return "more than 99%" if 0.99 < share < 1 else f"{share:.0%}"
 
 
 def fitted(mask: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -37,6 +37,10 @@ class Images(Shelf):
             os.utime(path)
         return path
 
+    def keeps(self, path: Path) -> bool:
+        """Whether a file is one of the kept images."""
+        return path.resolve().parent == (self.root / "images").resolve()
+
     def expendable(self) -> list[Path]:
         """As everywhere; then kept images, least recently used first."""
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -9,8 +10,18 @@ from types import MappingProxyType
 from PIL import Image
 
 from studio.contracts.family import ModelFamily
-from studio.contracts.requests import MOST_SIDE, ORIGINAL, SURROUNDINGS, RepaintRequest, path_of
-from studio.imaging.masks import WHITE, box_of, checked, extrema_of, open_mask
+from studio.contracts.requests import MOST_SIDE, ORIGINAL, SURROUNDINGS, RepaintRequest, Source, path_of
+from studio.imaging.masks import (
+    WHITE,
+    MaskReading,
+    box_of,
+    exact_mask,
+    extrema_of,
+    read_as_meant,
+    share_of,
+    told,
+    warned,
+)
 from studio.imaging.photos import open_image, size_of
 from studio.library import Library, Picture
 from studio.quotas import Quota, at_most
@@ -72,8 +83,11 @@ def resolve(request: RepaintRequest, library: Library, family: ModelFamily) -> R
     outfits = draw.resolved_outfits(request.outfits, library, family)
     picture, mask = request.picture, request.mask
     size = open_image(picture).size if isinstance(picture, Image.Image) else size_of(path_of(picture))
-    mask = checked(mask, size) if isinstance(mask, Image.Image) else open_mask(path_of(mask), size)
+    reading = read(mask, size, library)
+    mask = reading.image
     check_what_is_left(mask)
+    for said in how_it_was_read(reading):
+        warnings.warn(said, stacklevel=2)
     return replace(
         with_defaults(request, family, family.repainting),
         outfit=outfits,
@@ -110,6 +124,25 @@ REPAINT = Task[RepaintRequest, list[Picture]](
     for_others="Repainting for someone else",
     images=("picture", "mask"),
 )
+
+
+def read(mask: Source, size: tuple[int, int], library: Library) -> MaskReading:
+    """A mask as it was meant; one that the library keeps was read before, and is taken value by value.
+
+    Raises ValueError, in a sentence, for what cannot be read and for a mask of another size.
+    """
+    if isinstance(mask, Image.Image):
+        return read_as_meant(mask, size)
+    path = path_of(mask)
+    if library.keeps(path):
+        return MaskReading(exact_mask(path, size), "white is repainted")
+    return read_as_meant(path, size)
+
+
+def how_it_was_read(reading: MaskReading) -> list[str]:
+    """Sentences on a mask that is not plain white on black, and on one that covers nearly the whole picture."""
+    plain = reading.words == "white is repainted"
+    return [said for said in ("" if plain else told(reading), warned(share_of(reading.image))) if said]
 
 
 def check_what_is_left(mask: Image.Image) -> None:

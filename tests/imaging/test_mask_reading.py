@@ -1,92 +1,170 @@
-"""What a picture means as a mask, by what it looks like as a whole."""
+"""Masks of other programs: the file as a whole tells what is meant, and a sentence tells what was understood."""
+
+import io
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from studio.imaging.mask_reading import read_as_mask
-from studio.imaging.masks import extrema_of, overlap_of, share_of
+from studio.imaging import masks
 
-SIZE = (64, 48)
-WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+SIZE, BOX = (96, 64), (30, 20, 61, 41)
 
 
-def square(mode: str, ground, paint) -> Image.Image:
-    picture = Image.new(mode, SIZE, ground)
-    ImageDraw.Draw(picture).rectangle((16, 12, 39, 35), fill=paint)
+def shape(ground=0, inside=255, mode="L", box=BOX):
+    image = Image.new(mode, SIZE, ground)
+    ImageDraw.Draw(image).rectangle(box, fill=inside)
+    return image
+
+
+def painted(seed=0):
+    """A picture with hills of every colour."""
+    noise = np.random.default_rng(seed).integers(0, 255, (8, 12, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize(SIZE, Image.Resampling.BICUBIC)
+
+
+def read(image, kind="PNG"):
+    data = io.BytesIO()
+    image.save(data, kind)
+    return masks.read_as_meant(data.getvalue(), SIZE)
+
+
+def holed(picture, hole):
+    picture = picture.convert("RGBA")
+    picture.putalpha(masks.inverted(hole))
     return picture
 
 
-def photo() -> Image.Image:
-    """Many colours, as a photo has."""
-    down, across = np.mgrid[: SIZE[1], : SIZE[0]]
-    return Image.fromarray(np.stack([4 * across, 5 * down, 255 - 4 * across], -1).astype(np.uint8))
-
-
-TRUTH = square("L", 0, 255)
-
-
-def test_white_on_black_is_taken_as_it_is_and_nothing_is_said():
-    soft = TRUTH.filter(ImageFilter.GaussianBlur(3))
-    for mask in (TRUTH, soft, TRUTH.convert("1"), square("RGB", BLACK, WHITE), square("L", 0, 128)):
-        read = read_as_mask(mask)
-        assert read.image.tobytes() == mask.convert("L").tobytes() and read.said == ""
-
-
-@pytest.mark.parametrize("black", [1, 2, 4, 16])
-def test_black_that_is_not_quite_black_counts_as_black(black):
-    read = read_as_mask(square("L", black, 255))
-    assert extrema_of(read.image) == (0, 255) and overlap_of(read.image, TRUTH) == 1
-    assert f"{black} of 255" in read.said
-
-
-def test_noise_on_black_as_jpeg_leaves_it_counts_as_black():
-    noisy = np.asarray(TRUTH).astype(np.int16) + np.random.default_rng(0).integers(-9, 10, SIZE[::-1])
-    read = read_as_mask(Image.fromarray(noisy.clip(0, 255).astype(np.uint8)))
-    assert extrema_of(read.image)[0] == 0 and (np.asarray(read.image) > 0).mean() == share_of(TRUTH)
-    assert "not quite black" in read.said
-
-
-@pytest.mark.parametrize("ground, paint", [(0, 1), (0, 100), (200, 255), (30, 90)])
-def test_two_values_are_outside_and_inside(ground, paint):
-    read = read_as_mask(square("L", ground, paint))
-    assert read.image.tobytes() == TRUTH.tobytes() and f"{paint} is inside" in read.said
-
-
-@pytest.mark.parametrize("ground", [BLACK, WHITE])
-@pytest.mark.parametrize("paint", [(255, 0, 0), (0, 0, 255), (20, 180, 60)])
-def test_one_colour_on_black_or_white_is_inside(ground, paint):
-    read = read_as_mask(square("RGB", ground, paint))
-    assert overlap_of(read.image, TRUTH) == 1 and extrema_of(read.image) == (0, 255)
-    assert "by its colour" in read.said
-
-
-@pytest.mark.parametrize("transparent", [1, 3, 40])
-def test_white_on_black_with_a_few_transparent_pixels_is_read_by_its_light(transparent):
-    mask = square("RGBA", (*BLACK, 255), (*WHITE, 255))
-    for x in range(transparent):
+def spotted(mask, spots=3):
+    mask = mask.convert("RGBA")
+    for x in range(spots):
         mask.putpixel((x, 0), (0, 0, 0, 0))
-    read = read_as_mask(mask)
-    assert read.image.tobytes() == TRUTH.tobytes() and f"{transparent} transparent" in read.said
+    return mask
 
 
-@pytest.mark.parametrize("paint", [WHITE, BLACK, (214, 48, 49)])
-def test_paint_on_a_transparent_layer_is_inside(paint):
-    read = read_as_mask(square("RGBA", (0, 0, 0, 0), (*paint, 255)))
-    assert read.image.tobytes() == TRUTH.tobytes() and "opacity" in read.said
+def labelled(palette):
+    image = Image.fromarray(np.asarray(shape()) // 255)
+    image.putpalette(palette)
+    return image
 
 
-def test_a_hole_in_a_picture_is_what_will_be_repainted():
-    holed = photo().convert("RGBA")
-    holed.putalpha(Image.eval(TRUTH, lambda value: 255 - value))
-    read = read_as_mask(holed)
-    assert read.image.tobytes() == TRUTH.tobytes() and "hole" in read.said
+def layer(colour):
+    image = Image.new("RGBA", SIZE, (0, 0, 0, 0))
+    image.paste(colour, mask=shape())
+    return image
 
 
-def test_a_picture_taken_for_a_mask_is_told():
-    assert "many colours" in read_as_mask(photo()).said
+MEANT = {
+    "black is 1": (shape(1), "Its black is 1 of 255 and read as black; white is repainted"),
+    "black is 2": (shape(2), "Its black is 2 of 255"),
+    "black is 4": (shape(4), "Its black is 4 of 255"),
+    "black is 16": (shape(16), "Its black is 16 of 255"),
+    "three transparent pixels": (spotted(shape()), "What is transparent counts as black, and white is repainted"),
+    "labels 0 and 1": (shape(0, 1), "Of its shades, 0 to 1 of 255, the lighter is repainted"),
+    "labels 0 and 1 of 16 bits": (
+        Image.fromarray((np.asarray(shape()) // 255).astype(np.uint16)),
+        "White is repainted",
+    ),
+    "labels with a palette": (labelled([0, 0, 0, 128, 0, 0]), "What is red stands out and is repainted"),
+    "two light shades": (shape(200, 255), "Of its shades, 200 to 255 of 255, the lighter is repainted"),
+    "red on black": (shape("black", "red", "RGB"), "What is red stands out and is repainted"),
+    "blue on black": (shape("black", "blue", "RGB"), "What is blue stands out and is repainted"),
+    "blue on white": (shape("white", "blue", "RGB"), "What is blue stands out"),
+    "white on blue": (shape("blue", "white", "RGB"), "What is white stands out"),
+    "red on blue": (shape("blue", "red", "RGB"), "What is red stands out"),
+    "a hole in a picture": (holed(painted(), shape()), "A picture with a hole: its transparent part is repainted"),
+    "a white layer": (layer((255, 255, 255, 255)), "A shape on a transparent ground: what is painted is repainted"),
+    "a black layer": (layer((0, 0, 0, 255)), "A shape on a transparent ground"),
+    "a layer of a weak brush": (layer((255, 0, 0, 90)), "A shape on a transparent ground"),
+    "black and white": (shape(), "White is repainted (11% of the picture)."),
+    "one bit": (shape().convert("1"), "White is repainted"),
+    "colours of grey": (shape().convert("RGB"), "White is repainted"),
+    "sixteen bits": (Image.fromarray(np.asarray(shape()).astype(np.uint16) * 257), "White is repainted"),
+}
 
 
-@pytest.mark.parametrize("value", [0, 3, 255])
-def test_one_value_alone_stays_what_it_is(value):
-    assert extrema_of(read_as_mask(Image.new("L", SIZE, value)).image) == (value, value)
+@pytest.mark.parametrize("image, said", MEANT.values(), ids=MEANT)
+def test_a_mask_is_read_as_it_was_meant_and_says_how(image, said):
+    reading = read(image)
+    assert reading.image.mode == "L"
+    assert reading.image.tobytes() == shape().tobytes()
+    assert masks.told(reading).startswith(said)
+
+
+def test_two_labels_on_black_are_both_inside():
+    labels = shape("black", (128, 0, 0), "RGB")
+    ImageDraw.Draw(labels).rectangle((0, 50, 9, 59), fill=(0, 0, 128))
+    ImageDraw.Draw(labels).rectangle((80, 0, 89, 9), fill=(128, 128, 0))
+    wanted = shape()
+    ImageDraw.Draw(wanted).rectangle((0, 50, 9, 59), fill=255)
+    ImageDraw.Draw(wanted).rectangle((80, 0, 89, 9), fill=255)
+    reading = read(labels)
+    assert reading.image.tobytes() == wanted.tobytes() and reading.words == "whatever is not black is repainted"
+
+
+def test_a_small_shape_beside_a_few_transparent_pixels_is_not_the_whole_picture():
+    small = shape(box=(4, 4, 9, 9))
+    assert read(spotted(small)).image.tobytes() == small.tobytes()
+
+
+def test_noise_of_a_scan_is_no_part_of_the_mask():
+    noise = np.random.default_rng(0).integers(0, 5, SIZE[::-1])
+    scanned = Image.fromarray((np.asarray(shape()).astype(int) + noise).clip(0, 255).astype(np.uint8))
+    assert np.asarray(read(scanned).image)[np.asarray(shape()) == 0].max() == 0
+
+
+@pytest.mark.parametrize(
+    "ordinary",
+    [
+        shape(0, 200),
+        shape().filter(ImageFilter.GaussianBlur(2)),
+        masks.feathered(shape(), 12),
+        Image.linear_gradient("L").resize(SIZE),
+        Image.new("L", SIZE, 100),
+        Image.new("L", SIZE, 255),
+        Image.new("L", SIZE, 0),
+    ],
+    ids=["light grey", "blurred", "feathered", "a gradient", "all grey", "all white", "all black"],
+)
+def test_an_ordinary_mask_stays_what_it_is_to_the_last_value(ordinary):
+    assert read(ordinary).image.tobytes() == ordinary.tobytes()
+
+
+@pytest.mark.parametrize("colour", ["red", "blue", "white"])
+def test_a_soft_edge_stays_soft_in_colour_too(colour):
+    soft = masks.feathered(shape(), 8)
+    coloured = Image.composite(Image.new("RGB", SIZE, colour), Image.new("RGB", SIZE), soft)
+    assert np.abs(np.asarray(read(coloured).image).astype(int) - np.asarray(soft)).max() <= 4
+
+
+def test_what_was_read_is_read_the_same_again():
+    for image, _ in MEANT.values():
+        once = read(image).image
+        assert read(once).image.tobytes() == once.tobytes()
+
+
+def test_a_picture_in_place_of_a_mask_is_said():
+    assert "looks like a picture and not like a mask" in masks.told(read(painted()))
+    assert "looks like a picture and not like a mask" in masks.told(read(painted().convert("L")))
+
+
+def test_a_mask_that_lies_on_its_side_is_turned_as_its_picture_is():
+    lying, exif = shape().transpose(Image.Transpose.ROTATE_90), Image.Exif()
+    exif[0x0112] = 6
+    data = io.BytesIO()
+    lying.save(data, "PNG", exif=exif)
+    assert masks.read_as_meant(data.getvalue(), SIZE).image.tobytes() == shape().tobytes()
+
+
+def test_the_share_is_told_and_a_large_one_is_warned_of():
+    assert masks.told(read(shape())).endswith("(11% of the picture).")
+    assert masks.told(read(shape(box=(3, 3, 4, 4)))).endswith("(less than 1% of the picture).")
+    assert masks.warned(0.9) == "" and "covers 91% of the picture" in masks.warned(0.91)
+    assert "more than 99%" in masks.warned(0.999)
+
+
+def test_masks_of_the_studio_s_own_are_taken_value_by_value():
+    data = io.BytesIO()
+    shape(1, 90).save(data, "PNG")
+    assert masks.exact_mask(data.getvalue(), SIZE).tobytes() == shape(1, 90).tobytes()
+    assert masks.united(shape(1, 90), shape(2, 80)).tobytes() == shape(2, 90).tobytes()

@@ -221,10 +221,11 @@ def test_masks_are_edited_and_combined_through_the_api(client, tmp_path):
     assert Image.open(wider["file"]).tobytes() == studio.masks.grown(disc(), 4).tobytes()
     rim = client.predict(handle_file(wider["file"]), uploaded(tmp_path, disc()), "take", api_name="/combine_masks")
     assert Image.open(rim["file"]).tobytes() == studio.masks.without(studio.masks.grown(disc(), 4), disc()).tobytes()
-    assert 0 < rim["share"] < wider["share"] and rim["note"] == wider["note"] == ""
+    assert 0 < rim["share"] < wider["share"] and len(rim["notes"]) == 2
+    assert wider["notes"][0].startswith("White is repainted")
     off = disc().point(lambda value: max(value, 4))
     told = client.predict(uploaded(tmp_path, off), "clean", api_name="/edit_mask")
-    assert told["share"] == studio.masks.share_of(disc()) and "4 of 255" in told["note"]
+    assert told["share"] == studio.masks.share_of(disc()) and "4 of 255" in told["notes"][0]
 
 
 @pytest.mark.parametrize(

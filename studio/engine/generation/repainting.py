@@ -22,7 +22,7 @@ from studio.engine.models.pipeline_cache import PipelineCache
 from studio.engine.vision.grounded_sam import CLOTHING, outline
 from studio.engine.vision.picture_metrics import changed_outside, seam
 from studio.imaging.compositing import put_back, softened, surrounded, window_of
-from studio.imaging.masks import box_of, halved, open_mask, png_of, united, without
+from studio.imaging.masks import box_of, exact_mask, halved, png_of, united, without
 from studio.imaging.photos import open_image
 from studio.tasks.repaint import usual_feather
 from studio.tasks.try_on import repainting_of
@@ -120,7 +120,7 @@ class _Repainting:
     def run(self, tell: Tell, library: Library, stop: Stop) -> None:
         time_left = TimeLeft()
         image = open_image(path_of(self.request.picture))
-        mask = open_mask(path_of(self.request.mask), image.size)
+        mask = exact_mask(path_of(self.request.mask), image.size)
         for number in range(self.request.count):
             if stop():
                 return

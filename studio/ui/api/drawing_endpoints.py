@@ -6,7 +6,9 @@ import asyncio
 from typing import Any
 
 from studio.contracts.requests import DrawRequest, RepaintRequest, WearRequest
+from studio.imaging.masks import read_as_meant
 from studio.session import Studio
+from studio.tasks.repaint import how_it_was_read
 from studio.ui.api.arguments import picture_of
 from studio.ui.form_values import uploaded
 from studio.ui.parameters import takes
@@ -38,10 +40,14 @@ async def replay(desk: Studio, picture: str) -> dict:
 async def repaint(desk: Studio, picture: Any, mask: Any, **asked: Any) -> list:
     """Repaint what an uploaded mask covers of an uploaded picture, or one of the library by its id, and wait.
 
-    Nothing else changes. The pictures come back as /draw's.
+    Nothing else changes. The pictures come back as /draw's, each with "notes" on a mask that is not plain white on
+    black, and on one of nearly the whole picture.
     """
-    request = RepaintRequest(picture_of(desk, picture), uploaded([mask])[0], **asked)
-    return [drawn_picture(picture) for picture in await carried_out(desk, request)]
+    path = uploaded([mask])[0]
+    request = RepaintRequest(picture_of(desk, picture), path, **asked)
+    drawn = await carried_out(desk, request)
+    notes = await asyncio.to_thread(lambda: how_it_was_read(read_as_meant(path)))
+    return [{**drawn_picture(picture), "notes": notes} for picture in drawn]
 
 
 @takes(WearRequest, picture=dict | str | list)

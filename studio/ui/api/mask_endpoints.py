@@ -52,24 +52,24 @@ async def find_masks(
 def edit_mask(desk: Studio, mask: dict, operation: str, pixels: float = 4) -> dict:
     """Change an uploaded mask: grow, shrink, feather (by so many pixels), fill, clean or invert.
 
-    "file", "share", and "note": how the upload was read, where it is not plain white on black.
+    "file", "share" of the picture, and "notes" on how the mask was read.
     """
-    read = masks.read_file(uploaded([mask])[0])
-    return _told(masks.operated(read.image, operation, pixels), read.said)
+    reading = masks.read_as_meant(uploaded([mask])[0])
+    return _told(masks.operated(reading.image, operation, pixels), reading)
 
 
 def combine_masks(desk: Studio, mask: dict, other: dict, how: str = "add") -> dict:
     """One uploaded mask and another of the same size: "add" what is in either, or "take" the other away.
 
-    "file", "share", and "note": how the uploads were read, where they are not plain white on black.
+    The answer is as of /edit_mask, with a note on each.
     """
     if how not in ("add", "take"):
         raise ValueError(f"how must be add or take, got {how!r:.40}")
-    read = [masks.read_file(path) for path in uploaded([mask, other])]
-    first, second = (one.image for one in read)
-    joined = masks.united(first, second) if how == "add" else masks.without(first, second)
-    return _told(joined, " ".join(dict.fromkeys(one.said for one in read if one.said)))
+    first, second = (masks.read_as_meant(path) for path in uploaded([mask, other]))
+    join = masks.united if how == "add" else masks.without
+    return _told(join(first.image, second.image), first, second)
 
 
-def _told(mask: Image.Image, note: str) -> dict:
-    return {"file": sent(fetchable(mask)), "share": masks.share_of(mask), "note": note}
+def _told(mask: Image.Image, *read: masks.MaskReading) -> dict:
+    notes = [masks.told(reading) for reading in read]
+    return {"file": sent(fetchable(mask)), "share": masks.share_of(mask), "notes": notes}

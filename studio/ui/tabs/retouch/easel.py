@@ -156,7 +156,12 @@ def _things() -> str:
 def _files() -> str:
     files = (
         _button("Save the mask", "save", "A PNG of the picture's size, white inside", data_do="export")
-        + _button("Bring a mask", "plus", "A PNG of the picture's size, white inside, or a cut-out", data_do="import")
+        + _button(
+            "Bring a mask",
+            "plus",
+            "A file of the picture's size: white inside, a shape, or the picture with a hole",
+            data_do="import",
+        )
         + _button("Other picture", "send", "Choose a picture from this computer", data_do="open")
     )
     inputs = (

@@ -53,7 +53,7 @@ def mask_of(act: dict, size: tuple[int, int]) -> Image.Image:
         head, _, data = str(act.get("mask", "")).partition(",")
         if not head.startswith("data:image/png") or len(data) > MOST_BYTES:
             raise ValueError("no PNG")
-        return masks.open_mask(base64.b64decode(data, validate=True), canvas_size(size))
+        return masks.exact_mask(base64.b64decode(data, validate=True), canvas_size(size))
     except (binascii.Error, ValueError) as error:
         raise ValueError("The mask did not arrive whole; reload the page, the mask is kept.") from error
 

@@ -118,9 +118,9 @@ def bring(desk: Studio, act: dict) -> EaselView:
     """A mask from a file takes the place of the one on the easel."""
     size = size_of(file_of(desk, act))
     path = uploaded([act])[0]
-    read = masks.read_file(path, size, str(act.get("name") or path.name))
-    note = f"{masks.share_of(read.image):.0%} of the picture is inside. {read.said}".strip()
-    return answered(act, "edited", mask=url_of(masks.fitted(read.image, canvas_size(size))), alone=True, note=note)
+    reading = masks.read_as_meant(path, size, str(act.get("name") or path.name))
+    mask = url_of(masks.fitted(reading.image, canvas_size(size)))
+    return answered(act, "edited", mask=mask, alone=True, note=masks.told(reading))
 
 
 def save(desk: Studio, act: dict) -> EaselView:

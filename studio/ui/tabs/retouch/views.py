@@ -75,7 +75,7 @@ def picture_of(desk: Studio, ref: str) -> Answer:
     if ref.startswith("pictures/"):  # one that was repainted brings its mask, to go on with
         asked = desk.library.picture(path.stem).recipe.request
         try:
-            mask = masks.open_mask(desk.library.image(str(asked.get("mask", ""))), (width, height))
+            mask = masks.exact_mask(desk.library.image(str(asked.get("mask", ""))), (width, height))
             told_of["mask"] = url_of(masks.fitted(mask, canvas_size((width, height))))
         except ValueError:
             pass
