@@ -1,6 +1,7 @@
 """What is told of a LoRA's file of another tool: from Python, at the endpoint and on the page."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -25,12 +26,13 @@ def test_what_a_file_has_beside_its_lora_is_told_wherever_it_is_looked_for(desk,
     monkeypatch.setattr(lora_files.gr, "Info", said.append)
     monkeypatch.setattr(lora_files.gr, "Warning", said.append)
     nothing = {"lora_0": "", "lora_1": ""}
-    slug = asyncio.run(lora_files.bring_lora(desk, str(file), "pocket", **nothing))["lora"].value
-    lora = desk.library.lora(slug)
+    with ThreadPoolExecutor() as pool:  # this thread's loop is Playwright's once a browser journey has run
+        brought = pool.submit(asyncio.run, lora_files.bring_lora(desk, str(file), "pocket", **nothing)).result()
+    lora = desk.library.lora(brought["lora"].value)
     assert lora.name.startswith("two spaces xxx") and len(lora.name) == 80
-    assert "bundled embeddings (<sks>)" in lora.left_out and told_lora(lora)["left_out"] == lora.left_out
+    assert "bundled embeddings (<sks>)" in lora.left_out and told_lora(lora, desk.families)["left_out"] == lora.left_out
     assert "bundled embeddings (&lt;sks&gt;)" in said[-1] and "Left out" in said[-1]
-    told = lora_files.chosen_file(desk, slug)
+    told = lora_files.chosen_file(desk, lora.slug)
     assert "rank 8, alpha 8" in told["about"] and "bundled embeddings (&lt;sks&gt;)" in told["about"]
     assert "Left out" not in lora_files.chosen_file(desk, "mika")["about"]
     assert lora_files.chosen_file(desk, "")["about"] == ""

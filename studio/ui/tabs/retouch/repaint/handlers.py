@@ -36,6 +36,7 @@ from studio.ui.tabs.retouch.repaint.views import (
     Renewed,
     about_intent,
     compared,
+    listed_now,
     note_on,
     outfits_view,
     painted_view,
@@ -166,20 +167,26 @@ def lay_beside(desk: Studio, act: dict, run: str) -> Painted:
     return {"picked": picture.id, "painted": painted_view(desk, run, picture.id), **compared(desk, picture)}
 
 
-def refresh(desk: Studio, family: str, lora: str, intent: str, outfit: str) -> Renewed:
-    """What another tab, page or program brought meanwhile, and without what it took away."""
+def refresh(desk: Studio, family: str, lora: str, intent: str, outfit: str, listed: str) -> Renewed:
+    """What another tab, page or program brought meanwhile, and without what it took away.
+
+    Nothing where all is as it was listed: an answer that comes late must not undo what is chosen meanwhile.
+    """
+    now = listed_now(desk, desk.families[family])
+    if now == listed:
+        return {}
     choices = lora_choices(desk, desk.families[family])
     lora = lora if lora in {slug for _, slug in choices} else ""
     outfit = outfit if outfit in {one.slug for one in desk.library.outfits()} else ""
     cards = outfits_view(desk, outfit) if INTENTS[intent].wears else ""
-    return {"lora": gr.Dropdown(choices, value=lora), "outfit": outfit, "outfits": cards}
+    return {"lora": gr.Dropdown(choices, value=lora), "outfit": outfit, "outfits": cards, "listed": now}
 
 
 def of_family(desk: Studio, family: str, lora: str, intent: str, outfit: str) -> OfFamily:
     """The same, and the values that the family brings, after a change of family."""
     known = desk.families[family]
     return {
-        **refresh(desk, family, lora, intent, outfit),
+        **refresh(desk, family, lora, intent, outfit, listed=""),
         **sampling_of(known, known.repainting),
     }
 

@@ -33,6 +33,7 @@ def repaint_panel(first: ModelFamily) -> RepaintPanel:
         "seen": gr.State({}),
         "picked": gr.State(""),
         "asked_about": gr.State(""),
+        "listed": gr.State(""),
     }
     form, controls = _controls(first)
     with gr.Column(elem_classes=["painted"], min_width=300):

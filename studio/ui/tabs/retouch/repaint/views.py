@@ -67,6 +67,7 @@ class Renewed(TypedDict, total=False):
     lora: gr.Dropdown
     outfit: str
     outfits: str
+    listed: str
 
 
 class OfFamily(Renewed, SamplingFields, total=False):
@@ -119,6 +120,7 @@ class Opened(TypedDict, total=False):
     about: str
     outfit: str
     outfits: str
+    listed: str
     wear: gr.Button
     prompt: str
     lora: gr.Dropdown
@@ -143,6 +145,7 @@ def opening(desk: Studio, family: ModelFamily, lora: str, drafts: Mapping[str, A
         "about": about_intent(intent),
         "outfit": outfit,
         "outfits": outfits_view(desk, outfit) if INTENTS[intent].wears else "",
+        "listed": listed_now(desk, family),
         "wear": gr.Button(visible=INTENTS[intent].wears),
         "prompt": prompt if isinstance(prompt, str) else "",
         "lora": gr.Dropdown(choices, value=lora),
@@ -185,6 +188,11 @@ def about_intent(intent: str) -> str:
 def note_on(desk: Studio, prompt: str, lora: str, family: str) -> str:
     """What should be known of the words before they are painted; nothing where all is well."""
     return html.note(prompt_note(desk, desk.families[family], prompt, lora))
+
+
+def listed_now(desk: Studio, family: ModelFamily) -> str:
+    """What there is to choose from, as one value to compare."""
+    return repr((lora_choices(desk, family), [(one.slug, one.name) for one in desk.library.outfits()]))
 
 
 def outfits_view(desk: Studio, chosen: str) -> str:
