@@ -282,11 +282,11 @@ class ModelFamily:
 
     def check_size(self, width: int | None, height: int | None) -> None:
         """Raises ValueError, with a size to take, for a picture that it would not draw whole."""
-        width, height = width or self.drawing["width"], height or self.drawing["height"]
-        if self.sides is not None and (like := self.size_like(width, height)) != (width, height):
+        asked = (width or self.drawing["width"], height or self.drawing["height"])
+        if self.sides is not None and (like := self.size_like(*asked)) != asked:
             raise ValueError(
                 f"{self.title} draws whole figures in pictures of {self.sides[0]} to {self.sides[1]} px a side, got "
-                f"{width} x {height}; try {like[0]} x {like[1]}."
+                f"{asked[0]} x {asked[1]}; try {like[0]} x {like[1]}."
             )
 
     def __reduce__(self) -> tuple[Any, ...]:

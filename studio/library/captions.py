@@ -132,12 +132,12 @@ def _listed(rows: Mapping[str, str], file: Path, photos: list[Path]) -> tuple[di
     unclear = ""
     called = Counter(PurePosixPath(named).name for named in rows)
     for named, said in rows.items():
-        parts = PurePosixPath(named).parts
+        parts, own = PurePosixPath(named).parts, PurePosixPath(named).name
         exact = [photo for photo in photos if photo == file.parent / named]
         ends = [photo for photo in photos if len(parts) > 1 and photo.parts[-len(parts) :] == parts]
-        loose = [photo for photo in photos if photo.name == parts[-1] or photo.stem == named]
+        loose = [photo for photo in photos if photo.name == own or photo.stem == named]
         fitting = exact or ends or loose
-        if len(fitting) == 1 and (exact or ends or called[parts[-1]] == 1):
+        if len(fitting) == 1 and (exact or ends or called[own] == 1):
             found[fitting[0]] = said
         elif fitting:
             unclear = unclear or named

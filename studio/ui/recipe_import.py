@@ -36,9 +36,9 @@ def settings_of(recipe: Recipe, desk: Studio) -> Settings:
     if request.family not in desk.families:
         remarks.append(f"The family {request.family} is not here; {desk.family.title} takes its place.")
         request = replace(request, family=desk.family.name)
-    family = desk.families[request.family]
+    family = desk.families[request.family or desk.family.name]
     size = family.size_like(request.width, request.height) if request.width and request.height else None
-    if size is not None and size != (request.width, request.height):
+    if family.sides is not None and size is not None and size != (request.width, request.height):
         remarks.append(
             f"It was drawn at {request.width} x {request.height} px, and {family.title} draws whole figures in pictures "
             f"of {family.sides[0]} to {family.sides[1]} px a side: it will be {size[0]} x {size[1]}."

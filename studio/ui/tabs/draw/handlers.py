@@ -98,13 +98,14 @@ def refresh(desk: Studio, family: str, lora: str, prompt: str, **choices: str) -
     """LoRAs that were trained meanwhile."""
     known = lora_choices(desk, desk.families[family])
     kept = lora if lora in {slug for _, slug in known} else ""
-    gone = kept != lora  # else the prompt is left alone: somebody may be typing
-    return {
+    view: WhoView = {
         "lora": gr.Dropdown(known, value=kept),
-        **({"prompt": calling_who(desk, desk.families[family], prompt, kept, choices.values())} if gone else {}),
         "words": words_for(desk, kept, family),
         **renewed(desk, desk.families[family], choices),
     }
+    if kept != lora:  # else the prompt is left alone: somebody may be typing
+        view["prompt"] = calling_who(desk, desk.families[family], prompt, kept, choices.values())
+    return view
 
 
 def not_asked(desk: Studio) -> Removal:

@@ -139,15 +139,17 @@ def form_of(desk: Studio, request: DrawRequest) -> FormView:
 def of_family(desk: Studio, family: str, lora: str, prompt: str, **choices: str) -> OfFamily:
     """What the family knows, its LoRAs, and the values that it brings."""
     known, (fitting, there) = desk.families[family], loras_of(desk, desk.families[family], lora)
-    return {
+    brought: OfFamily = {
         "about_family": gr.Accordion(label=knows(known)),
         "card": family_view(known),
         "words": words_view(lora_named(desk, there), desk.library.scenes(), known),
         "lora": fitting,
-        **({} if there == lora else {"prompt": calling_who(desk, known, prompt, there, choices.values())}),
         **renewed(desk, known, choices),
         **defaults_of(known),
     }
+    if there != lora:
+        brought["prompt"] = calling_who(desk, known, prompt, there, choices.values())
+    return brought
 
 
 def opening(desk: Studio, typed: Mapping[str, Any]) -> Opened:
