@@ -221,6 +221,15 @@ def first_words(lora: Lora | None, family: ModelFamily) -> str:
     return f"{family.prompt_start} {called(lora, family)}"
 
 
+def listed_now(desk: Studio, family: ModelFamily) -> str:
+    """What there is to choose from, as one value to compare: LoRAs, outfits and scenes.
+
+    A tab that opens says nothing where it is as it was: an answer that comes late must not undo a newer choice.
+    """
+    outfits = [(one.slug, one.name) for one in desk.library.outfits()]
+    return repr((lora_choices(desk, family), outfits, [(one.slug, one.name) for one in desk.library.scenes()]))
+
+
 def calling_who(desk: Studio, family: ModelFamily, prompt: str, lora: str, beside: Iterable[str] = ()) -> str:
     """The prompt calls whoever is chosen under Who, and nobody else; all other words stay. The same when called twice.
 

@@ -235,6 +235,8 @@ def test_a_family_that_is_told_twice_calls_the_same_person(desk):
     first = dress.of_family(desk, "sdxl", **browser, **view)
     again = dress.of_family(desk, "sdxl", **browser, **view)
     assert first["prompt"] == again["prompt"] == "a cartoon of a girl"
+    asked = {"lora": "", "prompt": "typed meanwhile", **view, "listed": first["listed"]}
+    assert dress.refresh(desk, "sdxl", **asked) == {}, "a late answer undoes nothing that was typed or ticked"
 
 
 def test_what_an_outfit_did_to_the_rest_is_told_in_words_with_the_figure_behind(desk):

@@ -14,7 +14,7 @@ from studio.contracts.requests import DrawRequest, SetRequest
 from studio.contracts.sampling import LoraUse
 from studio.session import Studio
 from studio.ui.drawing_fields import defaults_of
-from studio.ui.loras import NONE, calling_who, lora_choices
+from studio.ui.loras import NONE, calling_who, listed_now, lora_choices
 from studio.ui.polling import Polling, told_until_it_rests
 from studio.ui.run_lookup import carried_out, stop_run
 from studio.ui.tabs.dress import try_on_panel
@@ -88,7 +88,7 @@ def for_family(made: DressTab, family: gr.Dropdown) -> Wire:
 
 
 def of_family(desk: Studio, family: str, **view: Any) -> OfFamily:
-    return {**refresh(desk, family, **view), **defaults_of(desk.families[family])}
+    return {**refresh(desk, family, **view, listed=""), **defaults_of(desk.families[family])}
 
 
 def refresh(
@@ -104,11 +104,13 @@ def refresh(
     seeds: int,
     together: bool,
     ready: bool,
+    listed: str,
 ) -> Renewed:
     """What another tab, page or program brought meanwhile, and without what it took away."""
-    if not ready:
-        return {}
     known = desk.families[family]
+    now = listed_now(desk, known)
+    if not ready or now == listed:
+        return {}
     here = [slug for _, slug in lora_choices(desk, known)]
     if lora not in here:
         lora = next((slug for slug in here if slug), "")
@@ -124,6 +126,7 @@ def refresh(
         "chosen": chosen,
         "scenes": scenes,
         "outfit": outfit_list(desk, outfit),
+        "listed": now,
         **shown(desk, acts, outfit, family),
         **ticks(desk, chosen, scenes, seeds, together),
     }

@@ -14,7 +14,7 @@ from studio.contracts.sampling import OutfitUse
 from studio.session import Studio
 from studio.ui import html
 from studio.ui.drawing_fields import FamilyFields
-from studio.ui.loras import NONE, first_words, lora_choices, lora_named, prompt_note
+from studio.ui.loras import NONE, first_words, listed_now, lora_choices, lora_named, prompt_note
 from studio.ui.tabs.dress.block_scales.views import ALL, Acts, ScalesView, shown
 from studio.ui.tabs.dress.cards import outfits_view, plan_view, scenes_view
 from studio.ui.tabs.dress.set_grid import set_view
@@ -79,6 +79,7 @@ class Renewed(Ticks, ScalesView, total=False):
     chosen: list[str]
     scenes: list[str]
     outfit: gr.Dropdown
+    listed: str
 
 
 class OfFamily(Renewed, FamilyFields, total=False):
@@ -140,6 +141,7 @@ def opening(desk: Studio, family: ModelFamily, lora: str, drafts: Mapping[str, A
         "seeds": seeds,
         "together": together,
         "outfit": outfit_list(desk, ""),
+        "listed": listed_now(desk, family),
         **shown(desk, acts, "", family.name),
         **ticks(desk, chosen, scenes, seeds, together),
         "flat": family.outfit_prompt,

@@ -18,7 +18,7 @@ from studio.session import Studio
 from studio.tasks.repaint import INTENTS, Intent, context
 from studio.ui.drawing_fields import sampling_of
 from studio.ui.form_values import fitting
-from studio.ui.loras import calling_who, lora_choices
+from studio.ui.loras import calling_who, listed_now, lora_choices
 from studio.ui.picture_parts import mark
 from studio.ui.polling import Polling, told_until_it_rests
 from studio.ui.run_lookup import pictures_of, run_of, stop_run
@@ -36,7 +36,6 @@ from studio.ui.tabs.retouch.repaint.views import (
     Renewed,
     about_intent,
     compared,
-    listed_now,
     note_on,
     outfits_view,
     painted_view,

@@ -25,7 +25,7 @@ from studio.tasks.try_on import TRY_ON, used_in
 from studio.ui import html
 from studio.ui.drawing_fields import SamplingFields
 from studio.ui.estimate_tags import tags
-from studio.ui.loras import lora_choices, prompt_note
+from studio.ui.loras import listed_now, lora_choices, prompt_note
 from studio.ui.picture_parts import live_headline, save, star
 from studio.ui.run_lookup import newest, pictures_of, run_of
 from studio.ui.tabs.dress.cards import toggle
@@ -188,11 +188,6 @@ def about_intent(intent: str) -> str:
 def note_on(desk: Studio, prompt: str, lora: str, family: str) -> str:
     """What should be known of the words before they are painted; nothing where all is well."""
     return html.note(prompt_note(desk, desk.families[family], prompt, lora))
-
-
-def listed_now(desk: Studio, family: ModelFamily) -> str:
-    """What there is to choose from, as one value to compare."""
-    return repr((lora_choices(desk, family), [(one.slug, one.name) for one in desk.library.outfits()]))
 
 
 def outfits_view(desk: Studio, chosen: str) -> str:
