@@ -10,7 +10,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ import yaml
 from PIL import Image, ImageDraw
 
 import studio
+from studio.contracts.recipes import write_png
 from studio.execution.local import LocalExecutor
 from studio.library.family_files import built_in
 
@@ -115,6 +116,15 @@ def test_the_pixels_of_a_picture_do_not_depend_on_the_count(desk):
     (second,) = desk.start(studio.DrawRequest(prompt="a cat in the snow", steps=2, seed=8)).result(60)
     assert np.array_equal(pixels(two[1]), pixels(second))
     assert np.array_equal(pixels(desk.replay(two[1].path)), pixels(second))
+
+
+def test_brackets_that_were_letters_are_told_when_a_picture_is_drawn_again(desk, tmp_path):
+    (picture,) = desk.start(studio.DrawRequest(prompt="a (cat) in the snow", steps=1, seed=7)).result(60)
+    assert np.array_equal(pixels(desk.replay(picture.path)), pixels(picture))
+    before = tmp_path / "before.png"
+    write_png(picture.image, before, replace(picture.recipe, versions={}))
+    with pytest.raises(ValueError, match="were read as letters when this picture was drawn"):
+        desk.replay(before)
 
 
 def test_a_missing_lora_is_named_when_a_picture_is_drawn_again(trained, desk):

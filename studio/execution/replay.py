@@ -15,6 +15,7 @@ from studio.execution.executor import Executor
 from studio.imaging.photos import content_of, open_image
 from studio.library import Library
 from studio.tasks import DRAWN_AGAIN, request_from_json, task_of
+from studio.words.prompt_syntax import plain
 
 FINGERPRINT = "studio.engine.models.pipeline_cache:fingerprint_of"
 
@@ -32,6 +33,7 @@ def recalled(
     if named not in families:
         raise ValueError(f"The picture was drawn by the family {named!r}, which is not here.")
     _check_weights(recipe, families[named], executor)
+    _check_prompts(recipe, request)
     asked = request
     for name, what, uses, told, here in used_by(request, recipe, library):
         if lacking := [use.slug for use in uses if use.slug not in told]:
@@ -70,6 +72,15 @@ def _check_weights(recipe: Recipe, family: ModelFamily, executor: Executor) -> N
         raise ValueError(
             f"The weights of {family.title} have changed since this picture was drawn (then "
             f"{str(then)[:10]}, now {now[:10]}), so its pixels cannot be drawn again."
+        )
+
+
+def _check_prompts(recipe: Recipe, request: DrawRequest | RepaintRequest) -> None:
+    said = [request.prompt or "", request.negative_prompt or ""]
+    if "prompts" not in recipe.versions and any(plain(one) != one for one in said):
+        raise ValueError(
+            "Brackets in its prompt weigh words now, and were read as letters when this picture was drawn, so its "
+            "pixels cannot be drawn again; To Draw brings its settings back."
         )
 
 

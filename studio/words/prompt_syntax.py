@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+SYNTAX = "2"  # written into recipes; 1, which none names, read brackets as letters
 ROUND, SQUARE = 1.1, 1 / 1.1  # what a pair of brackets weighs
 MOST_WEIGHT = 10.0  # beyond it nothing is left of a picture
 BREAK = re.compile(r"\s*\bBREAK\b\s*")

@@ -30,6 +30,7 @@ from studio.engine.models.driver import Driver, Words
 from studio.engine.models.memory import is_out_of_memory
 from studio.engine.models.pipeline_cache import PipelineCache
 from studio.tasks.draw import pictures_of
+from studio.words.prompt_syntax import SYNTAX
 
 if TYPE_CHECKING:
     from studio.library import Library, Lora, Outfit
@@ -343,5 +344,5 @@ def _colours(pipelines: PipelineCache, pipeline: Any) -> ColourMap:
 
 @cache
 def _versions() -> dict[str, str]:
-    """Versions that pixels may depend on."""
-    return {package: version(package) for package in PACKAGES}
+    """Versions that pixels may depend on, that of how prompts are read among them."""
+    return {**{package: version(package) for package in PACKAGES}, "prompts": SYNTAX}
