@@ -142,12 +142,12 @@ def test_each_intent_says_the_settings_that_it_stands_for(desk):
 
 
 def test_what_came_and_went_meanwhile_is_seen_when_the_tab_opens(desk):
-    told = repainting.refresh(desk, "pocket", "mika", "outfit", "sunday-dress", "")
+    told = repainting.refresh(desk, "pocket", "mika", "outfit", "sunday-dress", "anew")
     assert told["lora"].value == "mika" and told["outfit"] == "sunday-dress" and "Sunday dress" in told["outfits"]
     assert repainting.refresh(desk, "pocket", "mika", "outfit", "", told["listed"]) == {}, (
         "a late answer undoes nothing"
     )
-    told = repainting.refresh(desk, "pocket", "gone", "detail", "burnt", "")
+    told = repainting.refresh(desk, "pocket", "gone", "detail", "burnt", "anew")
     assert (told["lora"].value, told["outfit"], told["outfits"]) == ("", "", "")
     told = repainting.of_family(desk, "sdxl", "mika", "outfit", "")
     assert (told["steps"], told["guidance"], told["scheduler"].value) == (30, 6.0, "DPM++ 2M")

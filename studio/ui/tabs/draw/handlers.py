@@ -11,7 +11,7 @@ import gradio as gr
 from studio.contracts.requests import DrawRequest
 from studio.session import Studio
 from studio.ui.form_values import filled
-from studio.ui.loras import calling_who, connect, lora_choices, renewed, together
+from studio.ui.loras import calling_who, connect, listed_now, lora_choices, renewed, together
 from studio.ui.picture_parts import mark
 from studio.ui.polling import Polling, told_anew
 from studio.ui.run_lookup import carried_out, run_of, stop_run
@@ -94,13 +94,21 @@ def choose_who(desk: Studio, lora: str, prompt: str, family: str, lora_0: str, l
     return {"prompt": calling_who(desk, desk.families[family], prompt, lora, [lora_0, lora_1]), **not_asked(desk)}
 
 
-def refresh(desk: Studio, family: str, lora: str, prompt: str, **choices: str) -> WhoView:
-    """LoRAs that were trained meanwhile."""
+def refresh(desk: Studio, family: str, lora: str, prompt: str, listed: str, **choices: str) -> WhoView:
+    """LoRAs that were trained meanwhile; nothing where all is as it was listed, or before the page has opened."""
+    if listed in ("", listed_now(desk, desk.families[family])):
+        return {}
+    return anew(desk, family, lora, prompt, **choices)
+
+
+def anew(desk: Studio, family: str, lora: str, prompt: str, **choices: str) -> WhoView:
+    """The LoRAs that there are, and without those that went."""
     known = lora_choices(desk, desk.families[family])
     kept = lora if lora in {slug for _, slug in known} else ""
     view: WhoView = {
         "lora": gr.Dropdown(known, value=kept),
         "words": words_for(desk, kept, family),
+        "listed": listed_now(desk, desk.families[family]),
         **renewed(desk, desk.families[family], choices),
     }
     if kept != lora:  # else the prompt is left alone: somebody may be typing
@@ -124,7 +132,7 @@ def remove_lora(desk: Studio, lora: str, family: str, prompt: str, **choices: st
     """The LoRA goes for good; pictures that were drawn with it stay."""
     prompt = calling_who(desk, desk.families[family], prompt, "", choices.values())  # while its trigger is known
     desk.library.remove_lora(lora)
-    return {**refresh(desk, family, "", prompt, **choices), "prompt": prompt, **not_asked(desk)}
+    return {**anew(desk, family, "", prompt, **choices), "prompt": prompt, **not_asked(desk)}
 
 
 def last_seed(desk: Studio, run: str) -> int | None:

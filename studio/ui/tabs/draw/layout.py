@@ -30,7 +30,7 @@ class DrawTab:
 def draw_tab(first: ModelFamily) -> DrawTab:
     """Lays the tab out; `first` is the family whose defaults the form starts with."""
     with gr.Tab("Draw", id="draw", elem_classes=["tab-draw"]) as tab, gr.Row(elem_classes=["columns"]):
-        parts: dict[str, Any] = {"run": gr.State(""), "seen": gr.State({})}
+        parts: dict[str, Any] = {"run": gr.State(""), "seen": gr.State({}), "listed": gr.State("")}
         with gr.Column(scale=4, min_width=300, elem_classes=["controls"]):
             form, more, files, controls = _controls(first)
         with gr.Column(scale=7, min_width=320, elem_classes=["stage-column"]):

@@ -23,6 +23,7 @@ from studio.ui.loras import (
     apart,
     calling_who,
     first_words,
+    listed_now,
     lora_choices,
     lora_named,
     prompt_note,
@@ -86,6 +87,7 @@ class WhoView(MoreLorasView, total=False):
     lora: gr.Dropdown
     prompt: str
     words: str
+    listed: str
 
 
 class Removal(TypedDict, total=False):
@@ -144,6 +146,7 @@ def of_family(desk: Studio, family: str, lora: str, prompt: str, **choices: str)
         "card": family_view(known),
         "words": words_view(lora_named(desk, there), desk.library.scenes(), known),
         "lora": fitting,
+        "listed": listed_now(desk, known),
         **renewed(desk, known, choices),
         **defaults_of(known),
     }

@@ -172,7 +172,7 @@ def refresh(desk: Studio, family: str, lora: str, intent: str, outfit: str, list
     Nothing where all is as it was listed: an answer that comes late must not undo what is chosen meanwhile.
     """
     now = listed_now(desk, desk.families[family])
-    if now == listed:
+    if listed in ("", now):  # "" until the page has opened
         return {}
     choices = lora_choices(desk, desk.families[family])
     lora = lora if lora in {slug for _, slug in choices} else ""
@@ -185,7 +185,7 @@ def of_family(desk: Studio, family: str, lora: str, intent: str, outfit: str) ->
     """The same, and the values that the family brings, after a change of family."""
     known = desk.families[family]
     return {
-        **refresh(desk, family, lora, intent, outfit, listed=""),
+        **refresh(desk, family, lora, intent, outfit, listed="anew"),
         **sampling_of(known, known.repainting),
     }
 
