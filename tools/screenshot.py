@@ -71,7 +71,7 @@ def dress(page: Page) -> None:
 def find_clothing(page: Page) -> None:
     page.get_by_role("tab", name="Retouch", exact=True).click()
     page.get_by_role("button", name="Take the last picture").click()
-    page.get_by_label("What to find").fill("clothing, hair")
+    page.get_by_label("What to find").fill("clothing, face")
     page.get_by_role("button", name="Find", exact=True).click()
     expect(page.locator(".thing")).to_have_count(2)
     expect(page.locator(".easel.busy")).to_have_count(0)
