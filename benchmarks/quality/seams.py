@@ -42,7 +42,7 @@ from studio.contracts.recipes import SEAM, sha256_of
 from studio.engine.generation.outfits import ROOM
 from studio.engine.vision.picture_metrics import changed_outside, seam
 from studio.imaging.compositing import softened
-from studio.imaging.masks import box_of, grown, hard, open_mask
+from studio.imaging.masks import box_of, exact_mask, grown, hard
 from studio.library.family_files import families
 from studio.words.clothing_words import without_clothes
 
@@ -194,7 +194,7 @@ class Bench:
             self._outfits[worn.number] = self.desk.library.add_outfit(worn.name, worn.picture).slug
         slug = self._outfits[worn.number]
         picture = self.desk.start(studio.WearRequest(who.image, slug, prompt, seed=seed)).result()[0]
-        return [picture.path, open_mask(self.desk.library.image(picture.recipe.request["mask"]), who.image.size)]
+        return [picture.path, exact_mask(self.desk.library.image(picture.recipe.request["mask"]), who.image.size)]
 
     def _plain(self, who: Character, worn: Worn, mask: Image.Image, prompt: str, seed: int) -> Image.Image:
         """diffusers' own result, with as many steps and as much guidance as the studio takes."""

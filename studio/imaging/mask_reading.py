@@ -21,15 +21,20 @@ SOFT = 0.7  # of the pixels, where a mask has a wide edge
 LABELS = 12  # colours of a map of labels at most
 FEW = 0.01  # of the pixels: so few transparent ones are no hole
 EXAMINED = 1_000_000  # pixels of a larger file that are looked at to tell what it is; every one of them is read
+PLAIN = "white is repainted"  # what nobody needs to be told
 HUES = ((20, "red"), (45, "orange"), (70, "yellow"), (165, "green"), (200, "cyan"), (260, "blue"), (330, "pink"))
 
 
 @dataclass(frozen=True)
 class MaskReading:
-    """A mask in "L", white inside, and what was taken for the inside, as a clause: "white is repainted"."""
+    """A mask in "L", white inside, and what was taken for the inside, as a clause such as PLAIN."""
 
     image: Image.Image
-    words: str
+    words: str = PLAIN
+
+    @property
+    def is_plain(self) -> bool:
+        return self.words == PLAIN
 
 
 def reading_of(source: Image.Image) -> MaskReading:
@@ -75,7 +80,7 @@ def _by_light(image: Image.Image) -> MaskReading:
                 [round(255 * min(max(at - darkest, 0) / (lightest - darkest), 1)) for at in range(256)]
             )
             return MaskReading(spread, f"of its shades, {darkest} to {lightest} of 255, the lighter is repainted")
-        return MaskReading(image, "white is repainted")
+        return MaskReading(image)
     ground = int(counts[:DARKEST_GROUND].argmax())
     black = max(NEARLY, ground + NEARLY // 2) if ground else NEARLY
     faint, beyond = counts[1 : black + 1].sum(), counts[black + 1 : 2 * black + 2].sum()
@@ -84,8 +89,8 @@ def _by_light(image: Image.Image) -> MaskReading:
     if faint > counts[0] and faint > 2 * beyond:
         cleared = image.point([at if at > black else 0 for at in range(256)])
         level = f"is {ground} of 255" if ground else "is uneven"
-        return MaskReading(cleared, f"its black {level} and read as black; white is repainted")
-    words = "white is repainted"
+        return MaskReading(cleared, f"its black {level} and read as black; {PLAIN}")
+    words = PLAIN
     if _share_of(counts, NEARLY) < 0.5:
         words = "it looks like a picture and not like a mask: its light parts are repainted"
     return MaskReading(image, words)
@@ -105,7 +110,7 @@ def _by_colour(image: Image.Image) -> MaskReading:
         if len(away):
             return _standing_out(image, ground, away)
     if _share(_distance(pixels, _commonest(pixels)) <= NEARLY) >= MOSTLY:  # one colour: there is nothing to tell apart
-        return MaskReading(image.convert("L"), "white is repainted")
+        return MaskReading(image.convert("L"))
     light = image.convert("L")
     return MaskReading(light, "it looks like a picture and not like a mask: its light parts are repainted")
 

@@ -135,14 +135,13 @@ def read(mask: Source, size: tuple[int, int], library: Library) -> MaskReading:
         return read_as_meant(mask, size)
     path = path_of(mask)
     if library.keeps(path):
-        return MaskReading(exact_mask(path, size), "white is repainted")
+        return MaskReading(exact_mask(path, size))
     return read_as_meant(path, size)
 
 
 def how_it_was_read(reading: MaskReading) -> list[str]:
     """Sentences on a mask that is not plain white on black, and on one that covers nearly the whole picture."""
-    plain = reading.words == "white is repainted"
-    return [said for said in ("" if plain else told(reading), warned(share_of(reading.image))) if said]
+    return [said for said in ("" if reading.is_plain else told(reading), warned(share_of(reading.image))) if said]
 
 
 def check_what_is_left(mask: Image.Image) -> None:

@@ -106,7 +106,8 @@ def _stage() -> str:
         '<div class="easel-band" hidden></div><i class="easel-ring"></i></div>'
         f'{empty}</div><div class="easel-wait" role="status"><i></i><p></p>'
         f"{_button('Stop', 'stop', 'Stop (Esc)', data_do='stop', class_='small halt')}</div></div>"
-        '<div class="row easel-under"><p class="easel-note" role="status"></p><span class="easel-share"></span><span class="easel-size faint"></span>'
+        '<div class="row easel-under"><p class="easel-note" role="status"></p><span class="easel-share"></span>'
+        '<span class="easel-size faint"></span>'
         '<label class="tick"><input type="checkbox" name="alone"> Mask alone</label>'
         '<label class="zoom">Zoom <input type="range" name="zoom" min="1" max="8" step="0.1" value="1" '
         'aria-label="Zoom"></label></div>'

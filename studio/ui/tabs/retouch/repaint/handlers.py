@@ -13,7 +13,7 @@ from PIL import Image
 
 from studio.contracts.requests import RepaintRequest, WearRequest
 from studio.execution.run import Run
-from studio.imaging.masks import share_of
+from studio.imaging.masks import LARGE, percent, share_of
 from studio.session import Studio
 from studio.tasks.repaint import INTENTS, Intent, context
 from studio.ui.drawing_fields import sampling_of
@@ -42,7 +42,6 @@ from studio.ui.tabs.retouch.repaint.views import (
 )
 from studio.ui.wiring import Named, Wire, Wiring, either
 
-NEARLY_ALL = 0.9  # of the picture: a mask of more is asked about before it is repainted
 DRAFTS = ("intent", "outfit", "prompt", "lora")  # what a reload does not lose
 
 
@@ -79,8 +78,8 @@ async def start(desk: Studio, act: dict, family: str, intent: str, outfit: str, 
         path, mask = asked_in(desk, act)
         share = share_of(mask) if mask is not None else 0.0
         named = f"{path}: {share}"
-        if NEARLY_ALL < share < 1 and named != asked_about:
-            note = f"The mask covers {share:.0%} of the picture. Press Repaint again if that is meant."
+        if LARGE < share < 1 and named != asked_about:
+            note = f"The mask covers {percent(share)} of the picture. Press Repaint again if that is meant."
             return {"easel": told("sure", question=act.get("question"), note=note), "asked_about": named}
         return desk.start(_request(path, mask, outfit, family, INTENTS[intent], given))
 
