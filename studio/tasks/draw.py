@@ -22,19 +22,18 @@ from studio.words.prompt_syntax import several
 def check(
     request: DrawRequest | SetRequest | RepaintRequest | WearRequest, library: Library, family: ModelFamily
 ) -> None:
-    """The LoRAs and the scheduler of any request that draws, and the size where it names one."""
+    """The LoRAs and the scheduler of any request that draws."""
     known = {lora.slug for lora in library.loras()} if request.loras else ()
     for use in request.loras:
         is_there("LoRA", use.slug, known)
     family.check_scheduler(request.scheduler)
-    if isinstance(request, DrawRequest | SetRequest):
-        family.check_size(request.width, request.height)
 
 
 def check_draw(request: DrawRequest, library: Library, family: ModelFamily) -> None:
-    """What `check` does, and how many prompts there are."""
+    """What `check` does, how many prompts there are, and the size."""
     several(request.prompt)
     check(request, library, family)
+    family.check_size(request.width, request.height)
 
 
 def resolve(request: DrawRequest, library: Library, family: ModelFamily) -> DrawRequest:

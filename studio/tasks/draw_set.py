@@ -17,6 +17,7 @@ from studio.tasks.task import Progress, Story, Task, shortened, with_defaults
 def check(request: SetRequest, library: Library, family: ModelFamily) -> None:
     scene_prompts(request, library)
     draw.check(request, library, family)
+    family.check_size(request.width, request.height)
 
 
 def check_begun(request: SetRequest, family: ModelFamily) -> None:
