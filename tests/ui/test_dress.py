@@ -229,7 +229,7 @@ def test_a_family_that_is_told_twice_calls_the_same_person(desk):
         "scenes": [],
         "seeds": 1,
         "together": False,
-        "ready": True,
+        "listed": "before",
     }
     browser = {"lora": slug, "prompt": "a cartoon of sks girl"}  # does not change between the two
     first = dress.of_family(desk, "sdxl", **browser, **view)

@@ -43,7 +43,7 @@ from studio.ui.tabs.dress.views import (
 from studio.ui.wiring import Wire, Wiring, either
 
 DRAFTS = ("lora", "prompt", "chosen", "scenes", "acts", "seeds", "together")  # what a reload does not lose
-VIEW = ("lora", "prompt", "style", "acts", "outfit", "chosen", "scenes", "seeds", "together", "ready")
+VIEW = ("lora", "prompt", "style", "acts", "outfit", "chosen", "scenes", "seeds", "together", "listed")
 
 
 def connect_dress(wiring: Wiring, made: DressTab, family: gr.Dropdown, polling: Polling) -> None:
@@ -88,7 +88,8 @@ def for_family(made: DressTab, family: gr.Dropdown) -> Wire:
 
 
 def of_family(desk: Studio, family: str, **view: Any) -> OfFamily:
-    return {**refresh(desk, family, **view, listed=""), **defaults_of(desk.families[family])}
+    view |= {"listed": view["listed"] and "anew"}  # the new family's own; "" stays: the page has not opened yet
+    return {**refresh(desk, family, **view), **defaults_of(desk.families[family])}
 
 
 def refresh(
@@ -103,13 +104,12 @@ def refresh(
     scenes: list,
     seeds: int,
     together: bool,
-    ready: bool,
     listed: str,
 ) -> Renewed:
     """What another tab, page or program brought meanwhile, and without what it took away."""
     known = desk.families[family]
     now = listed_now(desk, known)
-    if not ready or now == listed:
+    if listed in ("", now):
         return {}
     here = [slug for _, slug in lora_choices(desk, known)]
     if lora not in here:

@@ -83,10 +83,9 @@ def _states() -> dict[str, Any]:
         "scenes": gr.State([]),
         "asked": gr.State(""),  # the outfit that may go for good
         "shown_set": gr.State(""),
-        "listed": gr.State(""),
+        "listed": gr.State(""),  # "" until the page has opened: until then its fields are empty, and nobody's wish
         "seen": gr.State({}),
         "drawn": gr.State(False),  # whether the picture of a new outfit was drawn here
-        "ready": gr.State(False),  # whether the page has opened: until then its fields are empty, and nobody's wish
     }
 
 

@@ -97,7 +97,6 @@ class Opened(Renewed, total=False):
     shown_set: str
     earlier: gr.Dropdown
     stage: str
-    ready: bool
 
 
 class SetShown(TypedDict, total=False):
@@ -148,7 +147,6 @@ def opening(desk: Studio, family: ModelFamily, lora: str, drafts: Mapping[str, A
         "shown_set": latest,
         "earlier": set_list(desk, latest),
         "stage": set_view(desk, latest),
-        "ready": True,
     }
 
 
