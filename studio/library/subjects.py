@@ -63,8 +63,9 @@ class Subjects(Shelf):
     def add_subject(self, name: str, class_noun: str, identifier: str, photos: Iterable[Any] = ()) -> Subject:
         """A new subject with those photos (paths or PIL images) that can be read.
 
-        What was not taken comes back as its `refused`, by name with the reason, and is logged as a warning. Raises ValueError for a name, class noun or identifier that cannot be, and when photos were given but not
-        one can be used; then nothing is written.
+        What was not taken comes back as its `refused`, by name with the reason, and is logged as a warning. Raises
+        ValueError for a name, class noun or identifier that cannot be, and when photos were given but not one can be
+        used; then nothing is written.
         """
         data = {
             "name": checked_name("A subject", name),

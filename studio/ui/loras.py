@@ -241,8 +241,8 @@ def calling_who(desk: Studio, family: ModelFamily, prompt: str, lora: str, besid
         return first_words(chosen, family)
     kept = [chosen, *(lora_named(desk, slug) for slug in beside)]
     meant = {one.trigger.lower() for one in kept if one}
-    nouns = [noun for kind in ("nouns", "objects") for noun in family.words().get(kind, ())]
-    somebody = [one.trigger for one in desk.library.loras() if triggers.calls_somebody(one.trigger, nouns)]
+    nouns = prompt_check.nouns_in(family.words())
+    somebody = [one.trigger for one in _of_somebody(desk, nouns)]
     others = [trigger for trigger in somebody if trigger.lower() not in meant]
     if chosen is None or not triggers.calls_somebody(chosen.trigger, nouns):
         prompt = triggers.calling(prompt, called(None, family), others, joins=False)  # a style is somebody's
@@ -250,6 +250,11 @@ def calling_who(desk: Studio, family: ModelFamily, prompt: str, lora: str, besid
         return prompt if here or chosen is None else f"{prompt}, {chosen.trigger}"
     plain = [called(None, family), *triggers.plain_calls(somebody)]
     return triggers.calling(prompt, chosen.trigger, others, plain)
+
+
+def _of_somebody(desk: Studio, nouns: Iterable[str]) -> list[Lora]:
+    """The library's LoRAs whose triggers call a subject; `nouns` are class nouns that the family knows."""
+    return [one for one in desk.library.loras() if triggers.calls_somebody(one.trigger, nouns)]
 
 
 def prompt_note(
@@ -267,11 +272,11 @@ def prompt_note(
     be several prompts here.
     """
     kept = {one.trigger: one.name for slug in (lora, *beside) if (one := lora_named(desk, slug)) and one.trigger}
-    nouns = [noun for kind in ("nouns", "objects") for noun in family.words().get(kind, ())]
-    others = {one.trigger: one.name for one in desk.library.loras() if triggers.calls_somebody(one.trigger, nouns)}
+    words = family.words()
+    others = {one.trigger: one.name for one in _of_somebody(desk, prompt_check.nouns_in(words))}
     notes = (
         reading.prompt_note(prompt, subject_actions.vocabulary(family), choices),
-        prompt_check.note(prompt, family.words(), " ".join(kept), family.title),
+        prompt_check.note(prompt, words, " ".join(kept), family.title),
         triggers.note(prompt, kept, others) if prompt.strip() else "",
     )
     return " ".join(said for said in notes if said)

@@ -139,12 +139,17 @@ def note(prompt: str, words: Mapping[str, Sequence[str]], trigger: str = "", fam
     return f"{family} does not know {_listed(named, rest)}; {advice}"
 
 
+def nouns_in(words: Mapping[str, Sequence[str]]) -> list[str]:
+    """The class nouns among a family's words: of figures, then of objects."""
+    return [*words.get("nouns", ()), *words.get("objects", ())]
+
+
 def noun_note(noun: str, words: Mapping[str, Sequence[str]], family: str = "This family") -> str:
     """A sentence on a class noun that the family was not taught, with the nearest one that it draws; "" for one it was.
 
     Of several words the last counts: a "young dragon" is a dragon. `words` as for `note`.
     """
-    ready = [*words.get("nouns", ()), *words.get("objects", ())]
+    ready = nouns_in(words)
     said = _split(noun)
     if not ready or not said or any(form in ready for form in (noun.strip().lower(), said[-1])):
         return ""

@@ -13,7 +13,7 @@ from studio.session import Studio
 from studio.ui import html, subject_actions
 from studio.ui.subject_actions import caption_note_for
 from studio.ui.tabs.subject.photo_grid import Pending, Refused, cropper_view, sheet_view, shelf_view, verdict_view
-from studio.words.prompt_check import noun_note
+from studio.words.prompt_check import noun_note, nouns_in
 
 PEOPLE = "{family} knows drawn figures only: photos of real people want SDXL or SD 1.5 (the switch is at the top)."
 NOUNS = ("person", "woman", "man", "girl", "boy", "dog", "cat", "toy", "cup")
@@ -128,8 +128,7 @@ def subject_of(desk: Studio, slug: str) -> Subject | None:
 
 def nouns_of(family: ModelFamily) -> list[str]:
     """Ready class nouns: what the family knows, or what people bring to one that knows the open world."""
-    words = family.words()
-    return [*words.get("nouns", ()), *words.get("objects", ())] or list(NOUNS)
+    return nouns_in(family.words()) or list(NOUNS)
 
 
 def noun_view(noun: str | None, family: ModelFamily) -> str:
