@@ -188,7 +188,6 @@ def test_each_layer_is_as_strong_as_in_its_file_and_stays_so_in_both_layouts(
 @LAYOUTS
 def test_diffusers_itself_finds_the_same_strengths_in_what_goes_out(layout, foreign, pipelines, library, tmp_path):
     family, path, changes = foreign(layout)
-    # diffusers 0.42 gives text encoders whose ranks differ the wrong ones: it is asked about the UNet.
     changes = {place: change for place, change in changes.items() if place[0] == "unet"}
     only = {name: tensor for name, tensor in load_file(path).items() if name.startswith("lora_unet")}
     save_file(only, path)
